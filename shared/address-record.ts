@@ -1,0 +1,67 @@
+import type { KeyObject } from "node:crypto";
+import { multiaddr } from "@multiformats/multiaddr";
+import * as z from "zod";
+import { type DeviceId, publicKeyOfDevice } from "./device-id.ts";
+import { ChatError } from "./errors.ts";
+import { parseJws, readPayload, signJws, verifyJws } from "./jws.ts";
+import { JWS_TYPES, LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
+import { deviceIdSchema, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
+
+const payloadSchema = z.strictObject({
+  v: z.literal(PROTOCOL_VERSION),
+  name: usernameSchema,
+  device: deviceIdSchema,
+  addrs: z.array(z.string().max(256)).max(LIMITS.addressRecordMaxAddresses),
+  seq: sequence,
+  exp: unixSeconds,
+});
+
+/** Where a device can be dialled: multiaddrs that end in `/p2p/<device>`, until `exp` (seconds since the epoch). */
+export type AddressRecordPayload = z.infer<typeof payloadSchema>;
+
+export type AddressRecord = { readonly text: string; readonly payload: AddressRecordPayload };
+
+/**
+ * Reads and verifies an address record against the device key that its own id contains.
+ *
+ * @param nowMs  milliseconds since the Unix epoch
+ * @throws ChatError RECORD_INVALID (reason as for a name record, or `address`, `lifetime`), RECORD_EXPIRED,
+ *   SIGNATURE_INVALID
+ */
+export async function verifyAddressRecord(text: string, nowMs: number): Promise<AddressRecord> {
+  const rules = {
+    typ: JWS_TYPES.addressRecord,
+    maxBytes: LIMITS.addressRecordMaxBytes,
+    code: "RECORD_INVALID",
+  } as const;
+  const jws = parseJws(text, rules);
+  const payload = readPayload(payloadSchema, jws, "RECORD_INVALID");
+  await verifyJws(jws, publicKeyOfDevice(payload.device));
+  const expiresInSeconds = payload.exp - nowMs / 1000;
+  if (expiresInSeconds < -LIMITS.clockSkewSeconds)
+    throw new ChatError("RECORD_EXPIRED", "the address record has expired");
+  if (expiresInSeconds > LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds) {
+    throw new ChatError("RECORD_INVALID", "the address record outlives one hour", { reason: "lifetime" });
+  }
+  for (const address of payload.addrs) {
+    if (!isAddressOf(payload.device, address)) {
+      throw new ChatError("RECORD_INVALID", "an address does not end in the device's id", { reason: "address" });
+    }
+  }
+  return { text, payload };
+}
+
+/** True for a well-formed multiaddr whose last component is `/p2p/<device>`. */
+export function isAddressOf(device: DeviceId, address: string): boolean {
+  if (!address.endsWith(`/p2p/${device}`)) return false;
+  try {
+    return multiaddr(address).toString() === address;
+  } catch {
+    return false;
+  }
+}
+
+/** Signs an address record with the device's key. */
+export function signAddressRecord(payload: Omit<AddressRecordPayload, "v">, deviceKey: KeyObject): Promise<string> {
+  return signJws({ v: PROTOCOL_VERSION, ...payload }, { typ: JWS_TYPES.addressRecord, key: deviceKey });
+}

@@ -1,0 +1,80 @@
+import * as z from "zod";
+import { decodeBase64url } from "./base64url.ts";
+import { ERROR_CODES } from "./errors.ts";
+import { LIMITS } from "./protocol.ts";
+import { base64urlOf, deviceIdSchema, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
+
+/*
+ * Bodies of the naming server's REST interface, version 1: one schema each, used by the server and by its clients.
+ * Requests are strict; clients ignore members of answers that they do not know, so answers may grow. PROTOCOL.md 3.
+ */
+
+const jws = z.string().max(LIMITS.nameRecordMaxBytes);
+
+const keyPackageSchema = z
+  .string()
+  .max(Math.ceil((LIMITS.keyPackageMaxBytes * 4) / 3))
+  .transform((text) => decodeBase64url(text));
+
+/** `PUT /v1/names/{name}`: the record as stored. */
+export const nameAcceptedSchema = z.object({ name: usernameSchema, seq: sequence, hash: base64urlOf(32) });
+
+/** `GET /v1/names/{name}`: the newest record and the live address records of its devices. */
+export const nameSchema = z.object({
+  name: usernameSchema,
+  record: jws,
+  addresses: z.array(z.object({ device: deviceIdSchema, record: jws })),
+});
+
+/** `GET /v1/names/{name}/history?after=<seq>`: oldest first; `next` is the `after` of the next page, null at the end. */
+export const historySchema = z.object({ name: usernameSchema, records: z.array(jws), next: sequence.nullable() });
+
+/** `POST /v1/token`, form-encoded (RFC 6749 4.4, RFC 7523 2.2). */
+export const tokenRequestSchema = z.strictObject({
+  grant_type: z.literal("client_credentials"),
+  client_assertion_type: z.literal("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+  client_assertion: z.string().max(4096),
+});
+
+export const tokenSchema = z.object({
+  access_token: z.string().max(4096),
+  token_type: z.literal("Bearer"),
+  expires_in: z.int().positive(),
+});
+
+/** `POST /v1/devices/{peerId}/key-packages`; an empty list asks how many are left. */
+export const keyPackageUploadSchema = z.strictObject({
+  keyPackages: z.array(keyPackageSchema).max(LIMITS.keyPackagesPerDevice),
+  lastResort: keyPackageSchema.optional(),
+});
+
+export const keyPackageCountSchema = z.object({ count: z.int().min(0), lastResort: z.boolean() });
+
+/** `POST /v1/names/{name}/key-packages/claim`: one for each device that has any left. */
+export const claimSchema = z.object({
+  keyPackages: z.array(z.object({ device: deviceIdSchema, keyPackage: keyPackageSchema, lastResort: z.boolean() })),
+});
+
+/** `GET /v1/presence`. */
+export const presenceSchema = z.object({
+  online: z.array(z.object({ name: usernameSchema, devices: z.array(deviceIdSchema) })),
+  at: unixSeconds,
+});
+
+/** Problem details (RFC 9457) with a stable code, a reason that narrows it, and facts that the code promises. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  code: z.enum(ERROR_CODES),
+  reason: z.string().optional(),
+  /** With CLOCK_SKEW. */
+  serverTime: unixSeconds.optional(),
+  /** With reason `aud`: how the server spells its public URL. */
+  expectedAudience: z.string().optional(),
+});
+
+export type Problem = z.infer<typeof problemSchema>;
+
+export const PROBLEM_MEDIA_TYPE = "application/problem+json";

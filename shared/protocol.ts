@@ -1,0 +1,69 @@
+/**
+ * Ids, versions, signature domains and limits that both programs and every peer agree on: no literal of these stands
+ * anywhere else. Limits of one program only live with it (`naming-server/limits.ts`, `peer/network/limits.ts`).
+ * The law in words: docs/PROTOCOL.md.
+ */
+
+export const PROTOCOL_VERSION = 1;
+
+/** libp2p protocol ids; an incompatible change is a new id beside the old one. */
+export const STREAM_PROTOCOLS = {
+  message: "/p2pchat/message/1",
+} as const;
+
+/** JOSE `typ` of everything signed as a JWS: one kind is never accepted for another. */
+export const JWS_TYPES = {
+  nameRecord: "p2pchat-name+jws",
+  addressRecord: "p2pchat-addr+jws",
+  assertion: "p2pchat-assertion+jwt",
+  accessToken: "at+jwt",
+} as const;
+
+/** The one signature algorithm, by its fully specified name (RFC 9864); the polymorphic `EdDSA` is refused. */
+export const JWS_ALGORITHM = "Ed25519";
+
+/**
+ * Domains of everything signed or hashed outside JOSE. Each is followed by one zero byte before the content, so none is
+ * a prefix of another's input.
+ */
+export const SIGNATURE_DOMAINS = {
+  envelope: "p2pchat/envelope/1",
+  deviceProof: "p2pchat/device-proof/1",
+  rotationProof: "p2pchat/rotation-proof/1",
+  sessionReset: "p2pchat/session-reset/1",
+} as const;
+
+export const HASH_DOMAINS = {
+  envelope: "p2pchat/envelope-id/1",
+  directConversation: "p2pchat/direct-conversation/1",
+  safetyNumber: "p2pchat/safety-number/1",
+  recoveryKey: "p2pchat/recovery-key/1",
+} as const;
+
+/** Times are milliseconds unless the name says seconds; sizes are bytes. */
+export const LIMITS = {
+  usernameMinLength: 3,
+  usernameMaxLength: 32,
+  nameRecordMaxBytes: 4096,
+  recordMaxDevices: 8,
+  addressRecordMaxBytes: 4096,
+  addressRecordMaxAddresses: 8,
+  addressRecordMaxLifetimeSeconds: 3600,
+  assertionMaxLifetimeSeconds: 90,
+  accessTokenLifetimeSeconds: 600,
+  clockSkewSeconds: 30,
+  keyPackagesPerDevice: 50,
+  keyPackageMaxBytes: 8 * 1024,
+  textMaxBytes: 15 * 1024,
+  frameMaxBytes: 64 * 1024,
+  sendWindowMessages: 64,
+  sendWindowBytes: 1024 * 1024,
+  strangerMaxMessages: 20,
+  strangerMaxBytes: 64 * 1024,
+} as const;
+
+/** Sizes that an envelope is padded to before encryption; the last holds the largest envelope. */
+export const PADDING_BUCKETS = [256, 1024, 4096, 16_384] as const;
+
+/** Media type of a bare JWS (RFC 7515 9.2.1). */
+export const JOSE_MEDIA_TYPE = "application/jose";

@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { isBase64urlOf } from "./base64url.ts";
+import { type DeviceId, parseDeviceId } from "./device-id.ts";
+import { parseUsername, type Username } from "./username.ts";
+
+/*
+ * The values that records, requests and answers share, as schemas. Objects made of them are strict: an unknown member
+ * is refused.
+ */
+
+/** Canonical base64url of exactly that many bytes. */
+export const base64urlOf = (bytes: number) =>
+  z.string().refine((text) => isBase64urlOf(text, bytes), `not base64url of ${bytes} bytes`);
+
+function parsed<T>(parse: (text: string) => T) {
+  return z.string().transform((text, context): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "invalid" });
+      return z.NEVER;
+    }
+  });
+}
+
+export const usernameSchema = parsed<Username>(parseUsername);
+export const deviceIdSchema = parsed<DeviceId>(parseDeviceId);
+
+/** Seconds since the Unix epoch, up to the year 9999. */
+export const unixSeconds = z.int().min(0).max(253_402_300_799);
+
+/** 1, 2, 3, ... */
+export const sequence = z.int().min(1);
+
+/** A naming server's public URL: origin and optional path, no trailing slash, query, fragment or credentials. */
+export const audienceSchema = z
+  .string()
+  .max(256)
+  .refine((text) => isAudience(text), "not a server URL without a trailing slash");
+
+function isAudience(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  const plain = !url.search && !url.hash && !url.username && !url.password;
+  return plain && /^https?:$/.test(url.protocol) && url.href.replace(/\/$/, "") === text;
+}
