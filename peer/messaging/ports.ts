@@ -1,4 +1,6 @@
 import type { DeviceId } from "../../shared/device-id.ts";
+import type { NameRecord } from "../../shared/name-record.ts";
+import type { Username } from "../../shared/username.ts";
 
 /*
  * What the message rules need from the outside. `sessions/`, `network/`, `naming/`, `contacts/` and `history/`
@@ -120,4 +122,98 @@ export interface SecureSessions {
   serialise(session: Session): Uint8Array;
   /** @throws ChatError STORE_CORRUPT */
   restore(bytes: Uint8Array): Session;
+}
+
+/** What a naming server says about a name, its record's form and proofs checked, its signature not yet. */
+export interface NameAnswer {
+  readonly record: NameRecord;
+  /** Verified, unexpired addresses by device. */
+  readonly addresses: ReadonlyMap<DeviceId, readonly string[]>;
+}
+
+export interface ClaimedKeyPackage {
+  readonly device: DeviceId;
+  readonly keyPackage: Uint8Array;
+  readonly lastResort: boolean;
+}
+
+export interface OnlinePerson {
+  readonly username: Username;
+  readonly devices: readonly DeviceId[];
+}
+
+/**
+ * The naming server. Every call throws ChatError SERVER_UNREACHABLE, SERVER_ERROR, SERVER_BUSY, RATE_LIMITED, CLOCK_SKEW
+ * or TOKEN_INVALID when the server cannot be used, besides what it names itself.
+ */
+export interface NamingServer {
+  /** @throws ChatError NAME_UNKNOWN, RECORD_INVALID, KEY_INVALID */
+  lookup(username: Username, signal?: AbortSignal): Promise<NameAnswer>;
+  /** Every record after sequence `after`, oldest first. @throws ChatError NAME_UNKNOWN, RECORD_INVALID */
+  history(username: Username, after: number, signal?: AbortSignal): Promise<readonly NameRecord[]>;
+  /** @throws ChatError USERNAME_TAKEN, USERNAME_CONFUSABLE, USERNAME_RESERVED, KEY_IN_USE, RECORD_CONFLICT */
+  putRecord(username: Username, record: string, signal?: AbortSignal): Promise<void>;
+  publishAddresses(record: string, signal?: AbortSignal): Promise<void>;
+  withdrawAddresses(signal?: AbortSignal): Promise<void>;
+  /** How many one-time packages the server holds now, and whether a last resort. */
+  uploadKeyPackages(
+    upload: { keyPackages: readonly Uint8Array[]; lastResort?: Uint8Array },
+    signal?: AbortSignal,
+  ): Promise<{ count: number; lastResort: boolean }>;
+  claimKeyPackages(username: Username, signal?: AbortSignal): Promise<readonly ClaimedKeyPackage[]>;
+  online(signal?: AbortSignal): Promise<readonly OnlinePerson[]>;
+}
+
+/** A person this profile knows: pinned at first use, followed through rotations that the pinned key vouches for. */
+export interface Contact {
+  readonly username: Username;
+  /** The newest accepted record, byte for byte. */
+  readonly record: string;
+  readonly seq: number;
+  /** Raw identity key, 32 bytes. */
+  readonly identity: Uint8Array;
+  readonly devices: readonly DeviceId[];
+  /** Where each device was last found. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
+  /** The safety number was compared with this identity key. */
+  readonly verified: boolean;
+  readonly blocked: boolean;
+  /** This profile has written to them: they are no stranger. */
+  readonly accepted: boolean;
+  /** A record that the pinned key does not vouch for: sending is blocked until `trust` accepts it. */
+  readonly changed: { readonly record: string; readonly seenAtMs: number } | undefined;
+  readonly pinnedAtMs: number;
+}
+
+/** Synchronous, so that it can take part in a transaction. */
+export interface ContactStore {
+  find(username: Username): Contact | undefined;
+  findByDevice(device: DeviceId): Contact | undefined;
+  list(): readonly Contact[];
+  save(contact: Contact): void;
+  remove(username: Username): boolean;
+}
+
+/** A person with a record that may be relied on now. */
+export interface Resolved {
+  readonly contact: Contact;
+  /** True when the server could not be asked and the pinned record and last known addresses stand in. */
+  readonly stale: boolean;
+}
+
+export interface Resolver {
+  /**
+   * Looks a name up and follows or pins it. `maxAgeMs`: an answer this young may be used again.
+   * @throws ChatError KEY_CHANGED (details: both fingerprints), RECORD_ROLLBACK, NAME_UNKNOWN, RECORD_INVALID,
+   *   SIGNATURE_INVALID; SERVER_UNREACHABLE and the like only for a name that is not pinned
+   */
+  resolve(username: Username, options?: { maxAgeMs?: number; signal?: AbortSignal }): Promise<Resolved>;
+  /**
+   * The person behind a device: a contact that lists it, else the owner of the name it hints at, if that record at this
+   * profile's own server lists the device.
+   * @throws ChatError as `resolve`; ENVELOPE_INVALID with reason `identity` when nobody's record lists the device
+   */
+  resolveDevice(device: DeviceId, hint: string | undefined, signal?: AbortSignal): Promise<Contact>;
+  /** Accepts a changed key. @throws ChatError CONTACT_UNKNOWN */
+  trust(username: Username, signal?: AbortSignal): Promise<Contact>;
 }
