@@ -44,3 +44,7 @@ function isAudience(text: string): boolean {
   const plain = !url.search && !url.hash && !url.username && !url.password;
   return plain && /^https?:$/.test(url.protocol) && url.href.replace(/\/$/, "") === text;
 }
+
+/** Exactly that many bytes, in CBOR. */
+export const bytesOf = (length: number) =>
+  z.instanceof(Uint8Array).refine((bytes) => bytes.length === length, `not ${length} bytes`);

@@ -1,0 +1,183 @@
+import type { ErrorCode } from "../../shared/errors.ts";
+
+/*
+ * What a profile can do, as its callers see it: the command line, the control socket (one method each, by these names)
+ * and, later, the SDK and the web page. Parameters and results are plain JSON. Times are ISO 8601 in UTC, durations
+ * milliseconds. Each throws ChatError.
+ */
+
+/** `stored`: a device of theirs has it on disk. `queued`: safe in the outbox, whatever the wire saw. */
+export type DeliveryState = "queued" | "stored" | "failed";
+
+export type DeviceDelivery = {
+  readonly device: string;
+  readonly state: DeliveryState;
+  /** How it went; null until it is stored. */
+  readonly path: "direct" | null;
+  /** Why it is not there yet, or never will be. */
+  readonly error?: ErrorCode;
+  readonly reason?: string;
+};
+
+export type SendParams = {
+  readonly to: string;
+  readonly text: string;
+  /** What to wait for, at most `timeoutMs`. */
+  readonly wait: "queued" | "stored";
+  readonly timeoutMs: number;
+  /** The caller's name for this message: the same again with the same text and recipient changes nothing. */
+  readonly id?: string;
+};
+
+export type SendResult = {
+  /** The message id, 32 hex digits. */
+  readonly id: string;
+  readonly to: string;
+  readonly state: DeliveryState;
+  readonly devices: readonly DeviceDelivery[];
+};
+
+export type ChatMessage = {
+  readonly id: string;
+  readonly from: string;
+  readonly text: string;
+  readonly sentAt: string;
+  readonly receivedAt: string;
+  readonly seq: number;
+  /** The safety number of `from` was compared. */
+  readonly verified: boolean;
+  /** Place in the order in which messages became visible here; `listen --since` takes it. 0 for one's own. */
+  readonly cursor: number;
+};
+
+export type HistoryParams = {
+  readonly with: string;
+  /** Newest so many, shown oldest first. */
+  readonly limit?: number;
+  readonly since?: string;
+  readonly before?: string;
+  /** Only messages that contain this text, whatever the case. */
+  readonly search?: string;
+};
+
+export type HistoryMessage = ChatMessage & { readonly direction: "in" | "out"; readonly state?: DeliveryState };
+
+export type OutboxItem = {
+  readonly id: string;
+  readonly to: string;
+  readonly device: string;
+  readonly state: "queued" | "failed";
+  readonly queuedAt: string;
+  readonly attempts: number;
+  readonly error?: ErrorCode;
+  readonly reason?: string;
+};
+
+export type ContactView = {
+  readonly username: string;
+  readonly fingerprint: string;
+  readonly verified: boolean;
+  readonly blocked: boolean;
+  readonly accepted: boolean;
+  readonly keyChanged: boolean;
+  readonly seq: number;
+  readonly devices: readonly string[];
+  readonly pinnedAt: string;
+};
+
+export type VerifyResult = {
+  readonly username: string;
+  /** 60 digits. */
+  readonly safetyNumber: string;
+  readonly verified: boolean;
+};
+
+export type TrustResult = {
+  readonly username: string;
+  readonly oldFingerprint: string;
+  readonly newFingerprint: string;
+  /** False while it was only shown. */
+  readonly accepted: boolean;
+};
+
+export type RecordView = {
+  readonly username: string;
+  readonly fingerprint: string;
+  readonly seq: number;
+  readonly devices: readonly string[];
+  readonly online: boolean;
+  readonly pinned: boolean;
+};
+
+export type Identity = {
+  readonly username: string;
+  readonly peerId: string;
+  readonly fingerprint: string;
+  readonly server: string;
+  readonly profile: string;
+};
+
+export type Status = Identity & {
+  readonly daemon: { readonly pid: number; readonly startedAt: string } | null;
+  readonly addresses: readonly string[];
+  /** Answer of the naming server just now, or why there is none. */
+  readonly serverState: "ok" | ErrorCode;
+  readonly published: boolean;
+  readonly keyPackages: number | null;
+  readonly outbox: { readonly queued: number; readonly failed: number };
+  readonly contacts: number;
+  readonly connections: number;
+};
+
+export type OnlinePersonView = {
+  readonly username: string;
+  readonly devices: readonly string[];
+  readonly contact: boolean;
+};
+
+/** What `listen` prints as it happens. */
+export type ChatEvent =
+  | ({ readonly type: "message" } & ChatMessage)
+  | { readonly type: "presence"; readonly username: string; readonly online: boolean }
+  | {
+      readonly type: "key-change";
+      readonly username: string;
+      readonly oldFingerprint: string;
+      readonly newFingerprint: string;
+    }
+  /** Messages `fromSeq` to `toSeq` of that person are missing; those behind them are shown now. */
+  | { readonly type: "gap"; readonly from: string; readonly fromSeq: number; readonly toSeq: number }
+  | { readonly type: "error"; readonly code: ErrorCode; readonly message: string };
+
+export interface Operations {
+  send(params: SendParams): Promise<SendResult>;
+  history(params: HistoryParams): Promise<{ readonly messages: readonly HistoryMessage[] }>;
+  outboxList(): Promise<{ readonly items: readonly OutboxItem[] }>;
+  /** Tries now instead of after the back-off; all, or one message. */
+  outboxRetry(params: { readonly id?: string }): Promise<{ readonly retried: number }>;
+  outboxCancel(params: { readonly id: string }): Promise<{ readonly cancelled: number }>;
+  contactsList(): Promise<{ readonly contacts: readonly ContactView[] }>;
+  contactsShow(params: { readonly username: string }): Promise<ContactView>;
+  contactsRemove(params: { readonly username: string }): Promise<{ readonly username: string }>;
+  contactsBlock(params: { readonly username: string; readonly blocked: boolean }): Promise<ContactView>;
+  /** Shows the safety number; with `number`, marks the contact verified or throws SAFETY_NUMBER_MISMATCH. */
+  verify(params: { readonly username: string; readonly number?: string }): Promise<VerifyResult>;
+  /** Shows a changed key; with `accept`, pins it. */
+  trust(params: { readonly username: string; readonly accept: boolean }): Promise<TrustResult>;
+  lookup(params: { readonly username: string }): Promise<RecordView>;
+  online(): Promise<{ readonly online: readonly OnlinePersonView[] }>;
+  status(): Promise<Status>;
+  whoami(): Promise<Identity>;
+}
+
+export type OperationName = keyof Operations;
+
+/**
+ * What has become visible, from a durable place on: each message once, in order, then whatever happens.
+ * `shown` moves the place of this profile's `listen` past a cursor.
+ */
+export interface Feed {
+  /** `since`: the cursor after which to begin, instead of the remembered place. */
+  events(options: { since?: number; signal: AbortSignal }): AsyncIterable<ChatEvent>;
+  shown(cursor: number): void;
+}

@@ -1,0 +1,43 @@
+import { decode, encode } from "cborg";
+import type * as z from "zod";
+import { equalBytes } from "./bytes.ts";
+import { ChatError, type ErrorCode } from "./errors.ts";
+
+/** Deterministic CBOR (RFC 8949 4.2.1): shortest forms, sorted keys, definite lengths. */
+export function encodeCbor(value: unknown): Uint8Array {
+  return encode(value);
+}
+
+/**
+ * Reads deterministic CBOR and nothing else: one encoding per value, no duplicate keys, no trailing bytes, no
+ * `undefined`, NaN, infinity, tags or integers beyond 2^53.
+ *
+ * @throws ChatError `code`
+ */
+export function decodeCbor<T>(schema: z.ZodType<T>, bytes: Uint8Array, code: ErrorCode): T {
+  const value = decodeStrict(bytes, code);
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  const where = read.error.issues[0];
+  throw new ChatError(code, `${where?.path.join(".") || "value"}: ${where?.message ?? "invalid"}`, {
+    reason: "schema",
+  });
+}
+
+function decodeStrict(bytes: Uint8Array, code: ErrorCode): unknown {
+  const options = {
+    strict: true,
+    allowIndefinite: false,
+    allowUndefined: false,
+    allowInfinity: false,
+    allowNaN: false,
+  };
+  try {
+    const value: unknown = decode(bytes, { ...options, allowBigInt: false, rejectDuplicateMapKeys: true });
+    // What cborg does not order or forbid by itself (key order, `__proto__`, half floats) shows in the second encoding.
+    if (equalBytes(encode(value), bytes)) return value;
+  } catch (cause) {
+    throw new ChatError(code, "not deterministic CBOR", { reason: "cbor", cause });
+  }
+  throw new ChatError(code, "not deterministic CBOR", { reason: "cbor" });
+}

@@ -1,0 +1,125 @@
+import type { KeyObject } from "node:crypto";
+import * as z from "zod";
+import { utf8Text } from "./bytes.ts";
+import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { type DeviceId, deviceIdOf } from "./device-id.ts";
+import { ED25519, publicKeyObject, signWithDomain, verifyWithDomain } from "./ed25519.ts";
+import { ChatError } from "./errors.ts";
+import { hashWithDomain } from "./hash.ts";
+import { pad, unpad } from "./padding.ts";
+import { HASH_DOMAINS, LIMITS, PROTOCOL_VERSION, SIGNATURE_DOMAINS } from "./protocol.ts";
+import { bytesOf, sequence } from "./schemas.ts";
+
+/** The last instant that ECMAScript's Date can hold, milliseconds since the Unix epoch. */
+const MAX_TIME_MS = 8.64e15;
+
+const envelopeSchema = z.strictObject({
+  v: z.literal(PROTOCOL_VERSION),
+  sender: bytesOf(ED25519.publicKeyBytes),
+  recipient: bytesOf(ED25519.publicKeyBytes),
+  incarnation: bytesOf(16),
+  conversation: bytesOf(32),
+  seq: sequence,
+  prevHash: bytesOf(32).nullable(),
+  messageId: bytesOf(16),
+  sentAt: z.int().min(0).max(MAX_TIME_MS),
+  kind: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  body: z.instanceof(Uint8Array),
+});
+
+/**
+ * What a device signs and another one stores. `sender` and `recipient` are device keys; `seq` counts 1, 2, 3, ... in
+ * (sender, incarnation, conversation); `prevHash` is the id of the envelope before it to the same device, null for the
+ * first; `sentAt` is the sender's clock in milliseconds and decides nothing. PROTOCOL.md 5.1.
+ */
+export type Envelope = z.infer<typeof envelopeSchema>;
+
+export type SealedEnvelope = {
+  /** What the session encrypts: the signed bytes and the signature, padded to a bucket. */
+  readonly plaintext: Uint8Array;
+  /** SHA-256 of exactly the signed bytes, under its own domain: 32 bytes. Acknowledgements go by it. */
+  readonly envelopeId: Uint8Array;
+};
+
+const signedSchema = z.strictObject({ envelope: z.instanceof(Uint8Array), signature: bytesOf(ED25519.signatureBytes) });
+
+export function sealEnvelope(envelope: Envelope, deviceKey: KeyObject): SealedEnvelope {
+  const bytes = encodeCbor(envelope);
+  const signature = signWithDomain(SIGNATURE_DOMAINS.envelope, bytes, deviceKey);
+  return { plaintext: pad(encodeCbor({ envelope: bytes, signature })), envelopeId: envelopeIdOf(bytes) };
+}
+
+export type OpenedEnvelope = {
+  readonly envelope: Envelope;
+  readonly envelopeId: Uint8Array;
+  /** The device whose key signed. */
+  readonly sender: DeviceId;
+};
+
+/**
+ * Reads a decrypted envelope and checks the signature over the bytes as received.
+ *
+ * @throws ChatError ENVELOPE_INVALID with reason `padding`, `cbor`, `schema`, `signature`; KEY_INVALID;
+ *   VERSION_UNSUPPORTED
+ */
+export function openEnvelope(plaintext: Uint8Array): OpenedEnvelope {
+  const signed = decodeCbor(signedSchema, unpad(plaintext), "ENVELOPE_INVALID");
+  const envelope = decodeCbor(envelopeSchema, signed.envelope, "ENVELOPE_INVALID");
+  try {
+    verifyWithDomain(SIGNATURE_DOMAINS.envelope, signed.envelope, signed.signature, publicKeyObject(envelope.sender));
+  } catch (cause) {
+    throw new ChatError("ENVELOPE_INVALID", "the envelope's signature does not verify", { reason: "signature", cause });
+  }
+  return { envelope, envelopeId: envelopeIdOf(signed.envelope), sender: deviceIdOf(envelope.sender) };
+}
+
+function envelopeIdOf(bytes: Uint8Array): Uint8Array {
+  return hashWithDomain(HASH_DOMAINS.envelope, bytes);
+}
+
+/** Kinds that this version knows; others are stored, acknowledged and not shown. */
+export const ENVELOPE_KINDS = { text: "text", tombstone: "tombstone" } as const;
+
+const textSchema = z.object({ text: z.string() });
+
+/**
+ * The body of a text. Members that this version does not know are left to later ones.
+ *
+ * @throws ChatError ENVELOPE_INVALID with reason `cbor`, `schema` or `size`
+ */
+export function decodeText(body: Uint8Array): string {
+  const { text } = decodeCbor(textSchema, body, "ENVELOPE_INVALID");
+  if (Buffer.byteLength(text) > LIMITS.textMaxBytes) {
+    throw new ChatError("ENVELOPE_INVALID", "the text is longer than allowed", { reason: "size" });
+  }
+  return text;
+}
+
+export function encodeText(text: string): Uint8Array {
+  return encodeCbor({ text });
+}
+
+/** The body of what takes the place of a message that was cancelled or expired before it was delivered. */
+export function encodeTombstone(): Uint8Array {
+  return encodeCbor({});
+}
+
+/**
+ * Reads bytes that are to become a text: well-formed UTF-8, not empty, at most 15 KiB.
+ *
+ * @throws ChatError MESSAGE_NOT_TEXT, MESSAGE_EMPTY, MESSAGE_TOO_LARGE
+ */
+export function readText(bytes: Uint8Array): string {
+  if (bytes.length > LIMITS.textMaxBytes) {
+    const size = `${bytes.length} bytes, at most ${LIMITS.textMaxBytes} fit`;
+    throw new ChatError("MESSAGE_TOO_LARGE", `the message has ${size}; nothing was sent`);
+  }
+  let text: string;
+  try {
+    text = utf8Text(bytes);
+  } catch (cause) {
+    throw new ChatError("MESSAGE_NOT_TEXT", "the message is not UTF-8 text; nothing was sent", { cause });
+  }
+  if (text.length === 0) throw new ChatError("MESSAGE_EMPTY", "the message is empty; nothing was sent");
+  return text;
+}
