@@ -1,0 +1,220 @@
+import type { DeviceId } from "../../shared/device-id.ts";
+import type { ErrorCode } from "../../shared/errors.ts";
+import type { Username } from "../../shared/username.ts";
+import type { ContactStore } from "./ports.ts";
+
+/*
+ * What must outlive the process. Everything is synchronous: the rules compute first and write in one transaction, with
+ * no waiting inside. `peer/history/` implements it over SQLite, sealed at rest.
+ */
+
+/** A session as kept: its secret state and what the delivery rules know about it. */
+export type StoredSession = {
+  /** The MLS group id, 32 bytes. */
+  readonly id: Uint8Array;
+  readonly device: DeviceId;
+  readonly opener: boolean;
+  /** `SecureSessions.serialise`. */
+  readonly state: Uint8Array;
+  /** The Welcome, until the peer has it on disk. */
+  readonly welcome: Uint8Array | undefined;
+  readonly healedAtMs: number;
+};
+
+export interface SessionStore {
+  forDevice(device: DeviceId): readonly StoredSession[];
+  save(session: StoredSession): void;
+  /** Forgets the state for good and remembers the id, so that its Welcome is never accepted again. */
+  close(id: Uint8Array): void;
+  closeAll(): void;
+  /** True for a session that is or was. */
+  isKnown(id: Uint8Array): boolean;
+}
+
+export type StoredKeyPackage = {
+  readonly reference: Uint8Array;
+  readonly publicPackage: Uint8Array;
+  readonly privatePackage: Uint8Array;
+  readonly lastResort: boolean;
+  readonly createdAtMs: number;
+};
+
+export interface KeyPackageStore {
+  find(reference: Uint8Array): StoredKeyPackage | undefined;
+  lastResort(): StoredKeyPackage | undefined;
+  save(keyPackage: StoredKeyPackage): void;
+  delete(reference: Uint8Array): void;
+  /** Deletes what is older, the newest last resort aside. */
+  deleteBefore(createdAtMs: number): void;
+  deleteAll(): void;
+}
+
+/** A message of one's own, whatever the number of devices it goes to. */
+export type OwnMessage = {
+  readonly messageId: Uint8Array;
+  readonly to: Username;
+  readonly conversation: Uint8Array;
+  readonly seq: number;
+  readonly kind: string;
+  readonly body: Uint8Array;
+  readonly text: string;
+  readonly acceptedAtMs: number;
+};
+
+export type OutboxState = "queued" | "stored" | "failed";
+
+/** One message on its way to one device: the signed, padded envelope, encrypted anew each time it is sent. */
+export type OutboxRow = {
+  readonly id: number;
+  readonly messageId: Uint8Array;
+  readonly to: Username;
+  readonly device: DeviceId;
+  readonly seq: number;
+  readonly envelopeId: Uint8Array;
+  readonly plaintext: Uint8Array;
+  readonly state: OutboxState;
+  readonly path: "direct" | null;
+  readonly attempts: number;
+  readonly error: ErrorCode | undefined;
+  readonly reason: string | undefined;
+  readonly acceptedAtMs: number;
+};
+
+export type NewOutboxRow = Pick<
+  OutboxRow,
+  "messageId" | "to" | "device" | "seq" | "envelopeId" | "plaintext" | "acceptedAtMs"
+>;
+
+/** Queued envelopes are sent by `seq`; a row is cleared only by its device's own ack. */
+export interface OutboxStore {
+  add(row: NewOutboxRow): void;
+  /** Queued rows for a device after row `afterId`, oldest first. */
+  queued(device: DeviceId, afterId: number, limit: number): readonly OutboxRow[];
+  ofMessage(messageId: Uint8Array): readonly OutboxRow[];
+  /** Everything that is queued or failed. */
+  open(): readonly OutboxRow[];
+  /** Devices with something queued, and whose they are. */
+  waiting(): readonly { readonly device: DeviceId; readonly to: Username }[];
+  /** False when no queued row of that device has this envelope. */
+  markStored(device: DeviceId, envelopeId: Uint8Array, path: "direct"): boolean;
+  markFailed(id: number, error: ErrorCode, reason: string | undefined): void;
+  /** An attempt for that device ended without an ack. */
+  noteAttempt(device: DeviceId, error: ErrorCode, reason: string | undefined): void;
+  /** The envelope changes, its place and `seq` stay: a tombstone, or another device. */
+  replace(id: number, row: Pick<OutboxRow, "device" | "envelopeId" | "plaintext">): void;
+  requeue(id: number): void;
+  counts(): { readonly queued: number; readonly failed: number };
+}
+
+/** Own numbering of a conversation, by the current incarnation. */
+export interface NumberingStore {
+  /** Takes the next sequence: 1, 2, 3, ... */
+  next(conversation: Uint8Array): number;
+  /** The last sequence given, 0 before the first. */
+  last(conversation: Uint8Array): number;
+  /** The id of the last envelope made for that device, null before the first. */
+  lastEnvelope(conversation: Uint8Array, device: DeviceId): Uint8Array | null;
+  setLastEnvelope(conversation: Uint8Array, device: DeviceId, envelopeId: Uint8Array): void;
+  /** A new incarnation counts anew. */
+  restart(): void;
+}
+
+/** A sender's numbering, as far as it is stored here without a hole. */
+export type ReceiveMark = { readonly high: number; readonly lastEnvelopeId: Uint8Array | null };
+
+export type InboundMessage = {
+  readonly messageId: Uint8Array;
+  readonly envelopeId: Uint8Array;
+  readonly from: Username;
+  readonly device: DeviceId;
+  readonly incarnation: Uint8Array;
+  readonly conversation: Uint8Array;
+  readonly seq: number;
+  readonly kind: string;
+  readonly body: Uint8Array;
+  /** Empty for kinds that are not shown. */
+  readonly text: string;
+  readonly sentAtMs: number;
+  readonly receivedAtMs: number;
+};
+
+/** What a reader sees; `gapBefore` counts the messages known to be missing right before it. */
+export type VisibleMessage = Pick<
+  InboundMessage,
+  "messageId" | "from" | "text" | "sentAtMs" | "receivedAtMs" | "seq" | "kind"
+> & {
+  readonly cursor: number;
+  readonly gapBefore: number;
+};
+
+export interface InboxStore {
+  hasEnvelope(device: DeviceId, envelopeId: Uint8Array): boolean;
+  mark(device: DeviceId, incarnation: Uint8Array, conversation: Uint8Array): ReceiveMark | undefined;
+  /** The newest marks of a device, for the hello. */
+  marks(
+    device: DeviceId,
+    limit: number,
+  ): readonly { readonly incarnation: Uint8Array; readonly conversation: Uint8Array; readonly seq: number }[];
+  setMark(device: DeviceId, incarnation: Uint8Array, conversation: Uint8Array, mark: ReceiveMark): void;
+  /** Stores a message that nobody sees yet. */
+  add(message: InboundMessage): void;
+  /** Sequences stored above the mark and not visible yet, ascending. */
+  held(device: DeviceId, incarnation: Uint8Array, conversation: Uint8Array): readonly number[];
+  /** Makes one visible under the next cursor. */
+  release(
+    at: { device: DeviceId; incarnation: Uint8Array; conversation: Uint8Array; seq: number },
+    gapBefore: number,
+  ): VisibleMessage;
+  /** Every lane with something held, for the timers after a restart. */
+  heldLanes(): readonly { device: DeviceId; incarnation: Uint8Array; conversation: Uint8Array }[];
+  visibleAfter(cursor: number, limit: number): readonly VisibleMessage[];
+  /** What a person who was never answered has stored here. */
+  usage(from: Username): { readonly messages: number; readonly bytes: number };
+}
+
+export type HistoryQuery = {
+  readonly conversation: Uint8Array;
+  readonly limit: number;
+  readonly sinceMs: number;
+  readonly beforeMs: number;
+  readonly search: string | undefined;
+};
+
+export type HistoryEntry =
+  | ({ readonly direction: "in" } & VisibleMessage)
+  | ({ readonly direction: "out" } & OwnMessage & { readonly state: OutboxState });
+
+export interface HistoryStore {
+  addOwn(message: OwnMessage): void;
+  findOwn(messageId: Uint8Array): OwnMessage | undefined;
+  /** Turns an own message into its tombstone. */
+  eraseOwn(messageId: Uint8Array): void;
+  /** The newest entries that match, oldest first. */
+  list(query: HistoryQuery): readonly HistoryEntry[];
+}
+
+/** `send --id`: the caller's key and the message it stands for. */
+export interface RequestStore {
+  find(key: string): Uint8Array | undefined;
+  save(key: string, messageId: Uint8Array): void;
+}
+
+/** Where a reader stands; gates no ack, so a power failure may lose the last step. */
+export interface CursorStore {
+  get(reader: string): number;
+  set(reader: string, cursor: number): void;
+}
+
+export interface Store {
+  /** All or nothing, on disk when it returns. @throws ChatError STORAGE */
+  transaction<T>(work: () => T): T;
+  readonly contacts: ContactStore;
+  readonly sessions: SessionStore;
+  readonly keyPackages: KeyPackageStore;
+  readonly outbox: OutboxStore;
+  readonly numbering: NumberingStore;
+  readonly inbox: InboxStore;
+  readonly history: HistoryStore;
+  readonly requests: RequestStore;
+  readonly cursors: CursorStore;
+}
