@@ -1,0 +1,219 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { ChatError, isChatError } from "../../shared/errors.ts";
+import { type Migrations, migrate } from "./migrations.ts";
+import { createPrivateFile } from "./private-file.ts";
+import { type ReserveFile, reserveFile } from "./reserve-file.ts";
+import { asStorageError } from "./storage-error.ts";
+
+const BUSY_TIMEOUT_MS = 2000;
+
+/** FULL: on disk before `transaction` returns. NORMAL: survives the process, not a power failure. */
+type Synchronous = "FULL" | "NORMAL";
+const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const satisfies Record<Synchronous, number>;
+
+/** Handles that met an I/O error: closing them would write to a disk whose state is not known. */
+const abandoned = new Set<DatabaseSync>();
+
+/**
+ * Opens `chat.db`, or makes it, and brings it to the newest version. On a full disk the reserve file makes room for this.
+ *
+ * @throws ChatError STORAGE, STORE_CORRUPT
+ */
+export function openDatabase(path: string, options: { migrations: Migrations; checkIntegrity?: boolean }): Database {
+  const reserve = reserveFile(`${path}.reserve`);
+  const database = withReserve(reserve, () => open(path, reserve, options));
+  reserve.restore();
+  return database;
+}
+
+/**
+ * A second handle on an open database, for marks that gate no acknowledgement (what has been shown): its transactions do
+ * not wait for the disk, survive a killed process, and may be lost in a power failure. Never `synchronous=OFF`: that
+ * also leaves out the syncs around WAL resets and checkpoints, and endangers what the first handle has written.
+ *
+ * @throws ChatError STORAGE, STORE_CORRUPT
+ */
+export function openCursorHandle(path: string): Database {
+  return guarded(() => new Database(connect(path, "NORMAL"), reserveFile(`${path}.reserve`)));
+}
+
+/** One connection. Synchronous throughout: nothing else runs in the process between two statements of a transaction. */
+export class Database {
+  readonly #handle: DatabaseSync;
+  readonly #reserve: ReserveFile;
+  readonly #statements = new Map<string, Statement<object>>();
+  #failure: ChatError | undefined;
+
+  constructor(handle: DatabaseSync, reserve: ReserveFile) {
+    this.#handle = handle;
+    this.#reserve = reserve;
+  }
+
+  /** The statement of that text, prepared once. `Row` says what its columns are; the schema vouches for it. */
+  prepare<Row extends object>(sql: string): Statement<Row> {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known as Statement<Row>;
+    const statement = this.#run(() => this.#handle.prepare(sql));
+    const made = new Statement<Row>(statement, (work) => this.#run(work));
+    this.#statements.set(sql, made);
+    return made;
+  }
+
+  /**
+   * Runs `work` in one write transaction: all of it is on disk when this returns, nothing of it when this throws.
+   *
+   * @throws ChatError STORAGE, STORE_CORRUPT; INTERNAL when nested, or when `work` is asynchronous
+   */
+  transaction<T>(work: () => T extends PromiseLike<unknown> ? never : T): T {
+    if (this.#handle.isOpen && this.#handle.isTransaction) throw new ChatError("INTERNAL", "transactions do not nest");
+    this.#run(() => this.#handle.exec("BEGIN IMMEDIATE"));
+    try {
+      const result = work();
+      assertNotPromise(result);
+      this.#run(() => this.#handle.exec("COMMIT"));
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  /** Puts the reserve back once there is room again; for a moment when nothing is urgent. */
+  restoreReserve(): boolean {
+    return this.#reserve.restore();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#failure !== undefined || !this.#handle.isOpen) return;
+    this.#statements.clear();
+    this.#run(() => this.#handle.close());
+  }
+
+  /** After some errors SQLite has rolled back by itself. A failure here changes nothing for the caller. */
+  #rollBack(): void {
+    try {
+      if (this.#handle.isTransaction) this.#handle.exec("ROLLBACK");
+    } catch (error) {
+      this.#note(asStorageError(error));
+    }
+  }
+
+  #run<T>(work: () => T): T {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return work();
+    } catch (error) {
+      const meaning = asStorageError(error);
+      this.#note(meaning);
+      throw meaning;
+    }
+  }
+
+  #note(error: unknown): void {
+    if (!isChatError(error, "STORAGE")) return;
+    if (error.reason === "full") this.#reserve.release();
+    if (error.reason !== "io") return;
+    this.#failure = error;
+    abandoned.add(this.#handle);
+  }
+}
+
+/** A prepared statement whose failures are ChatErrors. */
+export class Statement<Row extends object> {
+  readonly #statement: StatementSync;
+  readonly #guard: <T>(work: () => T) => T;
+
+  constructor(statement: StatementSync, guard: <T>(work: () => T) => T) {
+    this.#statement = statement;
+    this.#guard = guard;
+  }
+
+  run(...values: SQLInputValue[]): { readonly changes: number; readonly lastInsertRowid: number } {
+    const { changes, lastInsertRowid } = this.#guard(() => this.#statement.run(...values));
+    return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };
+  }
+
+  get(...values: SQLInputValue[]): Row | undefined {
+    return this.#guard(() => this.#statement.get(...values)) as Row | undefined;
+  }
+
+  all(...values: SQLInputValue[]): Row[] {
+    return this.#guard(() => this.#statement.all(...values)) as Row[];
+  }
+}
+
+function open(
+  path: string,
+  reserve: ReserveFile,
+  { migrations, checkIntegrity }: { migrations: Migrations; checkIntegrity?: boolean },
+): Database {
+  // SQLite gives its -wal and -shm the mode of the database
+  createPrivateFile(path);
+  const handle = connect(path, "FULL");
+  try {
+    if (checkIntegrity) assertSound(handle);
+    migrate(handle, path, migrations);
+    return new Database(handle, reserve);
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}
+
+function withReserve<T>(reserve: ReserveFile, work: () => T): T {
+  try {
+    return guarded(work);
+  } catch (error) {
+    const noRoom = isChatError(error, "STORAGE") && error.reason === "full";
+    if (!noRoom || !reserve.release()) throw error;
+    return guarded(work);
+  }
+}
+
+function guarded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw asStorageError(error);
+  }
+}
+
+function connect(path: string, synchronous: Synchronous): DatabaseSync {
+  const handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    configure(handle, {
+      journal_mode: ["WAL", "wal"],
+      synchronous: [synchronous, SYNCHRONOUS[synchronous]],
+      foreign_keys: ["ON", 1],
+      // deleted keys are overwritten, and no query spills into the temporary folder
+      secure_delete: ["ON", 1],
+      temp_store: ["MEMORY", 2],
+    });
+    return handle;
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}
+
+/** Sets each pragma and reads it back: SQLite ignores silently what it cannot do. */
+function configure(handle: DatabaseSync, pragmas: Record<string, readonly [string, string | number]>): void {
+  for (const [name, [value, expected]] of Object.entries(pragmas)) {
+    handle.exec(`PRAGMA ${name} = ${value}`);
+    const found = handle.prepare(`PRAGMA ${name}`).get()?.[name];
+    if (found !== expected)
+      throw new ChatError("STORAGE", `this disk does not allow ${name}=${value}`, { reason: "pragma" });
+  }
+}
+
+function assertSound(handle: DatabaseSync): void {
+  const verdict = handle.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
+  if (verdict !== "ok") throw new ChatError("STORE_CORRUPT", "the database is damaged", { details: { verdict } });
+}
+
+function assertNotPromise(result: unknown): void {
+  if (typeof result === "object" && result !== null && "then" in result) {
+    throw new ChatError("INTERNAL", "a transaction cannot be asynchronous");
+  }
+}
