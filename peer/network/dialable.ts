@@ -1,0 +1,63 @@
+import { multiaddr } from "@multiformats/multiaddr";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { LIMITS } from "../../shared/protocol.ts";
+import { type IpScope, ipScope } from "./ip-scope.ts";
+
+/**
+ * The addresses of a record that may be dialled: `/ip4|ip6/.../tcp/<port>/p2p/<device>` and nothing else, at most as
+ * many as a record holds. Without the peer id whoever answers would be believed; a host name would let a record point
+ * at this machine or make it resolve names of the sender's choice.
+ *
+ * @param allowLocal  loopback and link-local addresses too, for peers on one machine
+ */
+export function dialableAddresses(device: DeviceId, addresses: readonly string[], allowLocal: boolean): string[] {
+  const dialable = new Set(addresses.filter((address) => isDialable(device, address, allowLocal)));
+  return [...dialable].slice(0, LIMITS.addressRecordMaxAddresses);
+}
+
+function isDialable(device: DeviceId, address: string, allowLocal: boolean): boolean {
+  const parts = tcpParts(address);
+  return (
+    parts !== undefined && parts.device === device && parts.port > 0 && isReachable(ipScope(parts.host), allowLocal)
+  );
+}
+
+/**
+ * What of the listeners' addresses is worth telling others, the farthest reaching first; loopback only for peers on
+ * this machine, link-local never, since it means nothing on another link.
+ */
+export function announceableAddresses(device: DeviceId, listening: readonly string[], allowLocal: boolean): string[] {
+  const order: readonly (IpScope | undefined)[] = allowLocal
+    ? ["loopback", "global", "private"]
+    : ["global", "private"];
+  const found = listening.flatMap((address) => {
+    const parts = tcpParts(address);
+    const rank = parts === undefined ? -1 : order.indexOf(ipScope(parts.host));
+    return rank < 0 ? [] : [{ rank, address: `${address}/p2p/${device}` }];
+  });
+  const ranked = found.toSorted((a, b) => a.rank - b.rank).map(({ address }) => address);
+  return [...new Set(ranked)].slice(0, LIMITS.addressRecordMaxAddresses);
+}
+
+function isReachable(scope: IpScope | undefined, allowLocal: boolean): boolean {
+  if (scope === "loopback" || scope === "link-local") return allowLocal;
+  return scope === "global" || scope === "private";
+}
+
+/** Exactly an IP address, a TCP port and possibly a peer id: no relay, no other transport, no zone, no name. */
+function tcpParts(address: string): { host: string; port: number; device: string | undefined } | undefined {
+  const components = componentsOf(address);
+  const [ip, tcp, p2p] = components;
+  if (components.length > 3 || ip?.value === undefined || tcp?.value === undefined) return undefined;
+  if ((ip.name !== "ip4" && ip.name !== "ip6") || tcp.name !== "tcp") return undefined;
+  if (p2p !== undefined && p2p.name !== "p2p") return undefined;
+  return { host: ip.value, port: Number(tcp.value), device: p2p?.value };
+}
+
+function componentsOf(address: string): { name: string; value?: string }[] {
+  try {
+    return multiaddr(address).getComponents();
+  } catch {
+    return [];
+  }
+}

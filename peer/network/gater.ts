@@ -1,0 +1,33 @@
+import type { ConnectionGater } from "@libp2p/interface";
+import { findDevice, type Refusal } from "./connections.ts";
+import { dialableAddresses } from "./dialable.ts";
+
+type Options = {
+  readonly allowLocal: boolean;
+  /** Why an inbound connection of this peer is refused, or undefined. */
+  readonly refusal: (peerId: string) => Refusal | undefined;
+  readonly onRefused: (reason: Refusal) => void;
+};
+
+/**
+ * Who may connect, and what may be dialled. libp2p's own limits count before anybody is known by name; these count
+ * after the handshake has proved who it is.
+ */
+export function connectionGater({ allowLocal, refusal, onRefused }: Options): ConnectionGater {
+  const denyInbound = (peerId: string) => {
+    const reason = refusal(peerId);
+    if (reason !== undefined) onRefused(reason);
+    return reason !== undefined;
+  };
+  return {
+    denyDialPeer: (peer) => findDevice(peer.toString()) === undefined,
+    denyDialMultiaddr: (address) => {
+      const device = findDevice(address.getComponents().at(-1)?.value ?? "");
+      return device === undefined || dialableAddresses(device, [address.toString()], allowLocal).length === 0;
+    },
+    denyInboundEncryptedConnection: (peer) => denyInbound(peer.toString()),
+    // again: others may have been admitted while this one agreed on its multiplexer
+    denyInboundUpgradedConnection: (peer) => denyInbound(peer.toString()),
+    denyOutboundEncryptedConnection: (peer) => findDevice(peer.toString()) === undefined,
+  };
+}

@@ -1,0 +1,60 @@
+import { LIMITS } from "../../shared/protocol.ts";
+
+/** Every limit of the transport, in one place to review. Times are milliseconds, sizes bytes. */
+export const NETWORK_LIMITS = {
+  // Connections: libp2p's own defaults let two idle sockets a second lock every honest peer out.
+
+  /** Open connections in all; about 180 KB of memory each. */
+  connections: 300,
+  /** Of those, kept free for contacts, so that strangers cannot crowd them out. */
+  connectionsForContacts: 100,
+  /** One device: both dial at once, and once more after a network change; more is an attack. */
+  connectionsPerDevice: 4,
+  /** Accepted sockets that have not finished their handshake. */
+  pendingIncoming: 256,
+  /** New inbound connections a second and address; many honest peers share one address behind a NAT. */
+  inboundPerSecondAndAddress: 50,
+  /** A handshake takes four round trips at most; a silent socket frees its place after this. */
+  upgradeTimeoutMs: 4000,
+  /** Agreeing on a stream's protocol, either way; two round trips. */
+  negotiationTimeoutMs: 4000,
+  /** One address of a record, so that a black hole leaves time for the next. */
+  addressDialTimeoutMs: 4000,
+  /** All addresses of a record together. */
+  dialTimeoutMs: 20_000,
+  /** Connections of strangers without a stream are closed after this; contacts behind a NAT stay reachable by theirs. */
+  unusedConnectionMs: 60_000,
+  /** How often unused and doubled connections are looked for. */
+  sweepIntervalMs: 5000,
+  /** Between pings of a connection that is kept. */
+  pingIntervalMs: 20_000,
+  /** Slow uplinks queue a ping behind a message: the default of 5 s cuts them in the middle of it. */
+  pingTimeoutMs: 30_000,
+
+  // Streams
+
+  /** Undecided or decided streams of one connection at once; beyond that they are reset unseen. */
+  inboundStreamsPerConnection: 32,
+  /** Streams of one protocol that one device may hold open; an honest one needs a single one. */
+  inboundStreamsPerDevice: 4,
+  /** What a sender may have under way: larger than this and a paused stream overflows libp2p's 4 MiB and is reset. */
+  windowBytes: 1024 * 1024,
+  /** Refuse to queue more than this for a peer that does not read; `send` waits long before. */
+  writeBufferBytes: 8 * 1024 * 1024,
+
+  // Frames
+
+  frameBytes: LIMITS.frameMaxBytes,
+  /** Frames that arrived and were not taken yet; beyond this the stream is paused. */
+  unreadBytes: 256 * 1024,
+  /** From a frame's first byte to its last. */
+  frameTimeoutMs: 5000,
+  /** An opened stream that never sends a whole frame. */
+  firstFrameTimeoutMs: 8000,
+  /** Nothing read and nothing written. libp2p declares such a timeout and does not enforce it. */
+  idleTimeoutMs: 60_000,
+  /** For the other side to finish after this one closed. */
+  closeTimeoutMs: 2000,
+} as const satisfies Record<string, number>;
+
+export type NetworkLimits = { readonly [Name in keyof typeof NETWORK_LIMITS]: number };
