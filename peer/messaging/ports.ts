@@ -66,7 +66,7 @@ export interface Session {
 }
 
 export interface NewKeyPackage {
-  /** SHA-256-sized reference by which a Welcome names the package (RFC 9420 5.2). */
+  /** The 64 bytes by which a Welcome names the package (RFC 9420 5.2, with the SHA-512 of the ciphersuite). */
   readonly reference: Uint8Array;
   readonly publicPackage: Uint8Array;
   /** Secret; deleted in the transaction that accepts its Welcome. */

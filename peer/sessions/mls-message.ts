@@ -1,6 +1,7 @@
 import { decodeMlsMessage, encodeMlsMessage, type MLSMessage, type PrivateMessage, type Welcome } from "ts-mls";
 import { compareBytes } from "../../shared/bytes.ts";
 import { ChatError } from "../../shared/errors.ts";
+import { CIPHERSUITE } from "./ciphersuite.ts";
 import { guardedSync } from "./library-boundary.ts";
 
 /**
@@ -37,6 +38,8 @@ export function decodePrivateMessage(
 export function decodeWelcome(bytes: Uint8Array): Welcome {
   const message = decodeExactly(bytes);
   if (message.wireformat !== "mls_welcome") throw refuse("not a Welcome");
+  // Nothing else authenticates the ciphersuite that a Welcome names.
+  if (message.welcome.cipherSuite !== CIPHERSUITE) throw refuse("of another ciphersuite");
   if (message.welcome.secrets.length !== 1) throw refuse("not for exactly one device");
   return message.welcome;
 }
