@@ -1,0 +1,100 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { announceableAddresses, dialableAddresses } from "../../../peer/network/dialable.ts";
+import { deviceIdOf } from "../../../shared/device-id.ts";
+import { publicKeyOfSeed } from "../../../shared/ed25519.ts";
+
+const bob = deviceIdOf(publicKeyOfSeed(new Uint8Array(32).fill(1)));
+const carol = deviceIdOf(publicKeyOfSeed(new Uint8Array(32).fill(2)));
+
+const isDialable = (address: string, allowLocal = false) => dialableAddresses(bob, [address], allowLocal).length === 1;
+
+describe("addresses of a record", () => {
+  test.each([
+    `/ip4/8.8.8.8/tcp/4001/p2p/${bob}`,
+    `/ip4/192.168.1.20/tcp/4001/p2p/${bob}`,
+    `/ip6/2a00:1450:4001::1/tcp/1/p2p/${bob}`,
+    `/ip6/fd00::7/tcp/65535/p2p/${bob}`,
+  ])("dials %s", (address) => {
+    expect(isDialable(address)).toBe(true);
+  });
+
+  test.each([
+    ["no peer id", "/ip4/8.8.8.8/tcp/4001"],
+    ["another device", `/ip4/8.8.8.8/tcp/4001/p2p/${carol}`],
+    ["an RSA peer id", "/ip4/8.8.8.8/tcp/4001/p2p/QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC"],
+    ["two peer ids", `/ip4/8.8.8.8/tcp/4001/p2p/${carol}/p2p/${bob}`],
+    ["a relay", `/ip4/8.8.8.8/tcp/4001/p2p/${carol}/p2p-circuit/p2p/${bob}`],
+    ["a host name", `/dns4/localhost/tcp/4001/p2p/${bob}`],
+    ["a zone", `/ip6zone/eth0/ip6/fd00::7/tcp/1/p2p/${bob}`],
+    ["UDP", `/ip4/8.8.8.8/udp/4001/p2p/${bob}`],
+    ["QUIC", `/ip4/8.8.8.8/udp/4001/quic-v1/p2p/${bob}`],
+    ["WebSocket", `/ip4/8.8.8.8/tcp/4001/ws/p2p/${bob}`],
+    ["a unix socket", `/unix/tmp%2Fsocket/p2p/${bob}`],
+    ["port 0", `/ip4/8.8.8.8/tcp/0/p2p/${bob}`],
+    ["a port past the last", `/ip4/8.8.8.8/tcp/65536/p2p/${bob}`],
+    ["the unspecified address", `/ip4/0.0.0.0/tcp/1/p2p/${bob}`],
+    ["a multicast address", `/ip4/224.0.0.1/tcp/1/p2p/${bob}`],
+    ["broadcast", `/ip4/255.255.255.255/tcp/1/p2p/${bob}`],
+    ["NAT64 of loopback", `/ip6/64:ff9b::7f00:1/tcp/1/p2p/${bob}`],
+    ["6to4 of loopback", `/ip6/2002:7f00:1::/tcp/1/p2p/${bob}`],
+    ["nothing", ""],
+    ["no multiaddr", "8.8.8.8:4001"],
+  ])("never dials %s", (_, address) => {
+    expect(isDialable(address)).toBe(false);
+    expect(isDialable(address, true)).toBe(false);
+  });
+
+  test.each([
+    `/ip4/127.0.0.1/tcp/1/p2p/${bob}`,
+    `/ip4/127.9.9.9/tcp/1/p2p/${bob}`,
+    `/ip6/::1/tcp/1/p2p/${bob}`,
+    `/ip6/::ffff:127.0.0.1/tcp/1/p2p/${bob}`,
+    `/ip6/::ffff:7f00:1/tcp/1/p2p/${bob}`,
+    `/ip4/169.254.169.254/tcp/80/p2p/${bob}`,
+    `/ip6/fe80::1/tcp/1/p2p/${bob}`,
+  ])("dials %s only where local addresses are allowed", (address) => {
+    expect(isDialable(address)).toBe(false);
+    expect(isDialable(address, true)).toBe(true);
+  });
+
+  test("dials at most eight, each once", () => {
+    const addresses = Array.from({ length: 20 }, (_, n) => `/ip4/8.8.8.${n >> 1}/tcp/1/p2p/${bob}`);
+    expect(dialableAddresses(bob, addresses, false)).toEqual(
+      Array.from({ length: 8 }, (_, n) => `/ip4/8.8.8.${n}/tcp/1/p2p/${bob}`),
+    );
+  });
+
+  test("never throws, whatever a record says", () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.string(), fc.webPath()), { maxLength: 4 }), (addresses) => {
+        expect(dialableAddresses(bob, addresses, true)).toEqual([]);
+      }),
+    );
+  });
+});
+
+describe("own addresses", () => {
+  const listening = [
+    "/ip4/127.0.0.1/tcp/9",
+    "/ip4/10.0.0.5/tcp/9",
+    "/ip4/8.8.8.8/tcp/9",
+    "/ip6/fe80::1/tcp/9",
+    "/ip4/8.8.8.8/tcp/9",
+  ];
+
+  test("are announced with the peer id, the farthest reaching first, never loopback or link-local", () => {
+    expect(announceableAddresses(bob, listening, false)).toEqual([
+      `/ip4/8.8.8.8/tcp/9/p2p/${bob}`,
+      `/ip4/10.0.0.5/tcp/9/p2p/${bob}`,
+    ]);
+  });
+
+  test("include loopback where peers share a machine, however many others there are", () => {
+    const many = Array.from({ length: 12 }, (_, n) => `/ip4/10.0.0.${n}/tcp/9`);
+    const announced = announceableAddresses(bob, [...many, ...listening], true);
+    expect(announced).toHaveLength(8);
+    expect(announced).toContain(`/ip4/127.0.0.1/tcp/9/p2p/${bob}`);
+    expect(announced).toContain(`/ip4/8.8.8.8/tcp/9/p2p/${bob}`);
+  });
+});

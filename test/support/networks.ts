@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import type { Channel } from "../../peer/messaging/ports.ts";
+import type { NetworkLimits } from "../../peer/network/limits.ts";
+import { type Network, startNetwork } from "../../peer/network/node.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+
+/** A network of one device on loopback, with what it told its owner. */
+export type TestNetwork = {
+  readonly network: Network;
+  readonly device: DeviceId;
+  readonly address: string;
+  readonly connected: DeviceId[];
+  /** The next channel that somebody opened. */
+  accept(): Promise<Channel>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+type Options = {
+  readonly limits?: Partial<NetworkLimits>;
+  readonly contacts?: readonly string[];
+  readonly dialOnly?: boolean;
+  /** Instead of `accept`. */
+  readonly onChannel?: (channel: Channel) => void;
+};
+
+/** The seed is a hash of `name`, so that a device keeps its key through a test. */
+export function seedOf(name: string): Uint8Array {
+  return createHash("sha256").update(name).digest();
+}
+
+export async function startTestNetwork(name: string, options: Options = {}): Promise<TestNetwork> {
+  const { limits = {}, contacts = [], dialOnly = false } = options;
+  const channels: Channel[] = [];
+  const connected: DeviceId[] = [];
+  let arrived = () => {};
+  const keep = (channel: Channel) => {
+    channels.push(channel);
+    arrived();
+  };
+  const network = await startNetwork({
+    deviceSeed: seedOf(name),
+    ...(dialOnly ? {} : { listen: { hosts: ["127.0.0.1"], port: 0 } }),
+    allowLocal: true,
+    isContact: (device) => contacts.includes(device),
+    events: { onChannel: options.onChannel ?? keep, onConnected: (device) => connected.push(device) },
+    limits,
+  });
+  return {
+    network,
+    device: network.device,
+    address: network.addresses()[0] ?? "",
+    connected,
+    accept: async () => {
+      for (;;) {
+        const channel = channels.shift();
+        if (channel !== undefined) return channel;
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+      }
+    },
+    [Symbol.asyncDispose]: () => network.stop(),
+  };
+}
+
+/** Answers every frame with the same frame, until the channel ends. */
+export async function echo(channel: Channel): Promise<void> {
+  for await (const frames of channel.receive()) await channel.send(frames);
+}
+
+/** Sends one frame from a fresh node and waits for its echo: the honest peer that every attack must leave able to. */
+export async function assertStillServes(target: TestNetwork, name = "honest"): Promise<void> {
+  await using honest = await startTestNetwork(name, { dialOnly: true });
+  const channel = await honest.network.connect(target.device, [target.address], AbortSignal.timeout(5000));
+  await channel.send([new TextEncoder().encode("still there?")]);
+  for await (const [frame] of channel.receive()) {
+    if (new TextDecoder().decode(frame) !== "still there?") throw new Error("another answer than the echo");
+    return;
+  }
+  throw new Error("no answer");
+}
