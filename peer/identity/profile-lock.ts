@@ -68,7 +68,7 @@ function openExclusively(path: string): DatabaseSync | undefined {
   createPrivately(path);
   const handle = new DatabaseSync(path, { timeout: 0 });
   try {
-    handle.exec("BEGIN EXCLUSIVE");
+    handle.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return handle;
   } catch (error) {
     handle.close();

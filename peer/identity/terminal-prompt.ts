@@ -16,10 +16,10 @@ export async function promptOnTerminal(question: string, signal?: AbortSignal): 
   try {
     writeSync(descriptor, question);
     const typed = await firstLine(keyboard, signal);
-    writeSync(descriptor, "\n");
     if (typed === "") throw new ChatError("PASSPHRASE_REQUIRED", "no passphrase was typed");
     return typed;
   } finally {
+    writeSync(descriptor, "\n");
     keyboard.close();
     input.destroy();
   }

@@ -1,0 +1,37 @@
+import { spawnSync } from "node:child_process";
+
+/*
+ * What only some machines can do. A test that needs it is skipped where it is missing, and says so: a silent skip reads
+ * like a pass.
+ */
+
+function capability(name: string, command: string, args: readonly string[]): boolean {
+  const { status, error } = spawnSync(command, args, { stdio: "ignore", timeout: 10_000 });
+  const there = error === undefined && status === 0;
+  if (!there) console.warn(`SKIPPING what needs ${name}: not possible on this machine`);
+  return there;
+}
+
+/** A file system of our own in a mount namespace that ends with its process; runs `mount` in it. */
+export const UNSHARE = ["--mount", "--map-root-user"] as const;
+
+export function canMount(): boolean {
+  return capability("a small tmpfs of its own", "unshare", [...UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+}
+
+/** Faults injected into system calls. */
+export function canInjectFaults(): boolean {
+  return capability("strace with fault injection", "strace", ["-f", "-e", "inject=fsync:error=EIO:when=9+", "true"]);
+}
+
+/** A pseudo-terminal, by util-linux's `script`. */
+export function canOpenTerminals(): boolean {
+  return capability("a pseudo-terminal", "script", ["--quiet", "--return", "--command", "true", "/dev/null"]);
+}
+
+/** Files of other users can be made. */
+export function isRoot(): boolean {
+  const root = process.geteuid?.() === 0;
+  if (!root) console.warn("SKIPPING what needs root: files of another user cannot be made");
+  return root;
+}
