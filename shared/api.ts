@@ -2,7 +2,7 @@ import * as z from "zod";
 import { decodeBase64url } from "./base64url.ts";
 import { ERROR_CODES } from "./errors.ts";
 import { LIMITS } from "./protocol.ts";
-import { base64urlOf, deviceIdSchema, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
+import { base64urlOf, deviceIdSchema, parsed, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
 
 /*
  * Bodies of the naming server's REST interface, version 1: one schema each, used by the server and by its clients.
@@ -13,8 +13,9 @@ const jws = z.string().max(LIMITS.nameRecordMaxBytes);
 
 const keyPackageSchema = z
   .string()
+  .min(1)
   .max(Math.ceil((LIMITS.keyPackageMaxBytes * 4) / 3))
-  .transform((text) => decodeBase64url(text));
+  .pipe(parsed((text) => decodeBase64url(text)));
 
 /** `PUT /v1/names/{name}`: the record as stored. */
 export const nameAcceptedSchema = z.object({ name: usernameSchema, seq: sequence, hash: base64urlOf(32) });

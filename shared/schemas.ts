@@ -12,7 +12,8 @@ import { parseUsername, type Username } from "./username.ts";
 export const base64urlOf = (bytes: number) =>
   z.string().refine((text) => isBase64urlOf(text, bytes), `not base64url of ${bytes} bytes`);
 
-function parsed<T>(parse: (text: string) => T) {
+/** A text that `parse` reads; what it throws becomes an issue, so that no answer of a stranger throws past its schema. */
+export function parsed<T>(parse: (text: string) => T) {
   return z.string().transform((text, context): T => {
     try {
       return parse(text);

@@ -4,8 +4,8 @@ import { ChatError, type ErrorCode } from "./errors.ts";
 const MAX_DEPTH = 8;
 
 /**
- * Parses JSON that means the same to every reader: well-formed UTF-8, no duplicate members, no `__proto__`, at most
- * eight levels. RFC 8259 leaves these to the reader; a signature must not.
+ * Parses JSON that means the same to every reader: well-formed UTF-8, no duplicate members, no `__proto__`, no lone
+ * surrogates, at most eight levels. RFC 8259 leaves these to the reader; a signature must not.
  *
  * @throws ChatError `code`
  */
@@ -41,7 +41,14 @@ function scan(text: string): void {
       if (typeof name !== "string" || seen === undefined) throw new SyntaxError("misplaced colon");
       if (name === "__proto__" || seen.has(name)) throw new SyntaxError(`duplicate or forbidden member`);
       seen.add(name);
+    } else if (token.includes("\\u") && !isWellFormed(token)) {
+      throw new SyntaxError("a lone surrogate");
     }
     previous = token;
   }
+}
+
+function isWellFormed(token: string): boolean {
+  const value: unknown = JSON.parse(token);
+  return typeof value === "string" && value.isWellFormed();
 }

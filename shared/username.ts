@@ -39,14 +39,12 @@ export function readUsername(typed: string): Username {
 }
 
 /**
- * What a name looks like: names with one skeleton belong to one owner. 0/o, 1/l/i, rn/m and vv/w fold together and
- * hyphens vanish; hyphens go last, so that `r-n` is not taken for `m`.
+ * What a name looks like: names with one skeleton belong to one owner. 0/o, 1/l/i, m/rn and w/vv fold together and
+ * hyphens vanish. Each character is replaced by itself (m grows to rn, not rn shrinks to m), so that no order of
+ * replacements matters: `vw`, `wv` and `vvv` are one, and so are `barn`, `bar-n` and `bam`.
  */
 export function skeletonOf(name: Username): string {
-  return name
-    .replaceAll("rn", "m")
-    .replaceAll("vv", "w")
-    .replaceAll("0", "o")
-    .replace(/[1i]/g, "l")
-    .replaceAll("-", "");
+  return name.replace(/[-01imw]/g, (character) => LOOKS_LIKE[character] ?? character);
 }
+
+const LOOKS_LIKE: Readonly<Record<string, string>> = { "-": "", "0": "o", "1": "l", i: "l", m: "rn", w: "vv" };
