@@ -1,0 +1,61 @@
+import { hex } from "../../shared/bytes.ts";
+import type { HistoryEntry, HistoryQuery, HistoryStore, OutboxState } from "../messaging/store.ts";
+import type { Database } from "./database.ts";
+import { MESSAGE_COLUMNS, type MessageRow, messageRows } from "./message-rows.ts";
+import type { Sealer } from "./sealer.ts";
+
+const PAGE = 256;
+
+export function historyTable(database: Database, sealer: Sealer): HistoryStore {
+  const rows = messageRows(sealer);
+  const insert = database.prepare(
+    `INSERT INTO messages (key, message_id, inbound, conversation, seq, at, bytes, readable, sealed)
+     VALUES (?, ?, 0, ?, ?, ?, ?, 1, ?)`,
+  );
+  const find = database.prepare<MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE key = ? AND inbound = 0`);
+  const erase = database.prepare("DELETE FROM messages WHERE key = ? AND inbound = 0");
+  const page = database.prepare<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages
+     WHERE conversation = ? AND id < ? AND readable = 1 AND (inbound = 0 OR cursor IS NOT NULL) AND at >= ? AND at < ?
+     ORDER BY id DESC LIMIT ${PAGE}`,
+  );
+  const states = database.prepare<{ state: OutboxState }>("SELECT DISTINCT state FROM outbox WHERE message_id = ?");
+  const read = (row: MessageRow): HistoryEntry => {
+    if (row.inbound === 1) return { direction: "in", ...rows.visible(row) };
+    return { direction: "out", ...rows.own(row), state: overall(states.all(row.key).map(({ state }) => state)) };
+  };
+  return {
+    addOwn(message) {
+      const { messageId, conversation, seq, acceptedAtMs, body } = message;
+      const sealed = rows.sealed.seal(hex(messageId), message);
+      insert.run(messageId, messageId, rows.conversationTag(conversation), seq, acceptedAtMs, body.length, sealed);
+    },
+    findOwn(messageId) {
+      const row = find.get(messageId);
+      return row && rows.own(row);
+    },
+    eraseOwn: (messageId) => void erase.run(messageId),
+    list(query) {
+      const found: HistoryEntry[] = [];
+      for (let before = Number.MAX_SAFE_INTEGER; found.length < query.limit; ) {
+        const tag = rows.conversationTag(query.conversation);
+        const some = page.all(tag, before, query.sinceMs, query.beforeMs);
+        found.push(...some.map(read).filter((entry) => matches(entry, query)));
+        before = some.at(-1)?.id ?? 0;
+        if (some.length < PAGE) break;
+      }
+      return found.slice(0, query.limit).reverse();
+    },
+  };
+}
+
+/** Texts are sealed, so searching means opening them. */
+function matches({ text }: HistoryEntry, { search }: HistoryQuery): boolean {
+  return search === undefined || text.toLocaleLowerCase().includes(search.toLocaleLowerCase());
+}
+
+/** One device that has it makes a message stored. */
+export function overall(states: readonly OutboxState[]): OutboxState {
+  if (states.includes("stored")) return "stored";
+  return states.includes("queued") ? "queued" : "failed";
+}

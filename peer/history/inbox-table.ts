@@ -1,0 +1,98 @@
+import { hex } from "../../shared/bytes.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
+import type { InboxStore, Lane } from "../messaging/store.ts";
+import type { Database } from "./database.ts";
+import { MESSAGE_COLUMNS, type MessageRow, messageRows } from "./message-rows.ts";
+import { sealedTable } from "./sealed-table.ts";
+import type { Sealer } from "./sealer.ts";
+
+type MarkRow = { lane: Uint8Array; high: number; last_envelope_id: Uint8Array | null; sealed: Uint8Array };
+
+export function inboxTable(database: Database, sealer: Sealer): InboxStore {
+  const rows = messageRows(sealer);
+  const lanes = sealedTable<Lane>(sealer, "received");
+  const laneTag = ({ device, incarnation, conversation }: Lane) =>
+    sealer.tag("lane", `${device}/${hex(incarnation)}/${hex(conversation)}`);
+  const deviceTag = (device: DeviceId) => sealer.tag("device", device);
+  const openLane = (row: MarkRow) => lanes.open(hex(row.lane), row.sealed);
+
+  const hasEnvelope = database.prepare("SELECT 1 FROM messages WHERE key = ? AND inbound = 1");
+  const envelopeAt = database.prepare<{ key: Uint8Array }>(
+    "SELECT key FROM messages WHERE lane = ? AND seq = ? AND inbound = 1",
+  );
+  const hasMessage = database.prepare("SELECT 1 FROM messages WHERE sender = ? AND message_id = ? AND inbound = 1");
+  const mark = database.prepare<MarkRow>("SELECT high, last_envelope_id FROM received WHERE lane = ?");
+  const marks = database.prepare<MarkRow>(
+    "SELECT lane, high, sealed FROM received WHERE device = ? AND high > 0 ORDER BY changed_at DESC LIMIT ?",
+  );
+  const setMark = database.prepare(
+    `INSERT INTO received (lane, device, high, last_envelope_id, changed_at, sealed) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (lane) DO UPDATE SET
+       high = excluded.high, last_envelope_id = excluded.last_envelope_id, changed_at = excluded.changed_at`,
+  );
+  const changes = database.prepare<{ next: number }>("SELECT coalesce(max(changed_at), 0) + 1 AS next FROM received");
+  const insert = database.prepare(
+    `INSERT INTO messages (key, message_id, inbound, conversation, lane, sender, seq, at, bytes, readable, sealed)
+     VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const held = database.prepare<{ seq: number }>(
+    "SELECT seq FROM messages WHERE lane = ? AND inbound = 1 AND cursor IS NULL ORDER BY seq",
+  );
+  const release = database.prepare<MessageRow>(
+    `UPDATE messages SET gap_before = ?, cursor = (SELECT coalesce(max(cursor), 0) + 1 FROM messages)
+     WHERE lane = ? AND seq = ? AND inbound = 1 RETURNING ${MESSAGE_COLUMNS}`,
+  );
+  const heldLanes = database.prepare<MarkRow>(
+    `SELECT lane, sealed FROM received
+     WHERE lane IN (SELECT lane FROM messages WHERE inbound = 1 AND cursor IS NULL)`,
+  );
+  const visibleAfter = database.prepare<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE cursor > ? AND readable = 1 ORDER BY cursor LIMIT ?`,
+  );
+  const usage = database.prepare<{ messages: number; bytes: number }>(
+    "SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages WHERE sender = ? AND inbound = 1",
+  );
+  return {
+    hasEnvelope: (envelopeId) => hasEnvelope.get(envelopeId) !== undefined,
+    envelopeAt: (lane, seq) => envelopeAt.get(laneTag(lane), seq)?.key,
+    hasMessage: (from, messageId) => hasMessage.get(sealer.tag("name", from), messageId) !== undefined,
+    mark(lane) {
+      const row = mark.get(laneTag(lane));
+      return row && { high: row.high, lastEnvelopeId: row.last_envelope_id };
+    },
+    marks: (device, limit) =>
+      marks.all(deviceTag(device), limit).map((row) => {
+        const { incarnation, conversation } = openLane(row);
+        return { incarnation, conversation, seq: row.high };
+      }),
+    setMark(lane, { high, lastEnvelopeId }) {
+      const tag = laneTag(lane);
+      const changedAt = changes.get()?.next ?? 1;
+      setMark.run(tag, deviceTag(lane.device), high, lastEnvelopeId, changedAt, lanes.seal(hex(tag), lane));
+    },
+    add(message, readable) {
+      insert.run(
+        message.envelopeId,
+        message.messageId,
+        rows.conversationTag(message.conversation),
+        laneTag(message),
+        sealer.tag("name", message.from),
+        message.seq,
+        message.receivedAtMs,
+        message.body.length,
+        readable ? 1 : 0,
+        rows.sealed.seal(hex(message.envelopeId), message),
+      );
+    },
+    held: (lane) => held.all(laneTag(lane)).map(({ seq }) => seq),
+    release(lane, seq, gapBefore) {
+      const row = release.get(gapBefore, laneTag(lane), seq);
+      if (row === undefined) throw new ChatError("INTERNAL", "there is no such message to release");
+      return { ...rows.visible(row), readable: row.readable === 1 };
+    },
+    heldLanes: () => heldLanes.all().map(openLane),
+    visibleAfter: (cursor, limit) => visibleAfter.all(cursor, limit).map((row) => rows.visible(row)),
+    usage: (from) => usage.get(sealer.tag("name", from)) ?? { messages: 0, bytes: 0 },
+  };
+}

@@ -1,0 +1,117 @@
+import type { Migrations } from "./migrations.ts";
+
+/*
+ * Names, keys, texts and session state stand in `sealed` columns only; BLOB columns called `..._tag`, `conversation`,
+ * `device`, `lane` and the like hold keyed tags (`Sealer.tag`), which say nothing to a reader without the data key.
+ * Random ids, hashes, counters and times stand in the clear.
+ */
+const VERSION_1 = `
+  CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE contacts (
+    name_tag BLOB PRIMARY KEY,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE contact_devices (
+    device BLOB NOT NULL,
+    name_tag BLOB NOT NULL REFERENCES contacts (name_tag) ON DELETE CASCADE,
+    PRIMARY KEY (device, name_tag)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX contact_devices_by_name ON contact_devices (name_tag);
+
+  CREATE TABLE sessions (
+    id_tag BLOB PRIMARY KEY,
+    device BLOB NOT NULL,
+    -- null once closed: the id alone is remembered, so that its Welcome is refused for ever
+    sealed BLOB
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sessions_by_device ON sessions (device) WHERE sealed IS NOT NULL;
+
+  CREATE TABLE key_packages (
+    reference BLOB PRIMARY KEY,
+    last_resort INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE numbering (
+    conversation BLOB PRIMARY KEY,
+    last INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE last_envelopes (
+    conversation BLOB NOT NULL,
+    device BLOB NOT NULL,
+    envelope_id BLOB NOT NULL,
+    PRIMARY KEY (conversation, device)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- envelope id of what came in, message id of one's own
+    key BLOB NOT NULL UNIQUE,
+    message_id BLOB NOT NULL,
+    inbound INTEGER NOT NULL,
+    conversation BLOB NOT NULL,
+    -- sender device, incarnation and conversation; null for one's own
+    lane BLOB,
+    sender BLOB,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    -- false for kinds that nobody reads
+    readable INTEGER NOT NULL,
+    -- null while a message waits behind a gap
+    cursor INTEGER UNIQUE,
+    gap_before INTEGER NOT NULL DEFAULT 0,
+    sealed BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX messages_by_lane ON messages (lane, seq) WHERE inbound = 1;
+  CREATE INDEX messages_held ON messages (lane) WHERE inbound = 1 AND cursor IS NULL;
+  CREATE INDEX messages_by_conversation ON messages (conversation, id);
+  CREATE INDEX messages_by_sender ON messages (sender, message_id) WHERE inbound = 1;
+
+  CREATE TABLE received (
+    lane BLOB PRIMARY KEY,
+    device BLOB NOT NULL,
+    high INTEGER NOT NULL,
+    last_envelope_id BLOB,
+    changed_at INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX received_by_device ON received (device, changed_at);
+
+  CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id BLOB NOT NULL,
+    device BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    envelope_id BLOB NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'stored', 'failed')),
+    path TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    reason TEXT,
+    accepted_at INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX outbox_queued ON outbox (device, id) WHERE state = 'queued';
+  CREATE INDEX outbox_failed ON outbox (id) WHERE state = 'failed';
+  CREATE INDEX outbox_by_message ON outbox (message_id);
+
+  CREATE TABLE requests (
+    key_tag BLOB PRIMARY KEY,
+    message_id BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE cursors (
+    reader TEXT PRIMARY KEY,
+    cursor INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+export const MIGRATIONS: Migrations = [VERSION_1];

@@ -1,0 +1,69 @@
+import type { CursorStore, RequestStore, Store } from "../messaging/store.ts";
+import { contactTable } from "./contact-table.ts";
+import { type Database, openCursorHandle, openDatabase } from "./database.ts";
+import { historyTable } from "./history-table.ts";
+import { inboxTable } from "./inbox-table.ts";
+import { keyPackageTable } from "./key-package-table.ts";
+import { type MetaStore, metaTable } from "./meta-table.ts";
+import { numberingTable } from "./numbering-table.ts";
+import { outboxTable } from "./outbox-table.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { createSealer, type Sealer } from "./sealer.ts";
+import { sessionTable } from "./session-table.ts";
+
+export type OpenStore = Store & {
+  readonly meta: MetaStore;
+  /** Puts the reserve back when there is room. */
+  restoreReserve(): void;
+  close(): void;
+};
+
+/**
+ * Opens `chat.db` of a profile.
+ *
+ * @param dataKey 32 secret bytes
+ * @throws ChatError STORAGE, STORE_CORRUPT
+ */
+export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8Array; profileId: string }): OpenStore {
+  const database = openDatabase(path, { migrations: MIGRATIONS });
+  const relaxed = openCursorHandle(path);
+  const sealer = createSealer(dataKey, profileId);
+  return {
+    transaction: (work) => database.transaction(work as () => never),
+    contacts: contactTable(database, sealer),
+    sessions: sessionTable(database, sealer),
+    keyPackages: keyPackageTable(database, sealer),
+    outbox: outboxTable(database, sealer),
+    numbering: numberingTable(database, sealer),
+    inbox: inboxTable(database, sealer),
+    history: historyTable(database, sealer),
+    requests: requestTable(database, sealer),
+    cursors: cursorTable(relaxed),
+    meta: metaTable(database, sealer),
+    restoreReserve: () => void database.restoreReserve(),
+    close() {
+      relaxed.close();
+      database.close();
+    },
+  };
+}
+
+function requestTable(database: Database, sealer: Sealer): RequestStore {
+  const find = database.prepare<{ message_id: Uint8Array }>("SELECT message_id FROM requests WHERE key_tag = ?");
+  const insert = database.prepare("INSERT INTO requests (key_tag, message_id) VALUES (?, ?)");
+  return {
+    find: (key) => find.get(sealer.tag("request", key))?.message_id,
+    save: (key, messageId) => void insert.run(sealer.tag("request", key), messageId),
+  };
+}
+
+function cursorTable(database: Database): CursorStore {
+  const find = database.prepare<{ cursor: number }>("SELECT cursor FROM cursors WHERE reader = ?");
+  const upsert = database.prepare(
+    "INSERT INTO cursors (reader, cursor) VALUES (?, ?) ON CONFLICT (reader) DO UPDATE SET cursor = excluded.cursor",
+  );
+  return {
+    get: (reader) => find.get(reader)?.cursor ?? 0,
+    set: (reader, cursor) => void upsert.run(reader, cursor),
+  };
+}

@@ -1,0 +1,34 @@
+import { openDatabase } from "../../../peer/history/database.ts";
+import { isChatError } from "../../../shared/errors.ts";
+
+// node failing-disk-script.ts <database>: writes until the disk fails, then once more, and says how that went
+
+const [path = ""] = process.argv.slice(2);
+const MIGRATIONS = [
+  `CREATE TABLE peers (id INTEGER PRIMARY KEY) STRICT;
+   CREATE TABLE notes (id INTEGER PRIMARY KEY, peer INTEGER REFERENCES peers, body BLOB) STRICT`,
+];
+
+function failureOf(work: () => void): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return isChatError(error) ? `${error.code} ${error.reason}` : String(error);
+  }
+}
+
+const database = openDatabase(path, { migrations: MIGRATIONS });
+const insert = database.prepare("INSERT INTO notes (body) VALUES (zeroblob(100))");
+const write = () => database.transaction(() => void insert.run());
+
+let claimed = 0;
+let failure: string | undefined;
+while (claimed < 1000) {
+  failure = failureOf(write);
+  if (failure !== undefined) break;
+  claimed++;
+}
+const again = failureOf(write);
+database.close();
+console.log(JSON.stringify({ failure, again, claimed }));
