@@ -7,10 +7,13 @@ import {
   defaultLifetimeConfig,
   defaultPaddingConfig,
 } from "ts-mls";
+import { expect } from "vitest";
 import type { SecureSessions, Session } from "../../peer/messaging/ports.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
 import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
+import type { ErrorCode } from "../../shared/errors.ts";
+import { expectError } from "./expect-error.ts";
 
 export type SessionDevice = {
   readonly id: DeviceId;
@@ -84,4 +87,12 @@ export function rawGroup(end: SessionEnd): ClientState {
     paddingConfig: defaultPaddingConfig,
   };
   return { ...decoded[0], signaturePrivateKey: end.device.seed, clientConfig };
+}
+
+/** Expects a refusal with that code, and the end's state byte for byte as it was. */
+export async function expectRefusal(end: SessionEnd, code: ErrorCode, attempt: () => Promise<unknown>) {
+  const before = stored(end);
+  const error = await expectError(attempt, code);
+  expect(stored(end).equals(before)).toBe(true);
+  return error;
 }
