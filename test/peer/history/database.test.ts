@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { openCursorHandle, openDatabase } from "../../../peer/history/database.ts";
@@ -9,14 +10,10 @@ import { canInjectFaults, canMount, UNSHARE } from "../../support/capabilities.t
 import { nextLine, runScript, startScript } from "../../support/child-process.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
-
-const MIGRATIONS = [
-  `CREATE TABLE peers (id INTEGER PRIMARY KEY) STRICT;
-   CREATE TABLE notes (id INTEGER PRIMARY KEY, peer INTEGER REFERENCES peers, body BLOB) STRICT`,
-];
+import { NOTES } from "./notes-schema.ts";
 
 const newPath = () => join(temporaryDirectory(), "chat.db");
-const newDatabase = (path = newPath()) => openDatabase(path, { migrations: MIGRATIONS });
+const newDatabase = (path = newPath()) => openDatabase(path, { migrations: NOTES });
 
 function countNotes(database: ReturnType<typeof openDatabase>): number {
   return database.prepare<{ count: number }>("SELECT count(*) AS count FROM notes").get()?.count ?? -1;
@@ -175,11 +172,11 @@ describe("a damaged database", () => {
     const insert = database.prepare("INSERT INTO notes (body) VALUES (zeroblob(3000))");
     database.transaction(() => Array.from({ length: 50 }, () => insert.run()).length);
     database.close();
-    openDatabase(path, { migrations: MIGRATIONS, checkIntegrity: true }).close();
+    openDatabase(path, { migrations: NOTES, checkIntegrity: true }).close();
     const file = openSync(path, "r+");
     writeSync(file, Buffer.alloc(40_960, 0xee), 0, 40_960, 40_960);
     closeSync(file);
-    const check = () => openDatabase(path, { migrations: MIGRATIONS, checkIntegrity: true });
+    const check = () => openDatabase(path, { migrations: NOTES, checkIntegrity: true });
     await expectError(check, "STORE_CORRUPT");
   });
 });
@@ -233,17 +230,37 @@ describe("on a full disk", () => {
   });
 });
 
+describe("killed in the middle of a write", () => {
+  const script = new URL("./claiming-script.ts", import.meta.url);
+
+  test.skipIf(!canInjectFaults()).each([1, 4, 9, 16, 25, 36])(
+    "at number %i, it has all that was claimed and is sound",
+    async (write) => {
+      const path = newPath();
+      newDatabase(path).close();
+      const inject = ["-e", "trace=pwrite64", "-e", `inject=pwrite64:signal=KILL:when=${write}`];
+      const child = startScript(script, [path], ["strace", "-f", "-o", "/dev/null", ...inject]);
+      let claimed = 0;
+      for await (const line of createInterface({ input: child.stdout })) claimed = Number(line);
+      expect(claimed).toBeLessThan(1000);
+      const database = openDatabase(path, { migrations: NOTES, checkIntegrity: true });
+      expect(countNotes(database) - claimed).toBeOneOf([0, 1]);
+      database.close();
+    },
+  );
+});
+
 describe("on a failing disk", () => {
   const script = new URL("./failing-disk-script.ts", import.meta.url);
 
   test.skipIf(!canInjectFaults())("the handle is not used again, and all that was claimed is there later", async () => {
     const path = newPath();
-    const inject = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=20+"];
+    const inject = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=20"];
     const answer = await runScript(script, [path], ["strace", "-f", "-o", "/dev/null", ...inject]);
     expect(answer).toMatchObject({ failure: "STORAGE io", again: "STORAGE io" });
     const { claimed } = answer as { claimed: number };
     expect(claimed).toBeGreaterThan(0);
-    const database = openDatabase(path, { migrations: MIGRATIONS, checkIntegrity: true });
+    const database = openDatabase(path, { migrations: NOTES, checkIntegrity: true });
     expect(countNotes(database)).toBeGreaterThanOrEqual(claimed);
     expect(countNotes(database)).toBeLessThanOrEqual(claimed + 1);
     database.close();

@@ -1,14 +1,10 @@
 import { openDatabase } from "../../../peer/history/database.ts";
 import { isChatError } from "../../../shared/errors.ts";
+import { NOTES } from "./notes-schema.ts";
 
 // node failing-disk-script.ts <database>: writes until the disk fails, then once more, and says how that went
 
 const [path = ""] = process.argv.slice(2);
-const MIGRATIONS = [
-  `CREATE TABLE peers (id INTEGER PRIMARY KEY) STRICT;
-   CREATE TABLE notes (id INTEGER PRIMARY KEY, peer INTEGER REFERENCES peers, body BLOB) STRICT`,
-];
-
 function failureOf(work: () => void): string | undefined {
   try {
     work();
@@ -18,7 +14,7 @@ function failureOf(work: () => void): string | undefined {
   }
 }
 
-const database = openDatabase(path, { migrations: MIGRATIONS });
+const database = openDatabase(path, { migrations: NOTES });
 const insert = database.prepare("INSERT INTO notes (body) VALUES (zeroblob(100))");
 const write = () => database.transaction(() => void insert.run());
 

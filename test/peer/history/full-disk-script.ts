@@ -2,14 +2,13 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDatabase } from "../../../peer/history/database.ts";
 import { isChatError } from "../../../shared/errors.ts";
+import { NOTES } from "./notes-schema.ts";
 
 // node full-disk-script.ts <directory>: fills the small disk there, writes until it is full, tidies up, and says how
 // that went
 
 const [directory = ""] = process.argv.slice(2);
 const path = join(directory, "chat.db");
-const MIGRATIONS = ["CREATE TABLE notes (id INTEGER PRIMARY KEY, body BLOB) STRICT"];
-
 function failureOf(work: () => void): string | undefined {
   try {
     work();
@@ -33,7 +32,7 @@ function emptyDisk(): void {
 
 const hasReserve = () => existsSync(`${path}.reserve`);
 
-const first = openDatabase(path, { migrations: MIGRATIONS });
+const first = openDatabase(path, { migrations: NOTES });
 const insert = first.prepare("INSERT INTO notes (body) VALUES (zeroblob(2000))");
 const write = () => first.transaction(() => void insert.run());
 const count = () => first.prepare<{ count: number }>("SELECT count(*) AS count FROM notes").get()?.count;
@@ -57,7 +56,7 @@ const restored = first.restoreReserve() && hasReserve();
 first.close();
 
 fillDisk();
-const second = openDatabase(path, { migrations: MIGRATIONS });
+const second = openDatabase(path, { migrations: NOTES });
 const spentToOpen = !hasReserve();
 const integrity = second.prepare<{ integrity_check: string }>("PRAGMA integrity_check").get()?.integrity_check;
 const rows = second.prepare("SELECT id FROM notes").all().length;
