@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import * as z from "zod";
-import { utf8Text } from "./bytes.ts";
+import { concat, utf8Text } from "./bytes.ts";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { type DeviceId, deviceIdOf } from "./device-id.ts";
 import { ED25519, publicKeyObject, signWithDomain, verifyWithDomain } from "./ed25519.ts";
@@ -8,7 +8,7 @@ import { ChatError } from "./errors.ts";
 import { hashWithDomain } from "./hash.ts";
 import { pad, unpad } from "./padding.ts";
 import { HASH_DOMAINS, LIMITS, PROTOCOL_VERSION, SIGNATURE_DOMAINS } from "./protocol.ts";
-import { bytesOf, sequence } from "./schemas.ts";
+import { bytes, bytesOf, sequence } from "./schemas.ts";
 
 /** The last instant that ECMAScript's Date can hold, milliseconds since the Unix epoch. */
 const MAX_TIME_MS = 8.64e15;
@@ -24,13 +24,13 @@ const envelopeSchema = z.strictObject({
   messageId: bytesOf(16),
   sentAt: z.int().min(0).max(MAX_TIME_MS),
   kind: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
-  body: z.instanceof(Uint8Array),
+  body: bytes,
 });
 
 /**
  * What a device signs and another one stores. `sender` and `recipient` are device keys; `seq` counts 1, 2, 3, ... in
- * (sender, incarnation, conversation); `prevHash` is the id of the envelope before it to the same device, null for the
- * first; `sentAt` is the sender's clock in milliseconds and decides nothing. PROTOCOL.md 5.1.
+ * (sender, incarnation, conversation); `prevHash` is the link (`linkOf`) of the message before it to the same device, null
+ * for the first; `sentAt` is the sender's clock in milliseconds and decides nothing. PROTOCOL.md 5.1.
  */
 export type Envelope = z.infer<typeof envelopeSchema>;
 
@@ -41,12 +41,12 @@ export type SealedEnvelope = {
   readonly envelopeId: Uint8Array;
 };
 
-const signedSchema = z.strictObject({ envelope: z.instanceof(Uint8Array), signature: bytesOf(ED25519.signatureBytes) });
+const signedSchema = z.strictObject({ envelope: bytes, signature: bytesOf(ED25519.signatureBytes) });
 
 export function sealEnvelope(envelope: Envelope, deviceKey: KeyObject): SealedEnvelope {
-  const bytes = encodeCbor(envelope);
-  const signature = signWithDomain(SIGNATURE_DOMAINS.envelope, bytes, deviceKey);
-  return { plaintext: pad(encodeCbor({ envelope: bytes, signature })), envelopeId: envelopeIdOf(bytes) };
+  const content = encodeCbor(envelope);
+  const signature = signWithDomain(SIGNATURE_DOMAINS.envelope, content, deviceKey);
+  return { plaintext: pad(encodeCbor({ envelope: content, signature })), envelopeId: envelopeIdOf(content) };
 }
 
 export type OpenedEnvelope = {
@@ -73,8 +73,16 @@ export function openEnvelope(plaintext: Uint8Array): OpenedEnvelope {
   return { envelope, envelopeId: envelopeIdOf(signed.envelope), sender: deviceIdOf(envelope.sender) };
 }
 
-function envelopeIdOf(bytes: Uint8Array): Uint8Array {
-  return hashWithDomain(HASH_DOMAINS.envelope, bytes);
+/**
+ * What the next message to the same device names as `prevHash`: 32 bytes over this one's place and id, so that order and
+ * holes are the sender's signed word. The body is left out: a tombstone takes a message's place without breaking it.
+ */
+export function linkOf({ prevHash, messageId }: Pick<Envelope, "prevHash" | "messageId">): Uint8Array {
+  return hashWithDomain(HASH_DOMAINS.link, concat(prevHash ?? new Uint8Array(32), messageId));
+}
+
+function envelopeIdOf(content: Uint8Array): Uint8Array {
+  return hashWithDomain(HASH_DOMAINS.envelope, content);
 }
 
 /** Kinds that this version knows; others are stored, acknowledged and not shown. */
@@ -109,14 +117,14 @@ export function encodeTombstone(): Uint8Array {
  *
  * @throws ChatError MESSAGE_NOT_TEXT, MESSAGE_EMPTY, MESSAGE_TOO_LARGE
  */
-export function readText(bytes: Uint8Array): string {
-  if (bytes.length > LIMITS.textMaxBytes) {
-    const size = `${bytes.length} bytes, at most ${LIMITS.textMaxBytes} fit`;
+export function readText(typed: Uint8Array): string {
+  if (typed.length > LIMITS.textMaxBytes) {
+    const size = `${typed.length} bytes, at most ${LIMITS.textMaxBytes} fit`;
     throw new ChatError("MESSAGE_TOO_LARGE", `the message has ${size}; nothing was sent`);
   }
   let text: string;
   try {
-    text = utf8Text(bytes);
+    text = utf8Text(typed);
   } catch (cause) {
     throw new ChatError("MESSAGE_NOT_TEXT", "the message is not UTF-8 text; nothing was sent", { cause });
   }

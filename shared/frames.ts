@@ -3,7 +3,7 @@ import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { ED25519 } from "./ed25519.ts";
 import { ChatError, ERROR_CODES } from "./errors.ts";
 import { LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
-import { bytesOf, sequence, usernameSchema } from "./schemas.ts";
+import { bytes, bytesOf, sequence, usernameSchema } from "./schemas.ts";
 
 /*
  * What travels on `/p2pchat/message/1`. The side that opened the stream sends `hello`, `open`, `commit` and `message`;
@@ -14,7 +14,6 @@ const v = z.literal(PROTOCOL_VERSION);
 const sessionId = bytesOf(32);
 const envelopeId = bytesOf(32);
 const recipientDevice = bytesOf(ED25519.publicKeyBytes);
-const opaque = z.instanceof(Uint8Array);
 const MAX_STORED = 16;
 
 /** The first frame of either side. `stored`: the highest sequence stored of each of the other's conversations. */
@@ -34,7 +33,7 @@ const open = z.strictObject({
   sessionId,
   recipientDevice,
   hint: usernameSchema,
-  welcome: opaque,
+  welcome: bytes,
 });
 
 const message = z.strictObject({
@@ -43,11 +42,11 @@ const message = z.strictObject({
   sessionId,
   recipientDevice,
   envelopeId,
-  ciphertext: opaque,
+  ciphertext: bytes,
 });
 
 /** Heals the session; no message follows before `committed` answers. */
-const commit = z.strictObject({ v, type: z.literal("commit"), sessionId, recipientDevice, commit: opaque });
+const commit = z.strictObject({ v, type: z.literal("commit"), sessionId, recipientDevice, commit: bytes });
 
 /** The session of an `open` frame is on disk. */
 const opened = z.strictObject({ v, type: z.literal("opened"), sessionId });
@@ -113,14 +112,14 @@ const versionSchema = z.object({ v: z.int() });
  *
  * @throws ChatError FRAME_TOO_LARGE, VERSION_UNSUPPORTED, FRAME_INVALID
  */
-export function decodeFrame(bytes: Uint8Array): Frame {
-  if (bytes.length > LIMITS.frameMaxBytes) {
+export function decodeFrame(encoded: Uint8Array): Frame {
+  if (encoded.length > LIMITS.frameMaxBytes) {
     throw new ChatError("FRAME_TOO_LARGE", `a frame has at most ${LIMITS.frameMaxBytes} bytes`);
   }
   try {
-    return decodeCbor(frameSchema, bytes, "FRAME_INVALID");
+    return decodeCbor(frameSchema, encoded, "FRAME_INVALID");
   } catch (error) {
-    const { v: version } = decodeCbor(versionSchema, bytes, "FRAME_INVALID");
+    const { v: version } = decodeCbor(versionSchema, encoded, "FRAME_INVALID");
     if (version === PROTOCOL_VERSION) throw error;
     throw new ChatError("VERSION_UNSUPPORTED", `the peer speaks version ${version}, this program ${PROTOCOL_VERSION}`);
   }

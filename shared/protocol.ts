@@ -35,6 +35,7 @@ export const SIGNATURE_DOMAINS = {
 
 export const HASH_DOMAINS = {
   envelope: "p2pchat/envelope-id/1",
+  link: "p2pchat/link/1",
   directConversation: "p2pchat/direct-conversation/1",
   safetyNumber: "p2pchat/safety-number/1",
   recoveryKey: "p2pchat/recovery-key/1",

@@ -46,6 +46,8 @@ function isAudience(text: string): boolean {
   return plain && /^https?:$/.test(url.protocol) && url.href.replace(/\/$/, "") === text;
 }
 
+/** Bytes, in CBOR. */
+export const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "not bytes");
+
 /** Exactly that many bytes, in CBOR. */
-export const bytesOf = (length: number) =>
-  z.instanceof(Uint8Array).refine((bytes) => bytes.length === length, `not ${length} bytes`);
+export const bytesOf = (length: number) => bytes.refine((value) => value.length === length, `not ${length} bytes`);

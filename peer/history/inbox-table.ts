@@ -7,7 +7,7 @@ import { MESSAGE_COLUMNS, type MessageRow, messageRows } from "./message-rows.ts
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 
-type MarkRow = { lane: Uint8Array; high: number; last_envelope_id: Uint8Array | null; sealed: Uint8Array };
+type MarkRow = { lane: Uint8Array; high: number; link: Uint8Array | null; sealed: Uint8Array };
 
 export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   const rows = messageRows(sealer);
@@ -18,23 +18,23 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   const openLane = (row: MarkRow) => lanes.open(hex(row.lane), row.sealed);
 
   const hasEnvelope = database.prepare("SELECT 1 FROM messages WHERE key = ? AND inbound = 1");
-  const envelopeAt = database.prepare<{ key: Uint8Array }>(
-    "SELECT key FROM messages WHERE lane = ? AND seq = ? AND inbound = 1",
+  const linkAt = database.prepare<{ link: Uint8Array }>(
+    "SELECT link FROM messages WHERE lane = ? AND seq = ? AND inbound = 1",
   );
   const hasMessage = database.prepare("SELECT 1 FROM messages WHERE sender = ? AND message_id = ? AND inbound = 1");
-  const mark = database.prepare<MarkRow>("SELECT high, last_envelope_id FROM received WHERE lane = ?");
+  const mark = database.prepare<MarkRow>("SELECT high, link FROM received WHERE lane = ?");
   const marks = database.prepare<MarkRow>(
     "SELECT lane, high, sealed FROM received WHERE device = ? AND high > 0 ORDER BY changed_at DESC LIMIT ?",
   );
   const setMark = database.prepare(
-    `INSERT INTO received (lane, device, high, last_envelope_id, changed_at, sealed) VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO received (lane, device, high, link, changed_at, sealed) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (lane) DO UPDATE SET
-       high = excluded.high, last_envelope_id = excluded.last_envelope_id, changed_at = excluded.changed_at`,
+       high = excluded.high, link = excluded.link, changed_at = excluded.changed_at`,
   );
   const changes = database.prepare<{ next: number }>("SELECT coalesce(max(changed_at), 0) + 1 AS next FROM received");
   const insert = database.prepare(
-    `INSERT INTO messages (key, message_id, inbound, conversation, lane, sender, seq, at, bytes, readable, sealed)
-     VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO messages (key, message_id, inbound, conversation, lane, sender, link, seq, at, bytes, readable, sealed)
+     VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const held = database.prepare<{ seq: number }>(
     "SELECT seq FROM messages WHERE lane = ? AND inbound = 1 AND cursor IS NULL ORDER BY seq",
@@ -55,21 +55,21 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   );
   return {
     hasEnvelope: (envelopeId) => hasEnvelope.get(envelopeId) !== undefined,
-    envelopeAt: (lane, seq) => envelopeAt.get(laneTag(lane), seq)?.key,
+    linkAt: (lane, seq) => linkAt.get(laneTag(lane), seq)?.link,
     hasMessage: (from, messageId) => hasMessage.get(sealer.tag("name", from), messageId) !== undefined,
     mark(lane) {
       const row = mark.get(laneTag(lane));
-      return row && { high: row.high, lastEnvelopeId: row.last_envelope_id };
+      return row && { high: row.high, link: row.link };
     },
     marks: (device, limit) =>
       marks.all(deviceTag(device), limit).map((row) => {
         const { incarnation, conversation } = openLane(row);
         return { incarnation, conversation, seq: row.high };
       }),
-    setMark(lane, { high, lastEnvelopeId }) {
+    setMark(lane, { high, link }) {
       const tag = laneTag(lane);
       const changedAt = changes.get()?.next ?? 1;
-      setMark.run(tag, deviceTag(lane.device), high, lastEnvelopeId, changedAt, lanes.seal(hex(tag), lane));
+      setMark.run(tag, deviceTag(lane.device), high, link, changedAt, lanes.seal(hex(tag), lane));
     },
     add(message, readable) {
       insert.run(
@@ -78,6 +78,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
         rows.conversationTag(message.conversation),
         laneTag(message),
         sealer.tag("name", message.from),
+        message.link,
         message.seq,
         message.receivedAtMs,
         message.body.length,

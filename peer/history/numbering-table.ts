@@ -10,25 +10,24 @@ export function numberingTable(database: Database, sealer: Sealer): NumberingSto
      ON CONFLICT (conversation) DO UPDATE SET last = last + 1 RETURNING last`,
   );
   const last = database.prepare<{ last: number }>("SELECT last FROM numbering WHERE conversation = ?");
-  const lastEnvelope = database.prepare<{ envelope_id: Uint8Array }>(
-    "SELECT envelope_id FROM last_envelopes WHERE conversation = ? AND device = ?",
+  const lastLink = database.prepare<{ link: Uint8Array }>(
+    "SELECT link FROM links WHERE conversation = ? AND device = ?",
   );
-  const setLastEnvelope = database.prepare(
-    `INSERT INTO last_envelopes (conversation, device, envelope_id) VALUES (?, ?, ?)
-     ON CONFLICT (conversation, device) DO UPDATE SET envelope_id = excluded.envelope_id`,
+  const setLastLink = database.prepare(
+    `INSERT INTO links (conversation, device, link) VALUES (?, ?, ?)
+     ON CONFLICT (conversation, device) DO UPDATE SET link = excluded.link`,
   );
   const forgetNumbers = database.prepare("DELETE FROM numbering");
-  const forgetEnvelopes = database.prepare("DELETE FROM last_envelopes");
+  const forgetLinks = database.prepare("DELETE FROM links");
   return {
     next: (conversation) => next.get(tagOf(conversation))?.last ?? 1,
     last: (conversation) => last.get(tagOf(conversation))?.last ?? 0,
-    lastEnvelope: (conversation, device) =>
-      lastEnvelope.get(tagOf(conversation), sealer.tag("device", device))?.envelope_id ?? null,
-    setLastEnvelope: (conversation, device, envelopeId) =>
-      void setLastEnvelope.run(tagOf(conversation), sealer.tag("device", device), envelopeId),
+    lastLink: (conversation, device) => lastLink.get(tagOf(conversation), sealer.tag("device", device))?.link ?? null,
+    setLastLink: (conversation, device, link) =>
+      void setLastLink.run(tagOf(conversation), sealer.tag("device", device), link),
     restart() {
       forgetNumbers.run();
-      forgetEnvelopes.run();
+      forgetLinks.run();
     },
   };
 }

@@ -43,10 +43,10 @@ const VERSION_1 = `
     last INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  CREATE TABLE last_envelopes (
+  CREATE TABLE links (
     conversation BLOB NOT NULL,
     device BLOB NOT NULL,
-    envelope_id BLOB NOT NULL,
+    link BLOB NOT NULL,
     PRIMARY KEY (conversation, device)
   ) STRICT, WITHOUT ROWID;
 
@@ -60,6 +60,7 @@ const VERSION_1 = `
     -- sender device, incarnation and conversation; null for one's own
     lane BLOB,
     sender BLOB,
+    link BLOB,
     seq INTEGER NOT NULL,
     at INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
@@ -79,7 +80,7 @@ const VERSION_1 = `
     lane BLOB PRIMARY KEY,
     device BLOB NOT NULL,
     high INTEGER NOT NULL,
-    last_envelope_id BLOB,
+    link BLOB,
     changed_at INTEGER NOT NULL,
     sealed BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;

@@ -112,15 +112,18 @@ export interface NumberingStore {
   next(conversation: Uint8Array): number;
   /** The last sequence given, 0 before the first. */
   last(conversation: Uint8Array): number;
-  /** The id of the last envelope made for that device, null before the first. */
-  lastEnvelope(conversation: Uint8Array, device: DeviceId): Uint8Array | null;
-  setLastEnvelope(conversation: Uint8Array, device: DeviceId, envelopeId: Uint8Array): void;
+  /** The link of the last message made for that device, null before the first. */
+  lastLink(conversation: Uint8Array, device: DeviceId): Uint8Array | null;
+  setLastLink(conversation: Uint8Array, device: DeviceId, link: Uint8Array): void;
   /** A new incarnation counts anew. */
   restart(): void;
 }
 
+/** One numbering: a device's, in one incarnation and conversation. */
+export type Lane = { readonly device: DeviceId; readonly incarnation: Uint8Array; readonly conversation: Uint8Array };
+
 /** A sender's numbering, as far as it is stored here without a hole. */
-export type ReceiveMark = { readonly high: number; readonly lastEnvelopeId: Uint8Array | null };
+export type ReceiveMark = { readonly high: number; readonly link: Uint8Array | null };
 
 export type InboundMessage = {
   readonly messageId: Uint8Array;
@@ -130,6 +133,8 @@ export type InboundMessage = {
   readonly incarnation: Uint8Array;
   readonly conversation: Uint8Array;
   readonly seq: number;
+  /** What the next one names. */
+  readonly link: Uint8Array;
   readonly kind: string;
   readonly body: Uint8Array;
   /** Empty for kinds that are not shown. */
@@ -148,25 +153,23 @@ export type VisibleMessage = Pick<
 };
 
 export interface InboxStore {
-  hasEnvelope(device: DeviceId, envelopeId: Uint8Array): boolean;
-  mark(device: DeviceId, incarnation: Uint8Array, conversation: Uint8Array): ReceiveMark | undefined;
+  hasEnvelope(envelopeId: Uint8Array): boolean;
+  /** The link of the message that was stored under that sequence. */
+  linkAt(lane: Lane, seq: number): Uint8Array | undefined;
+  /** Whether that person's message was stored before, by whichever of their devices. */
+  hasMessage(from: Username, messageId: Uint8Array): boolean;
+  mark(lane: Lane): ReceiveMark | undefined;
   /** The newest marks of a device, for the hello. */
-  marks(
-    device: DeviceId,
-    limit: number,
-  ): readonly { readonly incarnation: Uint8Array; readonly conversation: Uint8Array; readonly seq: number }[];
-  setMark(device: DeviceId, incarnation: Uint8Array, conversation: Uint8Array, mark: ReceiveMark): void;
-  /** Stores a message that nobody sees yet. */
-  add(message: InboundMessage): void;
-  /** Sequences stored above the mark and not visible yet, ascending. */
-  held(device: DeviceId, incarnation: Uint8Array, conversation: Uint8Array): readonly number[];
-  /** Makes one visible under the next cursor. */
-  release(
-    at: { device: DeviceId; incarnation: Uint8Array; conversation: Uint8Array; seq: number },
-    gapBefore: number,
-  ): VisibleMessage;
+  marks(device: DeviceId, limit: number): readonly (Omit<Lane, "device"> & { readonly seq: number })[];
+  setMark(lane: Lane, mark: ReceiveMark): void;
+  /** Stores a message that nobody sees yet; one that is not `readable` never will be. */
+  add(message: InboundMessage, readable: boolean): void;
+  /** Sequences stored and not visible yet, ascending. */
+  held(lane: Lane): readonly number[];
+  /** Makes one visible under the next cursor, behind `gapBefore` missing ones. */
+  release(lane: Lane, seq: number, gapBefore: number): VisibleMessage & { readonly readable: boolean };
   /** Every lane with something held, for the timers after a restart. */
-  heldLanes(): readonly { device: DeviceId; incarnation: Uint8Array; conversation: Uint8Array }[];
+  heldLanes(): readonly Lane[];
   visibleAfter(cursor: number, limit: number): readonly VisibleMessage[];
   /** What a person who was never answered has stored here. */
   usage(from: Username): { readonly messages: number; readonly bytes: number };

@@ -1,0 +1,71 @@
+import { equalBytes } from "../../shared/bytes.ts";
+import { directConversation } from "../../shared/conversation.ts";
+import { ENVELOPE_KINDS, encodeText } from "../../shared/envelope.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { envelopeFor } from "./outgoing-envelope.ts";
+import type { Contact } from "./ports.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Self } from "./self.ts";
+import type { OwnMessage, Store } from "./store.ts";
+
+const MESSAGE_ID_BYTES = 16;
+
+export type Draft = {
+  readonly to: Contact;
+  readonly text: string;
+  /** `send --id`: the same key, recipient and text again is the same message. */
+  readonly requestKey?: string | undefined;
+};
+
+/**
+ * Takes a message into the outbox, in one transaction: its sequence, its history entry, and an envelope for each device
+ * of the recipient. Once it returns, the message is delivered or visibly fails, whatever happens to the process.
+ *
+ * @throws ChatError ID_CONFLICT when the key stands for another message; STORAGE
+ */
+export function acceptMessage(
+  { self, store, runtime }: { self: Self; store: Store; runtime: Runtime },
+  { to, text, requestKey }: Draft,
+): OwnMessage {
+  return store.transaction(() => {
+    const repeated = requestKey === undefined ? undefined : findRepeated(store, requestKey, { to, text });
+    if (repeated !== undefined) return repeated;
+    const conversation = directConversation(self.username, to.username);
+    const message: OwnMessage = {
+      messageId: runtime.randomBytes(MESSAGE_ID_BYTES),
+      to: to.username,
+      conversation,
+      seq: store.numbering.next(conversation),
+      kind: ENVELOPE_KINDS.text,
+      body: encodeText(text),
+      text,
+      acceptedAtMs: runtime.now(),
+    };
+    store.history.addOwn(message);
+    for (const device of to.devices) addToOutbox(self, store, message, device);
+    if (!to.accepted) store.contacts.save({ ...to, accepted: true });
+    if (requestKey !== undefined) store.requests.save(requestKey, message.messageId);
+    return message;
+  });
+}
+
+/** Signs a message for a device and queues it; in a transaction. */
+export function addToOutbox(self: Self, store: Store, message: OwnMessage, device: Contact["devices"][number]): void {
+  const { messageId, to, seq, acceptedAtMs } = message;
+  store.outbox.add({
+    messageId,
+    to,
+    device,
+    seq,
+    acceptedAtMs,
+    ...envelopeFor(self, store.numbering, message, device),
+  });
+}
+
+function findRepeated(store: Store, key: string, { to, text }: Draft): OwnMessage | undefined {
+  const messageId = store.requests.find(key);
+  if (messageId === undefined) return undefined;
+  const message = store.history.findOwn(messageId);
+  if (message?.to === to.username && message.text === text && equalBytes(message.messageId, messageId)) return message;
+  throw new ChatError("ID_CONFLICT", "another message was sent with this --id; nothing was sent");
+}

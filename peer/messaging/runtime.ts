@@ -1,0 +1,26 @@
+import { randomBytes } from "node:crypto";
+
+/** Time and dice, as arguments: tests bring their own. */
+export interface Runtime {
+  /** Wall clock, milliseconds since the Unix epoch: for what people read and what expires, never for timeouts. */
+  now(): number;
+  /** Milliseconds that only rise, whatever happens to the clock. */
+  monotonic(): number;
+  /** Runs once after that many monotonic milliseconds; the answer cancels. Never keeps the process alive. */
+  after(ms: number, run: () => void): () => void;
+  randomBytes(length: number): Uint8Array;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+export const systemRuntime: Runtime = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+  randomBytes: (length) => new Uint8Array(randomBytes(length)),
+  random: () => Math.random(),
+};

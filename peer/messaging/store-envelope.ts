@@ -1,0 +1,70 @@
+import { equalBytes } from "../../shared/bytes.ts";
+import { directConversation } from "../../shared/conversation.ts";
+import { publicKeyOfDevice } from "../../shared/device-id.ts";
+import { decodeText, ENVELOPE_KINDS, type Envelope, linkOf, type OpenedEnvelope } from "../../shared/envelope.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/protocol.ts";
+import type { Contact } from "./ports.ts";
+import type { Self } from "./self.ts";
+import type { Lane, Store } from "./store.ts";
+
+/**
+ * Stores a decrypted envelope of a contact's device, or finds that it is stored; in a transaction. Which message is
+ * visible when is not decided here.
+ *
+ * @throws ChatError ENVELOPE_INVALID (reason `recipient`, `identity`, `conversation`, `seq`, `chain`, `schema`, `size`),
+ *   CONTACT_BLOCKED, QUOTA; then nothing is written
+ */
+export function storeEnvelope(
+  { self, store, nowMs }: { self: Self; store: Store; nowMs: number },
+  opened: OpenedEnvelope,
+  contact: Contact,
+): "stored" | "repeated" {
+  const { envelope, envelopeId, sender } = opened;
+  if (!equalBytes(envelope.recipient, publicKeyOfDevice(self.device))) {
+    throw invalid("recipient", "the envelope is for another device");
+  }
+  if (!contact.devices.includes(sender)) throw invalid("identity", "nobody's record lists that device");
+  if (contact.blocked) throw new ChatError("CONTACT_BLOCKED", "this person does not take your messages");
+  if (!equalBytes(envelope.conversation, directConversation(self.username, contact.username))) {
+    throw invalid("conversation", "the envelope belongs to another conversation");
+  }
+  if (store.inbox.hasEnvelope(envelopeId)) return "repeated";
+  const { messageId, seq, kind, body, prevHash } = envelope;
+  const lane: Lane = { device: sender, incarnation: envelope.incarnation, conversation: envelope.conversation };
+  checkPlace(store, lane, envelope);
+  checkQuota(store, contact, body.length);
+  const text = kind === ENVELOPE_KINDS.text ? decodeText(body) : "";
+  const from = contact.username;
+  // A person's restored device or second device may send a message again under another envelope: one line, ever.
+  const readable = kind === ENVELOPE_KINDS.text && !store.inbox.hasMessage(from, messageId);
+  // Whoever is new to this device begins where they say.
+  if (store.inbox.mark(lane) === undefined)
+    store.inbox.setMark(lane, { high: prevHash === null ? seq - 1 : 0, link: null });
+  const times = { sentAtMs: envelope.sentAt, receivedAtMs: nowMs };
+  const link = linkOf(envelope);
+  store.inbox.add({ messageId, envelopeId, from, ...lane, seq, link, kind, body, text, ...times }, readable);
+  return "stored";
+}
+
+/** One envelope for a sequence, and each names the one before it. */
+function checkPlace(store: Store, lane: Lane, { seq, prevHash }: Envelope): void {
+  if (store.inbox.linkAt(lane, seq) !== undefined) throw invalid("seq", `another envelope was stored as number ${seq}`);
+  const before = store.inbox.linkAt(lane, seq - 1);
+  if (before !== undefined && (prevHash === null || !equalBytes(prevHash, before))) {
+    throw invalid("chain", `number ${seq} does not name the message before it`);
+  }
+}
+
+/** Someone who was never answered may not fill the disk. */
+function checkQuota(store: Store, contact: Contact, bytes: number): void {
+  if (contact.accepted) return;
+  const used = store.inbox.usage(contact.username);
+  if (used.messages >= LIMITS.strangerMaxMessages || used.bytes + bytes > LIMITS.strangerMaxBytes) {
+    throw new ChatError("QUOTA", "the recipient takes no more from you until they answer");
+  }
+}
+
+function invalid(reason: string, message: string): ChatError {
+  return new ChatError("ENVELOPE_INVALID", message, { reason });
+}
