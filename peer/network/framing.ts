@@ -68,7 +68,8 @@ export class FrameParser {
     assertLength(length, this.#maxBytes);
     this.#prefixFilled = 0;
     if (chunk.length - end >= length) {
-      frames.push(chunk.subarray(end, end + length));
+      // not subarray(): of a Buffer it makes a Buffer, whose slice() means something else
+      frames.push(new Uint8Array(chunk.buffer, chunk.byteOffset + end, length));
       return end + length;
     }
     this.#body = new Uint8Array(length);

@@ -54,7 +54,7 @@ export const NETWORK_LIMITS = {
   /** Nothing read and nothing written. libp2p declares such a timeout and does not enforce it. */
   idleTimeoutMs: 60_000,
   /** For the other side to finish after this one closed. */
-  closeTimeoutMs: 2000,
+  closeTimeoutMs: 1000,
 } as const satisfies Record<string, number>;
 
 export type NetworkLimits = { readonly [Name in keyof typeof NETWORK_LIMITS]: number };

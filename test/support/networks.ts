@@ -43,7 +43,8 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
     allowLocal: true,
     isContact: (device) => contacts.includes(device),
     events: { onChannel: options.onChannel ?? keep, onConnected: (device) => connected.push(device) },
-    limits,
+    // most tests leave a channel open at one end
+    limits: { closeTimeoutMs: 100, ...limits },
   });
   return {
     network,

@@ -70,6 +70,7 @@ describe("addresses of a record", () => {
       fc.property(fc.array(fc.oneof(fc.string(), fc.webPath()), { maxLength: 4 }), (addresses) => {
         expect(dialableAddresses(bob, addresses, true)).toEqual([]);
       }),
+      { numRuns: 30 },
     );
   });
 });

@@ -1,0 +1,227 @@
+import { createServer } from "node:net";
+import { describe, expect, test } from "vitest";
+import type { Channel } from "../../../peer/messaging/ports.ts";
+import { startNetwork } from "../../../peer/network/node.ts";
+import { startFaultProxy } from "../../support/fault-proxy.ts";
+import { startHostilePeer, tcpAddress } from "../../support/hostile-peer.ts";
+import { echo, seedOf, startTestNetwork } from "../../support/networks.ts";
+
+const soon = () => AbortSignal.timeout(10_000);
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (frame: Uint8Array | undefined) => new TextDecoder().decode(frame);
+
+async function firstFrame(channel: Channel): Promise<string> {
+  for await (const [frame] of channel.receive()) return text(frame);
+  return "";
+}
+
+describe("connecting", () => {
+  test("carries frames both ways between two devices that know each other's id", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using bob = await startTestNetwork("bob");
+    const channel = await alice.network.connect(bob.device, [bob.address], soon());
+    await channel.send([bytes("hi"), bytes("there")]);
+    const answering = await bob.accept();
+    expect(channel).toMatchObject({ remote: bob.device, path: "direct" });
+    expect(answering).toMatchObject({ remote: alice.device, path: "direct" });
+    expect([alice.connected, bob.connected]).toEqual([[bob.device], [alice.device]]);
+    void echo(answering);
+    expect(await firstFrame(channel)).toBe("hi");
+  });
+
+  test("uses the connection that is there, from either side", async () => {
+    await using alice = await startTestNetwork("alice", { dialOnly: true });
+    await using bob = await startTestNetwork("bob");
+    const there = await alice.network.connect(bob.device, [bob.address], soon());
+    expect(alice.network.addresses()).toEqual([]);
+    const back = await bob.network.connect(alice.device, [], soon());
+    await back.send([bytes("back")]);
+    expect(await firstFrame(await alice.accept())).toBe("back");
+    expect(bob.network.connections()).toMatchObject({ open: 1, inbound: 1, contacts: 0, channels: 2 });
+    await there.close();
+  });
+
+  test("tries the next address when one does not answer", async () => {
+    await using alice = await startTestNetwork("alice", { limits: { addressDialTimeoutMs: 200 } });
+    await using bob = await startTestNetwork("bob");
+    await using hole = await startFaultProxy(tcpAddress(bob.address), { blackHole: true });
+    const addresses = [hole.address(bob.device), `/ip4/127.0.0.1/tcp/1/p2p/${bob.device}`, bob.address];
+    await expect(alice.network.connect(bob.device, addresses, soon())).resolves.toMatchObject({ remote: bob.device });
+  });
+
+  test("dials afresh when the connection that is there does not answer", async () => {
+    await using alice = await startTestNetwork("alice", { limits: { negotiationTimeoutMs: 300 } });
+    await using bob = await startTestNetwork("bob");
+    await using proxy = await startFaultProxy(tcpAddress(bob.address));
+    const before = await alice.network.connect(bob.device, [proxy.address(bob.device)], soon());
+    proxy.setFaults({ blackHole: true });
+    const after = await alice.network.connect(bob.device, [bob.address], soon());
+    await after.send([bytes("through")]);
+    await bob.accept();
+    expect(await firstFrame(await bob.accept())).toBe("through");
+    await expect(firstFrame(before)).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+  });
+
+  test("both sides dialling at once end up with one connection and lose nothing", async () => {
+    const limits = { sweepIntervalMs: 20 };
+    await using alice = await startTestNetwork("alice", { limits, contacts: [] });
+    await using bob = await startTestNetwork("bob", { limits, contacts: [] });
+    const [toBob, toAlice] = await Promise.all([
+      alice.network.connect(bob.device, [bob.address], soon()),
+      bob.network.connect(alice.device, [alice.address], soon()),
+    ]);
+    await toBob.send([bytes("from alice")]);
+    await toAlice.send([bytes("from bob")]);
+    expect(await firstFrame(await bob.accept())).toBe("from alice");
+    expect(await firstFrame(await alice.accept())).toBe("from bob");
+    await Promise.all([toBob.close(), toAlice.close()]);
+    await expect.poll(() => alice.network.connections().open, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => bob.network.connections().open, { timeout: 10_000 }).toBe(1);
+    const again = await alice.network.connect(bob.device, [], soon());
+    await again.send([bytes("again")]);
+    expect(await firstFrame(await bob.accept())).toBe("again");
+  });
+
+  test("keeps one channel to a device: another takes the place of the one before", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using bob = await startTestNetwork("bob");
+    const first = await alice.network.connect(bob.device, [bob.address], soon());
+    await alice.network.connect(bob.device, [bob.address], soon());
+    await expect(first.send([bytes("late")])).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+    expect(alice.network.connections()).toMatchObject({ open: 1, channels: 1 });
+  });
+});
+
+describe("what is not dialled or not believed", () => {
+  test("another device at the right address", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using bob = await startTestNetwork("bob");
+    await using carol = await startTestNetwork("carol");
+    const wrong = bob.address.replace(bob.device, carol.device);
+    await expect(alice.network.connect(carol.device, [wrong], soon())).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+      reason: "dial",
+    });
+    expect([alice.connected, bob.connected]).toEqual([[], []]);
+    expect(alice.network.connections().open).toBe(0);
+  });
+
+  test("an address without a peer id, and without leave a local one", async () => {
+    await using bob = await startTestNetwork("bob");
+    await using strict = await startNetwork({
+      deviceSeed: seedOf("strict"),
+      listen: { hosts: ["127.0.0.1"], port: 0 },
+      allowLocal: false,
+      isContact: () => true,
+      events: { onChannel: () => {}, onConnected: () => {} },
+    });
+    await using alice = await startTestNetwork("alice");
+    const bare = bob.address.replace(`/p2p/${bob.device}`, "");
+    for (const [network, address] of [
+      [alice.network, bare],
+      [strict, bob.address],
+    ] as const) {
+      await expect(network.connect(bob.device, [address], soon())).rejects.toMatchObject({
+        code: "PEER_UNREACHABLE",
+        reason: "no-address",
+      });
+    }
+    expect(bob.connected).toEqual([]);
+    expect(strict.addresses()).toEqual([]);
+  });
+
+  test("a device that is gone", async () => {
+    await using alice = await startTestNetwork("alice");
+    const bob = await startTestNetwork("bob");
+    await bob.network.stop();
+    await expect(alice.network.connect(bob.device, [bob.address], soon())).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+      reason: "dial",
+    });
+  });
+
+  test("a peer that only offers another version of the protocol", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using other = await startHostilePeer({ listen: true, protocols: ["/p2pchat/message/0"] });
+    await expect(alice.network.connect(other.device, other.addresses, soon())).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+      reason: "protocol",
+    });
+  });
+
+  test("a peer that refuses: connecting fails rather than looking open", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using full = await startTestNetwork("full", { limits: { connections: 1, connectionsForContacts: 1 } });
+    await expect(alice.network.connect(full.device, [full.address], soon())).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+    });
+    expect(full.connected).toEqual([]);
+    expect(full.network.connections()).toMatchObject({ open: 0, refused: { "connections-of-strangers": 1 } });
+  });
+
+  test("gives up when its caller does", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using bob = await startTestNetwork("bob");
+    await using hole = await startFaultProxy(tcpAddress(bob.address), { blackHole: true });
+    const attempt = alice.network.connect(bob.device, [hole.address(bob.device)], AbortSignal.timeout(100));
+    await expect(attempt).rejects.toMatchObject({ code: "TIMED_OUT" });
+  });
+});
+
+describe("starting and stopping", () => {
+  test("says that the port is taken", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const address = taken.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const start = (listen: { hosts?: string[]; port: number }) =>
+      startNetwork({
+        deviceSeed: seedOf("alice"),
+        listen,
+        allowLocal: true,
+        isContact: () => true,
+        events: { onChannel: () => {}, onConnected: () => {} },
+      });
+    for (const listen of [
+      { hosts: ["127.0.0.1"], port },
+      { port: -1 },
+      { port: 70_000 },
+      { hosts: ["localhost"], port: 0 },
+    ]) {
+      await expect(start(listen)).rejects.toMatchObject({ code: "CONFIG_INVALID", reason: "listen" });
+    }
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  test("lists concrete addresses when it listens on all", async () => {
+    await using network = await startNetwork({
+      deviceSeed: seedOf("alice"),
+      listen: { port: 0 },
+      allowLocal: true,
+      isContact: () => true,
+      events: { onChannel: () => {}, onConnected: () => {} },
+    });
+    const addresses = network.addresses();
+    expect(addresses.some((address) => /^\/ip4\/127\.0\.0\.1\/tcp\/[1-9]\d*\/p2p\/12D3KooW/.test(address))).toBe(true);
+    expect(addresses.filter((address) => /\/(0\.0\.0\.0|::)\//.test(address))).toEqual([]);
+  });
+
+  test("stopping sends what is queued, ends channels on both sides and is done once", async () => {
+    const alice = await startTestNetwork("alice", { limits: { closeTimeoutMs: 10_000 } });
+    await using bob = await startTestNetwork("bob");
+    const channel = await alice.network.connect(bob.device, [bob.address], soon());
+    const frames = Array.from({ length: 16 }, (_, n) => new Uint8Array(64 * 1024).fill(n));
+    const sending = channel.send(frames);
+    const received: number[] = [];
+    const receiving = (async () => {
+      for await (const batch of (await bob.accept()).receive()) received.push(...batch.map((frame) => frame[0] ?? -1));
+    })();
+    await sending;
+    await Promise.all([alice.network.stop(), alice.network.stop()]);
+    await receiving;
+    expect(received).toEqual(frames.map((frame) => frame[0]));
+    await expect(channel.send([bytes("x")])).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+    await expect(alice.network.connect(bob.device, [bob.address], soon())).rejects.toMatchObject({ reason: "stopped" });
+    await expect.poll(() => bob.network.connections(), { timeout: 10_000 }).toMatchObject({ open: 0, channels: 0 });
+  });
+});
