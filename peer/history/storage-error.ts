@@ -1,7 +1,7 @@
 import { ChatError } from "../../shared/errors.ts";
 
 /** Primary result codes of SQLite (the low byte of an extended one). */
-const RESULT = { busy: 5, ioError: 10, corrupt: 11, full: 13, notADatabase: 26 } as const;
+const RESULT = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const;
 /** An I/O error by name that means no room: the shared-memory file could not grow. */
 const SHARED_MEMORY_SIZE = 4874;
 const NO_ROOM = new Set(["ENOSPC", "EDQUOT"]);
@@ -24,6 +24,8 @@ function fromSqlite(cause: Error, code: number): unknown {
     case RESULT.full:
       return full(cause);
     case RESULT.ioError:
+    case RESULT.readOnly:
+    case RESULT.cannotOpen:
       return new ChatError("STORAGE", `the disk failed (SQLite ${code})`, { reason: "io", cause });
     case RESULT.busy:
       return new ChatError("STORAGE", "the database is in use", { reason: "busy", cause });

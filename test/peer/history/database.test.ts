@@ -61,6 +61,13 @@ describe("a database", () => {
     database.close();
   });
 
+  test("says STORAGE where it cannot be made or opened", async () => {
+    const directory = temporaryDirectory();
+    await expectError(() => newDatabase(join(directory, "nowhere", "chat.db")), "STORAGE", "io");
+    await expectError(() => newDatabase(directory), "STORAGE", "io");
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   test("is closed once and for all", () => {
     const database = newDatabase();
     database.close();

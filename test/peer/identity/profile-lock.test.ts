@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { openProfileDirectory, type ProfileDirectory } from "../../../peer/identity/profile-directory.ts";
 import { acquireProfileLock, type ProfileLock, tryAcquireProfileLock } from "../../../peer/identity/profile-lock.ts";
@@ -34,7 +34,7 @@ describe("the lock of a profile", () => {
     expect(error.details).toEqual({ pid: child.pid });
   });
 
-  test("is free after kill -9, and the dead holder's pid is not believed", async () => {
+  test("is free after kill -9, and a pid that the dead left behind is not believed", async () => {
     const directory = newDirectory();
     const child = await startHolder(directory);
     child.kill("SIGKILL");
@@ -42,6 +42,10 @@ describe("the lock of a profile", () => {
     expect(readdirSync(directory.path)).toContain("lock.pid");
     const lock = acquired(tryAcquireProfileLock(directory));
     expect(tryAcquireProfileLock(directory)).toEqual({ heldBy: process.pid });
+    for (const left of [`${child.pid}\n`, "", "0", "-1", "no pid"]) {
+      writeFileSync(directory.file("lock.pid"), left);
+      expect(tryAcquireProfileLock(directory)).toEqual({ heldBy: undefined });
+    }
     lock.release();
   });
 
