@@ -1,0 +1,21 @@
+/*
+ * Conditional requests (RFC 9110 13). A name's ETag is `"<record hash>.<hash of the answer>"`: the whole of it decides
+ * whether a reader has this answer already, its first half whether a writer saw this record, since addresses come and go.
+ */
+
+/** `If-None-Match` compares weakly. */
+export function isNotModified(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header === etag || header === "*" || tags(header).some((tag) => tag.replace(/^W\//, "") === etag);
+}
+
+/** `If-Match` against the record that is there, if any; no header, no condition. */
+export function isMatch(header: string | undefined, recordHash: string | undefined): boolean {
+  if (header === undefined) return true;
+  if (recordHash === undefined) return false;
+  return header === "*" || tags(header).some((tag) => /^"([\w-]+)(?:\.[\w-]+)?"$/.exec(tag)?.[1] === recordHash);
+}
+
+function tags(header: string): string[] {
+  return header.split(",").map((tag) => tag.trim());
+}

@@ -1,0 +1,68 @@
+import { encodeBase64url } from "../shared/base64url.ts";
+import type { DeviceId } from "../shared/device-id.ts";
+import { sha256 } from "../shared/hash.ts";
+import type { Username } from "../shared/username.ts";
+import { BoundedMap } from "./bounded-map.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import type { Store, StoredName } from "./storage/store.ts";
+
+/** What is answered about a name, made once and then served from memory. */
+export type Entry = {
+  readonly devices: readonly DeviceId[];
+  /** Changes with the record and with its live addresses; begins with the record's hash. */
+  readonly etag: string;
+  readonly body: Buffer;
+  readonly readAtMs: number;
+  /** When the first of the addresses in `body` expires. */
+  readonly validUntilMs: number;
+};
+
+/** Names as clients see them, in front of the store. Whoever writes a name tells the directory to `forget` it. */
+export class Directory {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #entries = new BoundedMap<Username, Entry>(SERVER_LIMITS.cachedNames);
+  #writes = 0;
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  async find(name: Username): Promise<Entry | undefined> {
+    const nowMs = this.#now();
+    const cached = this.#entries.get(name);
+    if (cached !== undefined && isFresh(cached, nowMs)) return cached;
+    const writes = this.#writes;
+    const found = await this.#store.findName(name);
+    if (found === undefined) return undefined;
+    const entry = toEntry(name, found, nowMs);
+    if (writes === this.#writes) this.#entries.set(name, entry);
+    return entry;
+  }
+
+  forget(name: Username): void {
+    this.#writes += 1;
+    this.#entries.delete(name);
+  }
+}
+
+/** Another instance may have written meanwhile, and a clock may go backwards. */
+function isFresh({ readAtMs, validUntilMs }: Entry, nowMs: number): boolean {
+  return nowMs >= readAtMs && nowMs < Math.min(validUntilMs, readAtMs + SERVER_LIMITS.cacheMaxAgeMs);
+}
+
+function toEntry(name: Username, { record, hash, devices }: StoredName, nowMs: number): Entry {
+  const live = devices.flatMap(({ device, address }) =>
+    address !== undefined && address.expires * 1000 > nowMs ? [{ device, ...address }] : [],
+  );
+  const addresses = live.map((address) => ({ device: address.device, record: address.record }));
+  const body = Buffer.from(JSON.stringify({ name, record, addresses }));
+  return {
+    devices: devices.map(({ device }) => device),
+    etag: `"${hash}.${encodeBase64url(sha256(body).subarray(0, 9))}"`,
+    body,
+    readAtMs: nowMs,
+    validUntilMs: Math.min(...live.map(({ expires }) => expires * 1000)),
+  };
+}

@@ -1,0 +1,42 @@
+/**
+ * Every limit of the naming server that its clients need not know; those they share stand in `shared/protocol.ts`.
+ * Sizes are bytes, counts are counts.
+ */
+export const SERVER_LIMITS = {
+  bodyMaxBytes: 16 * 1024,
+  keyPackageUploadMaxBytes: 256 * 1024,
+  headerMaxBytes: 8 * 1024,
+
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 10_000,
+  timeoutCheckEveryMs: 1_000,
+  keepAliveTimeoutMs: 30_000,
+  /** In-flight requests end within this; the rest of ten seconds is for the database. */
+  drainTimeoutMs: 8_000,
+
+  maxConnections: 8_192,
+  /** Kept free for the database, logs and listening sockets. */
+  reservedDescriptors: 64,
+
+  cachedNames: 10_000,
+  cachedTokens: 10_000,
+  /** How long another instance's write may stay unseen here: in answers, and in the check for removed devices. */
+  cacheMaxAgeMs: 1_000,
+
+  /** A first record older than this claims no name: whoever signed it has given up. */
+  firstRecordMaxAgeSeconds: 300,
+  historyPageRecords: 50,
+
+  signingKeyLifetimeSeconds: 30 * 24 * 3600,
+  jwksMaxAgeSeconds: 300,
+
+  sweepEveryMs: 60_000,
+  /** What expired is forgotten once this many sweeps agree, so that a clock that jumps ahead reopens nothing. */
+  sweepsThatAgree: 4,
+  /** How long the hash of a claimed key package is remembered, so that a repeated upload does not offer it again. */
+  claimedKeyPackageSeconds: 24 * 3600,
+
+  /** Writes that share one transaction and one fsync. */
+  groupCommitMaxWrites: 64,
+  databaseBusyTimeoutMs: 2_000,
+} as const;

@@ -1,0 +1,116 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { ChatError } from "../shared/errors.ts";
+import { AccessTokens } from "./access-tokens.ts";
+import { createApp } from "./app.ts";
+import type { Config } from "./config.ts";
+import { Connections, connectionCapacity } from "./connections.ts";
+import { Directory } from "./directory.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import { SigningKeys } from "./signing-keys.ts";
+import { openSqliteStore } from "./storage/sqlite-store.ts";
+import type { Store } from "./storage/store.ts";
+import { createSweep } from "./sweep.ts";
+
+export type NamingServer = {
+  /** Where it listens. */
+  readonly url: string;
+  /** What clients must name as audience. */
+  readonly publicUrl: string;
+  /** Answers what is in flight and closes the database; idempotent. */
+  stop(): Promise<void>;
+};
+
+export type Surroundings = {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  readonly log: Logger;
+};
+
+/**
+ * Opens the database and listens.
+ *
+ * @throws ChatError STORAGE, STORE_CORRUPT, VERSION_UNSUPPORTED when the database cannot be used; CONFIG_INVALID when
+ *   the TLS files or the address cannot
+ */
+export async function startNamingServer(config: Config, surroundings: Surroundings): Promise<NamingServer> {
+  const store = openSqliteStore(config.databasePath);
+  try {
+    return await serve(config, store, surroundings);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function serve(config: Config, store: Store, { now, log }: Surroundings): Promise<NamingServer> {
+  const keys = await SigningKeys.open(store, now);
+  const server = createHttpServer(config);
+  const connections = new Connections(server, connectionCapacity());
+  const url = await listen(server, config);
+  const publicUrl = config.publicUrl ?? url;
+  const directory = new Directory(store, now);
+  const tokens = new AccessTokens({ keys, publicUrl, now });
+  server.on("request", createApp({ store, directory, keys, tokens, publicUrl, now }, log) as RequestListener);
+
+  const sweep = createSweep({ store, keys, now });
+  const sweeping = setInterval(() => {
+    sweep().catch((error: unknown) => log.error({ code: codeOf(error) }, "upkeep failed"));
+  }, SERVER_LIMITS.sweepEveryMs);
+
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    clearInterval(sweeping);
+    await connections.drain(SERVER_LIMITS.drainTimeoutMs);
+    await store.close();
+  };
+  return {
+    url,
+    publicUrl,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+function createHttpServer({ tls }: Config): Server {
+  const options = {
+    headersTimeout: SERVER_LIMITS.headersTimeoutMs,
+    requestTimeout: SERVER_LIMITS.requestTimeoutMs,
+    keepAliveTimeout: SERVER_LIMITS.keepAliveTimeoutMs,
+    connectionsCheckingInterval: SERVER_LIMITS.timeoutCheckEveryMs,
+    maxHeaderSize: SERVER_LIMITS.headerMaxBytes,
+  };
+  if (tls === undefined) return createServer(options);
+  try {
+    return createTlsServer({ ...options, ...tls, handshakeTimeout: SERVER_LIMITS.headersTimeoutMs });
+  } catch (cause) {
+    throw new ChatError("CONFIG_INVALID", `the TLS files cannot be used: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** The URL, with the host as configured and the port that it got. */
+function listen(server: Server, { host, port, tls }: Config): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const refuse = (cause: Error) =>
+      reject(new ChatError("CONFIG_INVALID", `cannot listen on ${host} port ${port}: ${cause.message}`, { cause }));
+    server.once("error", refuse);
+    server.listen({ host, port }, () => {
+      server.off("error", refuse);
+      const authority = host.includes(":") ? `[${host}]` : host;
+      const { port: bound } = server.address() as AddressInfo;
+      resolve(new URL(`${tls === undefined ? "http" : "https"}://${authority}:${bound}`).href.replace(/\/$/, ""));
+    });
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof ChatError ? error.code : "INTERNAL";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unreadable";
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import { findPackageJSON } from "node:module";
+import { destination, type Logger, pino } from "pino";
+import * as z from "zod";
+import { isChatError } from "../shared/errors.ts";
+import { type Command, type Config, readCommand, USAGE } from "./config.ts";
+import { type NamingServer, startNamingServer } from "./naming-server.ts";
+
+const EXIT = { ok: 0, userError: 1, unexpected: 2, storage: 3 } as const;
+
+/** Runs until a signal ends it; resolves with the exit code. */
+export async function runProgram(args: readonly string[], env: Readonly<Record<string, string | undefined>>) {
+  try {
+    return await run(readCommand(args, env));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "unexpected fault";
+    process.stderr.write(`p2pchat-naming-server: ${message.replaceAll(/\s+/g, " ")}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+async function run(command: Command): Promise<number> {
+  if (command.run === "serve") await serveUntilSignal(command.config);
+  else process.stdout.write(command.run === "help" ? USAGE : `${readVersion()}\n`);
+  return EXIT.ok;
+}
+
+async function serveUntilSignal(config: Config): Promise<void> {
+  const log = pino({ level: config.logLevel, base: null }, destination({ fd: 2, sync: true }));
+  const signal = nextSignal();
+  const server = await startNamingServer(config, { now: Date.now, log });
+  process.stdout.write(`naming server listening on ${server.url}\n`);
+  log.info({ url: server.url, publicUrl: server.publicUrl }, "started");
+  log.info({ signal: await signal }, "stopping");
+  await stop(server, log);
+}
+
+async function stop(server: NamingServer, log: Logger): Promise<void> {
+  await server.stop();
+  log.info("stopped");
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, resolve);
+  });
+}
+
+function exitCodeOf(error: unknown): number {
+  if (isChatError(error, "CONFIG_INVALID")) return EXIT.userError;
+  return isChatError(error) ? EXIT.storage : EXIT.unexpected;
+}
+
+function readVersion(): string {
+  const path = findPackageJSON(import.meta.url);
+  if (path === undefined) throw new Error("package.json is missing");
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(path, "utf8"))).version;
+}

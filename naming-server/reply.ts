@@ -1,0 +1,62 @@
+import { randomUUID } from "node:crypto";
+import type { Response } from "express";
+import { PROBLEM_MEDIA_TYPE } from "../shared/api.ts";
+import type { ChatError } from "../shared/errors.ts";
+import { toProblem } from "./problem.ts";
+
+/** On every answer. Nothing here is a page, so a browser that is lured here may do nothing with it. */
+const SECURITY_HEADERS = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+} as const;
+
+type Headers = Readonly<Record<string, string>>;
+
+/** The id under which the logs know this request; not in bodies, which must not differ where the answer is the same. */
+export function requestId(res: Response): string {
+  res.locals.requestId ??= randomUUID();
+  return String(res.locals.requestId);
+}
+
+/** Answers directly: Express's `send` and its ETag cost more than the look-up. */
+export function sendBody(res: Response, status: number, body: Buffer, headers: Headers): void {
+  res.writeHead(status, {
+    ...SECURITY_HEADERS,
+    "x-request-id": requestId(res),
+    "content-length": body.length,
+    ...headers,
+  });
+  res.end(body);
+}
+
+export function sendJson(res: Response, status: number, value: object, headers: Headers = {}): void {
+  const body = Buffer.from(JSON.stringify(value));
+  sendBody(res, status, body, { "content-type": "application/json", "cache-control": "no-store", ...headers });
+}
+
+/** An answer without a body: 204 or 304. */
+export function sendEmpty(res: Response, status: 204 | 304, headers: Headers = {}): void {
+  res.writeHead(status, { ...SECURITY_HEADERS, "x-request-id": requestId(res), ...headers });
+  res.end();
+}
+
+export function sendProblem(res: Response, error: ChatError): void {
+  const problem = toProblem(error);
+  sendJson(res, problem.status, problem, {
+    "content-type": PROBLEM_MEDIA_TYPE,
+    ...(problem.status === 401 && { "www-authenticate": challenge(error) }),
+    ...(problem.status === 503 && { "retry-after": "5" }),
+    ...allowed(error),
+  });
+}
+
+/** RFC 6750 3: no error code for a request that did not try. */
+function challenge(error: ChatError): string {
+  return error.code === "TOKEN_MISSING" ? "Bearer" : 'Bearer error="invalid_token"';
+}
+
+function allowed(error: ChatError): Headers {
+  const allow = error.details?.allow;
+  return typeof allow === "string" ? { allow } : {};
+}

@@ -1,0 +1,16 @@
+import type { AccessTokens } from "./access-tokens.ts";
+import type { Directory } from "./directory.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+import type { Store } from "./storage/store.ts";
+
+/** What the routes work with. */
+export type Services = {
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly keys: SigningKeys;
+  readonly tokens: AccessTokens;
+  /** How clients and records name this server: no trailing slash. */
+  readonly publicUrl: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+};

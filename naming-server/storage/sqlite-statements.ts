@@ -1,0 +1,67 @@
+import type { DatabaseSync } from "node:sqlite";
+
+/** Every statement, prepared once. */
+export function prepareStatements(database: DatabaseSync) {
+  const sql = (text: string) => database.prepare(text);
+  return {
+    findRecord: sql(
+      `SELECT n.seq, n.hash, r.record FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq
+       WHERE n.name = ?`,
+    ),
+    findDevices: sql("SELECT device, address_record, address_expires FROM devices WHERE name = ? ORDER BY device"),
+    listRecords: sql("SELECT seq, hash, record FROM records WHERE name = ? AND seq > ? ORDER BY seq LIMIT ?"),
+    findHash: sql("SELECT hash FROM names WHERE name = ?"),
+    findSkeleton: sql("SELECT name FROM names WHERE skeleton = ?"),
+    insertName: sql(
+      "INSERT INTO names (name, skeleton, identity, seq, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    updateName: sql("UPDATE OR IGNORE names SET identity = ?, seq = ?, hash = ? WHERE name = ? AND hash = ?"),
+    insertRecord: sql("INSERT INTO records (name, seq, hash, record, accepted_at) VALUES (?, ?, ?, ?, ?)"),
+    insertDevice: sql(
+      `INSERT INTO devices (device, name) VALUES (?, ?)
+       ON CONFLICT (device) DO UPDATE SET name = excluded.name WHERE name = excluded.name`,
+    ),
+    deleteOtherDevices: sql("DELETE FROM devices WHERE name = ? AND device NOT IN (SELECT value FROM json_each(?))"),
+
+    putAddress: sql(
+      `UPDATE devices SET address_seq = ?1, address_record = ?2, address_expires = ?3
+       WHERE device = ?4 AND name = ?5 AND address_seq < ?1`,
+    ),
+    findAddress: sql("SELECT address_record FROM devices WHERE device = ? AND name = ?"),
+    deleteAddress: sql("UPDATE devices SET address_record = NULL, address_expires = NULL WHERE device = ?"),
+    listOnline: sql("SELECT name, device FROM devices WHERE address_expires > ? ORDER BY name, device"),
+
+    insertKeyPackage: sql(
+      `INSERT INTO key_packages (device, hash, key_package) SELECT ?1, ?2, ?3
+       WHERE NOT EXISTS (SELECT 1 FROM claimed_key_packages WHERE device = ?1 AND hash = ?2)
+       ON CONFLICT DO NOTHING`,
+    ),
+    putLastResort: sql("UPDATE devices SET last_resort = ? WHERE device = ?"),
+    countKeyPackages: sql(
+      `SELECT last_resort IS NOT NULL AS last_resort, (SELECT count(*) FROM key_packages WHERE device = ?1) AS count
+       FROM devices WHERE device = ?1`,
+    ),
+    listLastResorts: sql("SELECT device, last_resort FROM devices WHERE name = ? ORDER BY device"),
+    takeKeyPackage: sql(
+      `DELETE FROM key_packages WHERE id = (SELECT id FROM key_packages WHERE device = ? ORDER BY id LIMIT 1)
+       RETURNING hash, key_package`,
+    ),
+    insertClaimed: sql("INSERT INTO claimed_key_packages (device, hash, claimed_at) VALUES (?, ?, ?)"),
+
+    insertAssertion: sql("INSERT INTO assertions (sub, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
+
+    listSigningKeys: sql("SELECT generation, seed, active_from FROM signing_keys ORDER BY generation"),
+    insertSigningKey: sql(
+      "INSERT INTO signing_keys (generation, seed, active_from) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    deleteSigningKeys: sql("DELETE FROM signing_keys WHERE generation < ?"),
+
+    forgetAssertions: sql("DELETE FROM assertions WHERE expires < ?"),
+    forgetAddresses: sql("UPDATE devices SET address_record = NULL, address_expires = NULL WHERE address_expires < ?"),
+    forgetClaims: sql("DELETE FROM claimed_key_packages WHERE claimed_at < ?"),
+
+    ping: sql("SELECT count(*) AS tables FROM sqlite_schema"),
+  };
+}
+
+export type Statements = ReturnType<typeof prepareStatements>;

@@ -1,0 +1,222 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { sha256 } from "../../shared/hash.ts";
+import { LIMITS } from "../../shared/protocol.ts";
+import type { Username } from "../../shared/username.ts";
+import { SERVER_LIMITS } from "../limits.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { storageError } from "./sqlite-errors.ts";
+import { openSqliteFile } from "./sqlite-file.ts";
+import { prepareStatements, type Statements } from "./sqlite-statements.ts";
+import type {
+  AddressRow,
+  ClaimedKeyPackage,
+  KeyPackageCount,
+  KeyPackageUpload,
+  RecordRow,
+  SigningKeyRow,
+  Store,
+  StoredDevice,
+  StoredName,
+  StoredRecord,
+} from "./store.ts";
+
+type DeviceColumns = { device: DeviceId; address_record: string | null; address_expires: number | null };
+type LastResortColumns = { device: DeviceId; last_resort: Uint8Array | null };
+type KeyPackageColumns = { hash: Uint8Array; key_package: Uint8Array };
+type SigningKeyColumns = { generation: number; seed: Uint8Array; active_from: number };
+
+/** @throws ChatError as `openSqliteFile` */
+export function openSqliteStore(path: string): Store {
+  return new SqliteStore(openSqliteFile(path));
+}
+
+/** The store in one SQLite file. Statements run at once and block the event loop, so each is a bounded look-up. */
+class SqliteStore implements Store {
+  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #commits: GroupCommit;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#statements = prepareStatements(database);
+    this.#commits = new GroupCommit(database, SERVER_LIMITS.groupCommitMaxWrites);
+  }
+
+  findName(name: Username): Promise<StoredName | undefined> {
+    return this.#read(() => {
+      const found = this.#statements.findRecord.get(name) as StoredRecord | undefined;
+      if (found === undefined) return undefined;
+      const devices = this.#statements.findDevices.all(name) as DeviceColumns[];
+      return { seq: found.seq, hash: found.hash, record: found.record, devices: devices.map(toDevice) };
+    });
+  }
+
+  listRecords(name: Username, after: number, limit: number): Promise<readonly StoredRecord[] | undefined> {
+    return this.#read(() => {
+      if (this.#statements.findHash.get(name) === undefined) return undefined;
+      return this.#statements.listRecords.all(name, after, limit) as StoredRecord[];
+    });
+  }
+
+  createName(row: RecordRow): Promise<"created" | "repeated"> {
+    return this.#commits.write(() => {
+      const { name, skeleton, identity, seq, hash } = row;
+      if (this.#statements.insertName.run(name, skeleton, identity, seq, hash).changes === 0) {
+        if (this.#hashOf(name) === hash) return "repeated";
+        throw this.#whyRefused(row);
+      }
+      this.#insertRecord(row);
+      return "created";
+    });
+  }
+
+  replaceRecord(row: RecordRow, previous: string): Promise<"replaced" | "repeated"> {
+    return this.#commits.write(() => {
+      const { name, identity, seq, hash } = row;
+      if (this.#statements.updateName.run(identity, seq, hash, name, previous).changes === 0) {
+        const current = this.#hashOf(name);
+        if (current === hash) return "repeated";
+        if (current === previous) throw keyInUse("identity");
+        throw new ChatError("RECORD_CONFLICT", "another record has come first");
+      }
+      this.#statements.deleteOtherDevices.run(name, JSON.stringify(row.devices));
+      this.#insertRecord(row);
+      return "replaced";
+    });
+  }
+
+  #insertRecord({ name, seq, hash, record, devices, acceptedAt }: RecordRow): void {
+    this.#statements.insertRecord.run(name, seq, hash, record, acceptedAt);
+    for (const device of devices) {
+      if (this.#statements.insertDevice.run(device, name).changes === 0) throw keyInUse("device");
+    }
+  }
+
+  #hashOf(name: Username): unknown {
+    return this.#statements.findHash.get(name)?.hash;
+  }
+
+  #whyRefused({ name, skeleton }: RecordRow): ChatError {
+    if (this.#hashOf(name) !== undefined) return new ChatError("USERNAME_TAKEN", "the name is taken");
+    if (this.#statements.findSkeleton.get(skeleton) !== undefined) {
+      return new ChatError("USERNAME_CONFUSABLE", "the name looks like one that is taken");
+    }
+    return keyInUse("identity");
+  }
+
+  putAddress({ name, device, seq, expires, record }: AddressRow): Promise<void> {
+    return this.#commits.write(() => {
+      if (this.#statements.putAddress.run(seq, record, expires, device, name).changes > 0) return;
+      const current = this.#statements.findAddress.get(device, name);
+      if (current === undefined) throw notListed();
+      if (current.address_record === record) return;
+      throw new ChatError("RECORD_CONFLICT", "the sequence of an address record must rise");
+    });
+  }
+
+  deleteAddress(device: DeviceId): Promise<void> {
+    return this.#commits.write(() => void this.#statements.deleteAddress.run(device));
+  }
+
+  listOnline(at: number): Promise<readonly { name: Username; device: DeviceId }[]> {
+    return this.#read(() => this.#statements.listOnline.all(at) as { name: Username; device: DeviceId }[]);
+  }
+
+  addKeyPackages({ device, keyPackages, lastResort }: KeyPackageUpload): Promise<KeyPackageCount> {
+    return this.#commits.write(() => {
+      this.#countKeyPackages(device);
+      for (const keyPackage of keyPackages) {
+        this.#statements.insertKeyPackage.run(device, sha256(keyPackage), keyPackage);
+      }
+      if (lastResort !== undefined) this.#statements.putLastResort.run(lastResort, device);
+      const after = this.#countKeyPackages(device);
+      if (after.count <= LIMITS.keyPackagesPerDevice) return after;
+      throw new ChatError("KEY_PACKAGES_FULL", `a device keeps at most ${LIMITS.keyPackagesPerDevice} key packages`);
+    });
+  }
+
+  #countKeyPackages(device: DeviceId): KeyPackageCount {
+    const counted = this.#statements.countKeyPackages.get(device);
+    if (counted === undefined) throw notListed();
+    return { count: Number(counted.count), lastResort: counted.last_resort === 1 };
+  }
+
+  claimKeyPackages(name: Username, at: number): Promise<readonly ClaimedKeyPackage[] | undefined> {
+    return this.#commits.write(() => {
+      const devices = this.#statements.listLastResorts.all(name) as LastResortColumns[];
+      if (devices.length === 0) return undefined;
+      return devices.flatMap((row) => this.#claim(row, at));
+    });
+  }
+
+  #claim({ device, last_resort }: LastResortColumns, at: number): ClaimedKeyPackage[] {
+    const taken = this.#statements.takeKeyPackage.get(device) as KeyPackageColumns | undefined;
+    if (taken !== undefined) {
+      this.#statements.insertClaimed.run(device, taken.hash, at);
+      return [{ device, keyPackage: taken.key_package, lastResort: false }];
+    }
+    return last_resort === null ? [] : [{ device, keyPackage: last_resort, lastResort: true }];
+  }
+
+  rememberAssertion({ sub, jti, expires }: { sub: Username; jti: string; expires: number }): Promise<void> {
+    return this.#commits.write(() => {
+      if (this.#statements.insertAssertion.run(sub, jti, expires).changes > 0) return;
+      throw new ChatError("TOKEN_REPLAYED", "the assertion has been used");
+    });
+  }
+
+  listSigningKeys(): Promise<readonly SigningKeyRow[]> {
+    return this.#read(() => (this.#statements.listSigningKeys.all() as SigningKeyColumns[]).map(toSigningKey));
+  }
+
+  addSigningKey({ generation, seed, activeFrom }: SigningKeyRow): Promise<void> {
+    return this.#commits.write(() => void this.#statements.insertSigningKey.run(generation, seed, activeFrom));
+  }
+
+  deleteSigningKeysBefore(generation: number): Promise<void> {
+    return this.#commits.write(() => void this.#statements.deleteSigningKeys.run(generation));
+  }
+
+  forgetExpired(before: { assertions: number; addresses: number; claims: number }): Promise<void> {
+    return this.#commits.write(() => {
+      this.#statements.forgetAssertions.run(before.assertions);
+      this.#statements.forgetAddresses.run(before.addresses);
+      this.#statements.forgetClaims.run(before.claims);
+    });
+  }
+
+  ping(): Promise<void> {
+    return this.#read(() => void this.#statements.ping.get());
+  }
+
+  async close(): Promise<void> {
+    this.#commits.flush();
+    this.#database.close();
+  }
+
+  async #read<T>(work: () => T): Promise<T> {
+    try {
+      return work();
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+}
+
+function toDevice({ device, address_record: record, address_expires: expires }: DeviceColumns): StoredDevice {
+  return { device, address: record === null || expires === null ? undefined : { record, expires } };
+}
+
+function toSigningKey({ generation, seed, active_from }: SigningKeyColumns): SigningKeyRow {
+  return { generation, seed, activeFrom: active_from };
+}
+
+function keyInUse(reason: "identity" | "device"): ChatError {
+  return new ChatError("KEY_IN_USE", `another name uses this ${reason} key`, { reason });
+}
+
+function notListed(): ChatError {
+  return new ChatError("FORBIDDEN", "not one of the caller's devices");
+}

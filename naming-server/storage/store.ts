@@ -1,0 +1,110 @@
+import type { DeviceId } from "../../shared/device-id.ts";
+import type { Username } from "../../shared/username.ts";
+
+/** A verified name record on its way into the database. */
+export type RecordRow = {
+  readonly name: Username;
+  readonly skeleton: string;
+  /** base64url of the raw identity key. */
+  readonly identity: string;
+  readonly seq: number;
+  readonly hash: string;
+  /** The compact JWS as received. */
+  readonly record: string;
+  readonly devices: readonly DeviceId[];
+  /** Seconds since the Unix epoch. */
+  readonly acceptedAt: number;
+};
+
+export type StoredRecord = Pick<RecordRow, "seq" | "hash" | "record">;
+
+/** A device as the newest record lists it; `address` is what it published last and did not withdraw, live or not. */
+export type StoredDevice = {
+  readonly device: DeviceId;
+  readonly address: { readonly record: string; readonly expires: number } | undefined;
+};
+
+export type StoredName = StoredRecord & { readonly devices: readonly StoredDevice[] };
+
+export type AddressRow = {
+  readonly name: Username;
+  readonly device: DeviceId;
+  readonly seq: number;
+  /** Seconds since the Unix epoch. */
+  readonly expires: number;
+  readonly record: string;
+};
+
+export type KeyPackageCount = { readonly count: number; readonly lastResort: boolean };
+
+export type KeyPackageUpload = {
+  readonly device: DeviceId;
+  readonly keyPackages: readonly Uint8Array[];
+  readonly lastResort: Uint8Array | undefined;
+};
+
+export type ClaimedKeyPackage = {
+  readonly device: DeviceId;
+  readonly keyPackage: Uint8Array;
+  readonly lastResort: boolean;
+};
+
+/** An Ed25519 seed that signs access tokens from `activeFrom` (seconds since the epoch) until its successor does. */
+export type SigningKeyRow = { readonly generation: number; readonly seed: Uint8Array; readonly activeFrom: number };
+
+/**
+ * The naming server's database. Each method is one transaction, on disk once its promise resolves; what is unique is
+ * the database's to decide. Everything here has one meaning in SQLite and PostgreSQL, and one test suite over both.
+ *
+ * Every method throws ChatError STORAGE when the database cannot be used now, SERVER_BUSY when it is held by another,
+ * STORE_CORRUPT when its contents cannot be trusted, besides what it names itself.
+ */
+export interface Store {
+  findName(name: Username): Promise<StoredName | undefined>;
+  /** Records after sequence `after`, oldest first; undefined for an unknown name. */
+  listRecords(name: Username, after: number, limit: number): Promise<readonly StoredRecord[] | undefined>;
+  /**
+   * Claims a name with its first record; `repeated` when these very bytes hold it already.
+   * @throws ChatError USERNAME_TAKEN, USERNAME_CONFUSABLE, KEY_IN_USE
+   */
+  createName(row: RecordRow): Promise<"created" | "repeated">;
+  /**
+   * Follows the record with hash `previous`; devices that it no longer lists go, with their addresses and key packages.
+   * @throws ChatError RECORD_CONFLICT, KEY_IN_USE
+   */
+  replaceRecord(row: RecordRow, previous: string): Promise<"replaced" | "repeated">;
+
+  /** @throws ChatError RECORD_CONFLICT for a sequence that does not rise, FORBIDDEN for a device the name lacks */
+  putAddress(row: AddressRow): Promise<void>;
+  /** Withdraws; the sequence stays, so that no older record comes back. */
+  deleteAddress(device: DeviceId): Promise<void>;
+  /** Devices whose address record lives at `at` (seconds since the epoch), ordered by name. */
+  listOnline(at: number): Promise<readonly { readonly name: Username; readonly device: DeviceId }[]>;
+
+  /**
+   * Adds one-time packages, passing over those it has or has handed out, and replaces the last resort where one is given.
+   * @throws ChatError KEY_PACKAGES_FULL (nothing is added), FORBIDDEN for an unknown device
+   */
+  addKeyPackages(upload: KeyPackageUpload): Promise<KeyPackageCount>;
+  /**
+   * Takes the oldest package of each device, never to be handed out again, or its last resort; undefined for an unknown
+   * name.
+   */
+  claimKeyPackages(name: Username, at: number): Promise<readonly ClaimedKeyPackage[] | undefined>;
+
+  /** @throws ChatError TOKEN_REPLAYED when (`sub`, `jti`) has been seen */
+  rememberAssertion(assertion: { sub: Username; jti: string; expires: number }): Promise<void>;
+
+  /** Oldest first. */
+  listSigningKeys(): Promise<readonly SigningKeyRow[]>;
+  /** The first instance to add a generation wins; the others' keys are dropped. */
+  addSigningKey(row: SigningKeyRow): Promise<void>;
+  deleteSigningKeysBefore(generation: number): Promise<void>;
+
+  /** Forgets assertions, addresses and claimed packages that ended before these times (seconds since the epoch). */
+  forgetExpired(before: { assertions: number; addresses: number; claims: number }): Promise<void>;
+
+  ping(): Promise<void>;
+  /** Lets writes that have begun finish. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,22 @@
+import { LIMITS } from "../shared/protocol.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+import type { Store } from "./storage/store.ts";
+
+/**
+ * Makes the periodic upkeep: rotates keys and forgets what has expired. A used assertion is forgotten only once several
+ * sweeps in a row, which timers space and not the clock, have seen it expire: a clock that leaps ahead and comes back
+ * must not reopen it.
+ */
+export function createSweep({ store, keys, now }: { store: Store; keys: SigningKeys; now: () => number }) {
+  const seen: number[] = [];
+  return async function sweep(): Promise<void> {
+    await keys.rotate();
+    seen.push(Math.floor(now() / 1000));
+    if (seen.length > SERVER_LIMITS.sweepsThatAgree) seen.shift();
+    if (seen.length < SERVER_LIMITS.sweepsThatAgree) return;
+    const past = Math.min(...seen) - LIMITS.clockSkewSeconds;
+    const claims = past - SERVER_LIMITS.claimedKeyPackageSeconds;
+    await store.forgetExpired({ assertions: past, addresses: past, claims });
+  };
+}
