@@ -70,7 +70,10 @@ export async function echo(channel: Channel): Promise<void> {
 }
 
 /** Sends one frame from a fresh node and waits for its echo: the honest peer that every attack must leave able to. */
-export async function assertStillServes(target: TestNetwork, name = "honest"): Promise<void> {
+export async function assertStillServes(
+  target: Pick<TestNetwork, "device" | "address">,
+  name = "honest",
+): Promise<void> {
   await using honest = await startTestNetwork(name, { dialOnly: true });
   const channel = await honest.network.connect(target.device, [target.address], AbortSignal.timeout(5000));
   await channel.send([new TextEncoder().encode("still there?")]);

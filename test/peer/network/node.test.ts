@@ -159,6 +159,24 @@ describe("what is not dialled or not believed", () => {
     expect(full.network.connections()).toMatchObject({ open: 0, refused: { "connections-of-strangers": 1 } });
   });
 
+  test("a line that breaks, wherever it does: connecting fails or the channel ends, and the next attempt works", async () => {
+    await using alice = await startTestNetwork("alice", { dialOnly: true });
+    await using bob = await startTestNetwork("bob", { onChannel: (channel) => void echo(channel).catch(() => {}) });
+    await using proxy = await startFaultProxy(tcpAddress(bob.address));
+    const attempt = async () => {
+      const channel = await alice.network.connect(bob.device, [proxy.address(bob.device)], soon());
+      await channel.send([new Uint8Array(5000)]);
+      return await firstFrame(channel);
+    };
+    for (const cutAfterBytes of [0, 1, 25, 100, 300, 500, 700, 900, 2000, 5000]) {
+      proxy.setFaults({ cutAfterBytes });
+      await expect(attempt()).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+      await expect.poll(() => alice.network.connections()).toMatchObject({ open: 0, channels: 0 });
+    }
+    proxy.setFaults({});
+    expect(await attempt()).toHaveLength(5000);
+  });
+
   test("gives up when its caller does", async () => {
     await using alice = await startTestNetwork("alice");
     await using bob = await startTestNetwork("bob");
