@@ -29,11 +29,11 @@ export function serialiseSession({ peer, group, pending, lastApplied }: SessionS
 
 /** @throws ChatError STORE_CORRUPT */
 export function restoreSession(device: OwnDevice, bytes: Uint8Array): SessionState {
-  const state = guardedSync("STORE_CORRUPT", "a stored session that cannot be read", () =>
-    decode(device, new Uint8Array(bytes)),
-  );
-  if (compareBytes(serialiseSession(state), bytes) !== 0) throw corrupt("not as it was written");
-  return state;
+  return guardedSync("STORE_CORRUPT", "a stored session that cannot be read", () => {
+    const state = decode(device, new Uint8Array(bytes));
+    if (compareBytes(serialiseSession(state), bytes) !== 0) throw corrupt("not as it was written");
+    return state;
+  });
 }
 
 function decode(device: OwnDevice, bytes: Uint8Array<ArrayBuffer>): SessionState {

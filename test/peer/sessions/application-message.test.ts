@@ -1,4 +1,6 @@
 import { createApplicationMessage, emptyPskIndex, encodeMlsMessage, processPrivateMessage } from "ts-mls";
+import { signFramedContentApplicationOrProposal } from "ts-mls/framedContent.js";
+import { protect } from "ts-mls/messageProtection.js";
 import { describe, expect, test } from "vitest";
 import { createCiphersuite } from "../../../peer/sessions/ciphersuite.ts";
 import { decodeExactly } from "../../../peer/sessions/mls-message.ts";
@@ -20,6 +22,42 @@ const decrypt = (end: SessionEnd, ciphertext: Uint8Array) => end.device.sessions
 /** A message as somebody who holds this state and the library alone would send it. */
 async function lawlessMessage(state: ReturnType<typeof rawGroup>, text: string): Promise<Uint8Array> {
   const { privateMessage } = await createApplicationMessage(state, Buffer.from(text), suite);
+  return encodeMlsMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage });
+}
+
+/** A message that is signed and sealed under the session's keys, but names a group of its sender's choice. */
+async function messageForGroup(state: ReturnType<typeof rawGroup>, groupId: Uint8Array): Promise<Uint8Array> {
+  const { groupContext, privatePath, secretTree, keySchedule, signaturePrivateKey } = state;
+  const authenticatedData = new Uint8Array();
+  const content = {
+    contentType: "application",
+    applicationData: Buffer.from("renamed"),
+    groupId,
+    epoch: groupContext.epoch,
+    sender: { senderType: "member", leafIndex: privatePath.leafIndex },
+    authenticatedData,
+  } as const;
+  const auth = await signFramedContentApplicationOrProposal(
+    signaturePrivateKey,
+    {
+      protocolVersion: "mls10",
+      wireformat: "mls_private_message",
+      content,
+      senderType: "member",
+      context: groupContext,
+    },
+    suite,
+  );
+  const { privateMessage } = await protect(
+    keySchedule.senderDataSecret,
+    authenticatedData,
+    { ...groupContext, groupId },
+    secretTree,
+    { ...content, auth },
+    privatePath.leafIndex,
+    { kind: "alwaysPad", paddingLength: 0 },
+    suite,
+  );
   return encodeMlsMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage });
 }
 
@@ -120,6 +158,7 @@ describe("messages in a session", () => {
 
   test("are refused in one's own name, from a thief of one's own state and from the peer", async () => {
     const { alice, bob } = await openedPair();
+    await receive(alice, await send(bob, "moves the peer's ratchet on"));
     const reflected = await lawlessMessage(rawGroup(alice), "to myself");
     await expectRefusal(alice, "SESSION_INVALID", () => decrypt(alice, reflected));
     await send(alice, "moves the own ratchet on");
@@ -131,6 +170,14 @@ describe("messages in a session", () => {
     await expectRefusal(bob, "SESSION_INVALID", () => decrypt(bob, forged));
     const fresh = (await openedPair()).alice;
     await expectRefusal(fresh, "SESSION_INVALID", () => decrypt(fresh, forged));
+  });
+
+  test("are refused when the peer names another group under this one's keys", async () => {
+    const { alice, bob } = await openedPair();
+    const renamed = await messageForGroup(rawGroup(alice), new Uint8Array(32));
+    await expectRefusal(bob, "SESSION_INVALID", () => decrypt(bob, renamed));
+    const { groupId } = rawGroup(alice).groupContext;
+    expect(await receive(bob, await messageForGroup(rawGroup(alice), groupId))).toBe("renamed");
   });
 
   test("are refused when they claim an epoch that is yet to come, even under today's keys", async () => {

@@ -13,6 +13,7 @@ import { credentialOf } from "../../../peer/sessions/authentication.ts";
 import { createCiphersuite } from "../../../peer/sessions/ciphersuite.ts";
 import { clientConfig } from "../../../peer/sessions/client-config.ts";
 import { decodeExactly } from "../../../peer/sessions/mls-message.ts";
+import { assertTwoDevices } from "../../../peer/sessions/session-state.ts";
 import { type DeviceId, publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { openedPair, rawGroup, receive, type SessionDevice, send, sessionDevice } from "../../support/sessions.ts";
@@ -45,10 +46,15 @@ function encodedWelcome(welcome: Welcome | undefined): Uint8Array {
 
 /** Opens a group with the library alone, as a peer that keeps to no rule of ours would. */
 async function lawlessWelcome(
-  opener: { readonly name: DeviceId; readonly signer: SessionDevice; readonly groupIdBytes?: number },
+  opener: {
+    readonly name: DeviceId;
+    readonly signer: SessionDevice;
+    readonly groupIdBytes?: number;
+    readonly lifetime?: Lifetime;
+  },
   ...joinerPackages: Uint8Array[]
 ): Promise<Uint8Array> {
-  const own = await forgedKeyPackage(opener.name, opener.signer);
+  const own = await forgedKeyPackage(opener.name, opener.signer, opener.lifetime);
   const config = {
     ...clientConfig(alice.id, bob.id),
     authService: { validateCredential: async () => true },
@@ -193,15 +199,18 @@ describe("a Welcome", () => {
     const opener = { name: alice.id, signer: alice };
     const together = await lawlessWelcome(opener, key.publicPackage, third.publicPackage);
     await expectError(bob.sessions.join(alice.id, together, key), "SESSION_INVALID");
+    await expectError(() => bob.sessions.welcomeReferences(together), "SESSION_INVALID");
 
     const { alice: end } = await openedPair();
     const keyPackage = decodeExactly(third.publicPackage);
     if (keyPackage.wireformat !== "mls_key_package") throw new Error("not a key package");
-    const { welcome } = await createCommit(
+    const { welcome, newState } = await createCommit(
       { state: rawGroup(end), cipherSuite: suite },
       { extraProposals: [{ proposalType: "add", add: keyPackage }], ratchetTreeExtension: true },
     );
     await expectError(mallory.sessions.join(alice.id, encodedWelcome(welcome), third), "SESSION_INVALID");
+    assertTwoDevices(rawGroup(end), alice.id, bob.id);
+    await expectError(() => assertTwoDevices(newState, alice.id, bob.id), "SESSION_INVALID");
   });
 
   test("to a group whose id has another length is refused", async () => {
@@ -230,6 +239,18 @@ describe("a Welcome", () => {
     const { welcome } = await alice.sessions.open(bob.id, key.publicPackage);
     const later = sessionDevice("bob", { clockOffsetMs: 88 * DAY + HOUR });
     await expectError(later.sessions.join(alice.id, welcome, key), "SESSION_INVALID");
+  });
+
+  test("is refused when the opener's leaf has expired by the system's clock alone", async () => {
+    const behind = sessionDevice("bob", { clockOffsetMs: -60 * DAY });
+    const key = await behind.sessions.createKeyPackage({ lastResort: false });
+    const now = BigInt(Math.floor(Date.now() / 1000));
+    const lifetime = { notBefore: now - 70n * 86_400n, notAfter: now - 10n * 86_400n };
+    const welcome = await lawlessWelcome({ name: alice.id, signer: alice, lifetime }, key.publicPackage);
+    await expectError(behind.sessions.join(alice.id, welcome, key), "SESSION_INVALID");
+    const valid = { notBefore: lifetime.notBefore, notAfter: now + 86_400n };
+    const accepted = await lawlessWelcome({ name: alice.id, signer: alice, lifetime: valid }, key.publicPackage);
+    expect((await behind.sessions.join(alice.id, accepted, key)).peer).toBe(alice.id);
   });
 
   test("names its key packages only when it is nothing but a Welcome", async () => {
