@@ -84,7 +84,8 @@ export interface SecureSessions {
   /** References of the key packages that a Welcome is for. @throws ChatError SESSION_INVALID */
   welcomeReferences(welcome: Uint8Array): readonly Uint8Array[];
   /**
-   * @throws ChatError SESSION_INVALID when it is not a two-device session of `peer` and this device
+   * @throws ChatError SESSION_INVALID when it is not a two-device session of `peer` and this device; STORE_CORRUPT when
+   * the private package is not one that `createKeyPackage` made
    */
   join(
     peer: DeviceId,
@@ -99,7 +100,8 @@ export interface SecureSessions {
   ): Promise<{ session: Session; ciphertext: Uint8Array }>;
   /**
    * Decrypts the peer's next message, never past a missing one.
-   * @throws ChatError SESSION_OUT_OF_ORDER (skipped, repeated or of a forgotten epoch), SESSION_INVALID
+   * @throws ChatError SESSION_OUT_OF_ORDER, with reason `skipped`, `repeated` (details `epoch`, `generation`,
+   * `expectedGeneration`) or `epoch` (details `epoch`, `expectedEpoch`); SESSION_INVALID
    */
   decrypt(
     session: Session,
