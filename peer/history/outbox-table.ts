@@ -12,6 +12,7 @@ type Row = {
   envelope_id: Uint8Array;
   state: OutboxState;
   path: "direct" | null;
+  tombstone: number;
   attempts: number;
   error: string | null;
   reason: string | null;
@@ -20,7 +21,8 @@ type Row = {
 };
 type Sealed = Pick<NewOutboxRow, "to" | "device" | "plaintext">;
 
-const COLUMNS = "id, message_id, seq, envelope_id, state, path, attempts, error, reason, accepted_at, sealed";
+const COLUMNS =
+  "id, message_id, seq, envelope_id, state, path, tombstone, attempts, error, reason, accepted_at, sealed";
 
 /** What is stored keeps its row, as the proof of delivery, but not its envelope: history has the text. */
 const NO_PLAINTEXT = new Uint8Array();
@@ -35,6 +37,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     envelopeId: row.envelope_id,
     state: row.state,
     path: row.path,
+    tombstone: row.tombstone === 1,
     attempts: row.attempts,
     error: readCode(row.error),
     reason: row.reason ?? undefined,
@@ -64,10 +67,13 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const noteAttempt = database.prepare(
     "UPDATE outbox SET attempts = attempts + 1, error = ?, reason = ? WHERE state = 'queued' AND device = ?",
   );
-  const replace = database.prepare("UPDATE outbox SET device = ?, envelope_id = ?, sealed = ? WHERE id = ?");
+  const replace = database.prepare(
+    "UPDATE outbox SET device = ?, envelope_id = ?, tombstone = ?, sealed = ? WHERE id = ?",
+  );
   const requeue = database.prepare(
     "UPDATE outbox SET state = 'queued', error = NULL, reason = NULL WHERE id = ? AND state = 'failed'",
   );
+  const remove = database.prepare("DELETE FROM outbox WHERE id = ?");
   const counts = database.prepare<{ state: OutboxState; rows: number }>(
     "SELECT state, count(*) AS rows FROM outbox WHERE state IN ('queued', 'failed') GROUP BY state",
   );
@@ -89,13 +95,14 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     },
     markFailed: (id, error, reason) => void markFailed.run(error, reason ?? null, id),
     noteAttempt: (device, error, reason) => void noteAttempt.run(error, reason ?? null, deviceTag(device)),
-    replace(id, { device, envelopeId, plaintext }) {
+    replace(id, { device, envelopeId, plaintext, tombstone }) {
       const row = byId.get(id);
       if (row === undefined) return;
       const body = sealed.seal(hex(envelopeId), { to: read(row).to, device, plaintext });
-      replace.run(deviceTag(device), envelopeId, body, id);
+      replace.run(deviceTag(device), envelopeId, tombstone ? 1 : 0, body, id);
     },
     requeue: (id) => void requeue.run(id),
+    remove: (id) => void remove.run(id),
     counts() {
       const found = new Map(counts.all().map(({ state, rows }) => [state, rows]));
       return { queued: found.get("queued") ?? 0, failed: found.get("failed") ?? 0 };

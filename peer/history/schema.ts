@@ -94,6 +94,7 @@ const VERSION_1 = `
     envelope_id BLOB NOT NULL UNIQUE,
     state TEXT NOT NULL CHECK (state IN ('queued', 'stored', 'failed')),
     path TEXT,
+    tombstone INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     error TEXT,
     reason TEXT,

@@ -74,6 +74,8 @@ export type OutboxRow = {
   readonly plaintext: Uint8Array;
   readonly state: OutboxState;
   readonly path: "direct" | null;
+  /** It stands in for a message that was cancelled or gave up: the sequence has no hole. */
+  readonly tombstone: boolean;
   readonly attempts: number;
   readonly error: ErrorCode | undefined;
   readonly reason: string | undefined;
@@ -91,7 +93,7 @@ export interface OutboxStore {
   /** Queued rows for a device after row `afterId`, oldest first. */
   queued(device: DeviceId, afterId: number, limit: number): readonly OutboxRow[];
   ofMessage(messageId: Uint8Array): readonly OutboxRow[];
-  /** Everything that is queued or failed. */
+  /** Everything that is queued or failed, tombstones included. */
   open(): readonly OutboxRow[];
   /** Devices with something queued, and whose they are. */
   waiting(): readonly { readonly device: DeviceId; readonly to: Username }[];
@@ -101,8 +103,9 @@ export interface OutboxStore {
   /** An attempt for that device ended without an ack. */
   noteAttempt(device: DeviceId, error: ErrorCode, reason: string | undefined): void;
   /** The envelope changes, its place and `seq` stay: a tombstone, or another device. */
-  replace(id: number, row: Pick<OutboxRow, "device" | "envelopeId" | "plaintext">): void;
+  replace(id: number, row: Pick<OutboxRow, "device" | "envelopeId" | "plaintext" | "tombstone">): void;
   requeue(id: number): void;
+  remove(id: number): void;
   counts(): { readonly queued: number; readonly failed: number };
 }
 

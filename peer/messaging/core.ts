@@ -1,0 +1,35 @@
+import type { DeviceId } from "../../shared/device-id.ts";
+import type { Resolver, SecureSessions } from "./ports.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Self } from "./self.ts";
+import type { SessionBook } from "./session-book.ts";
+import type { Store } from "./store.ts";
+import type { Released } from "./visibility.ts";
+
+/** What both directions of delivery work with. */
+export type Core = {
+  readonly self: Self;
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly sessions: SecureSessions;
+  readonly book: SessionBook;
+  readonly resolver: Resolver;
+  readonly notices: Notices;
+};
+
+/** What delivery tells the rest of the program; none of these throws. */
+export type Notices = {
+  /** Messages became visible; they are on disk. */
+  released(released: readonly Released[]): void;
+  /** Somebody held back here may now show after the gap wait. */
+  heldBack(): void;
+  /** A one-time key package was used up. */
+  keyPackageUsed(): void;
+  /** Outbox rows of that device changed: stored, failed or tried. */
+  outboxChanged(device: DeviceId): void;
+  /** Rows that had failed for want of an answer are queued again. */
+  requeued(device: DeviceId): void;
+  /** A peer has stored more of this profile's messages than it remembers sending: it is an old copy. */
+  restored(): void;
+  failed(error: unknown): void;
+};

@@ -1,0 +1,139 @@
+import { signAddressRecord } from "../../shared/address-record.ts";
+import { LIMITS } from "../../shared/protocol.ts";
+import type { NamingServer, SecureSessions, Transport } from "./ports.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Self } from "./self.ts";
+import type { Store } from "./store.ts";
+
+/** Short, so that a device that crashed is soon seen to be gone; renewed well before. */
+const ADDRESS_LIFETIME_SECONDS = 60;
+const RENEW_EVERY_MS = 20_000;
+const RETRY_AFTER_MS = 5000;
+/** Claimed key packages are made up for when this few are left. */
+const LOW_WATER = 25;
+const COUNT_EVERY_MS = 60 * 60_000;
+/** A private half outlives its package's validity (90 days), in case a Welcome is still on its way. */
+const KEEP_KEY_PACKAGES_MS = 120 * 24 * 60 * 60_000;
+const ROTATE_LAST_RESORT_MS = 30 * 24 * 60 * 60_000;
+
+export type PublisherDeps = {
+  readonly self: Self;
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly sessions: SecureSessions;
+  readonly naming: NamingServer;
+  /** The server's idea of the time, milliseconds since the Unix epoch. */
+  readonly serverNow: () => number;
+  readonly failed: (error: unknown) => void;
+};
+
+/** Keeps this device findable: its addresses, and key packages for whoever writes first. */
+export class Publisher {
+  readonly #deps: PublisherDeps;
+  readonly #transport: Pick<Transport, "addresses">;
+  #cancel: () => void = () => undefined;
+  #countedAtMs = Number.NEGATIVE_INFINITY;
+  #stopped = false;
+  #published = false;
+  #keyPackages: number | null = null;
+
+  constructor(deps: PublisherDeps, transport: Pick<Transport, "addresses">) {
+    this.#deps = deps;
+    this.#transport = transport;
+  }
+
+  get published(): boolean {
+    return this.#published;
+  }
+
+  get keyPackages(): number | null {
+    return this.#keyPackages;
+  }
+
+  /** Publishes now and from then on; resolves after the first attempt, whatever came of it. */
+  async start(): Promise<void> {
+    await this.#renew();
+  }
+
+  /** One key package was used: look soon whether more are needed. */
+  keyPackageUsed(): void {
+    this.#countedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Withdraws the addresses. */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    if (this.#published) await this.#deps.naming.withdrawAddresses(signal).catch(() => undefined);
+  }
+
+  async #renew(): Promise<void> {
+    let delayMs = RENEW_EVERY_MS;
+    try {
+      await this.#publishAddresses();
+      if (this.#deps.runtime.monotonic() - this.#countedAtMs > COUNT_EVERY_MS) {
+        this.#keyPackages = await replenishKeyPackages(this.#deps);
+        this.#countedAtMs = this.#deps.runtime.monotonic();
+      }
+      this.#published = true;
+    } catch (error) {
+      this.#published = false;
+      delayMs = RETRY_AFTER_MS;
+      this.#deps.failed(error);
+    }
+    if (!this.#stopped) this.#cancel = this.#deps.runtime.after(delayMs, () => void this.#renew());
+  }
+
+  async #publishAddresses(): Promise<void> {
+    const { self, naming, serverNow } = this.#deps;
+    const nowMs = serverNow();
+    const record = await signAddressRecord(
+      {
+        name: self.username,
+        device: self.device,
+        addrs: this.#transport.addresses().slice(0, LIMITS.addressRecordMaxAddresses),
+        // Rises with the clock, and so across restarts.
+        seq: Math.floor(nowMs),
+        exp: Math.floor(nowMs / 1000) + ADDRESS_LIFETIME_SECONDS,
+      },
+      self.deviceKey,
+    );
+    await naming.publishAddresses(record);
+  }
+}
+
+/**
+ * Uploads key packages until the server holds its fill, and a last resort if it has none or the own one is old.
+ * The private halves are on disk before the public ones leave.
+ *
+ * @returns how many the server holds now
+ */
+export async function replenishKeyPackages(deps: Omit<PublisherDeps, "serverNow" | "failed">): Promise<number> {
+  const { naming, sessions, store, runtime } = deps;
+  const held = await naming.uploadKeyPackages({ keyPackages: [] });
+  const nowMs = runtime.now();
+  const last = store.keyPackages.lastResort();
+  const needsLast = !held.lastResort || last === undefined || nowMs - last.createdAtMs > ROTATE_LAST_RESORT_MS;
+  const missing = held.count < LOW_WATER ? LIMITS.keyPackagesPerDevice - held.count : 0;
+  if (missing === 0 && !needsLast) return held.count;
+  const made = await makeKeyPackages(sessions, missing, needsLast);
+  store.transaction(() => {
+    store.keyPackages.deleteBefore(nowMs - KEEP_KEY_PACKAGES_MS);
+    for (const { lastResort, ...keyPackage } of made) {
+      store.keyPackages.save({ ...keyPackage, lastResort, createdAtMs: nowMs });
+    }
+  });
+  const lastResort = made.find((one) => one.lastResort)?.publicPackage;
+  const keyPackages = made.filter((one) => !one.lastResort).map(({ publicPackage }) => publicPackage);
+  const answer = await naming.uploadKeyPackages({ keyPackages, ...(lastResort && { lastResort }) });
+  return answer.count;
+}
+
+async function makeKeyPackages(sessions: SecureSessions, count: number, withLastResort: boolean) {
+  const made = [];
+  for (let index = 0; index < count; index += 1) {
+    made.push({ lastResort: false, ...(await sessions.createKeyPackage({ lastResort: false })) });
+  }
+  if (withLastResort) made.push({ lastResort: true, ...(await sessions.createKeyPackage({ lastResort: true })) });
+  return made;
+}

@@ -1,0 +1,139 @@
+import { equalBytes, hex } from "../../shared/bytes.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { type OpenedEnvelope, openEnvelope } from "../../shared/envelope.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
+import type { FrameBody, FrameOf } from "../../shared/frames.ts";
+import { signReset } from "../../shared/session-reset.ts";
+import type { Core } from "./core.ts";
+import type { Contact } from "./ports.ts";
+import type { LiveSession } from "./session-book.ts";
+import type { Lane } from "./store.ts";
+import { storeEnvelope } from "./store-envelope.ts";
+import { type Released, releaseReady } from "./visibility.ts";
+
+type MessageFrame = FrameOf<"message">;
+
+/** What decrypting one frame gave: an envelope to store, or the answer that says why not. */
+type Decrypted = { readonly frame: MessageFrame } & (
+  | { readonly opened: OpenedEnvelope }
+  | { readonly answer: FrameBody }
+);
+
+/**
+ * Takes in messages that arrived together: decrypts all on copies of the session states, then stores what holds in one
+ * transaction with the new states. Answers only once that is on disk; what fails changes nothing.
+ */
+export function receiveMessages(core: Core, device: DeviceId, frames: readonly MessageFrame[]): Promise<FrameBody[]> {
+  return core.book.locked(device, async () => {
+    const advanced = new Map<string, LiveSession>();
+    const decrypted: Decrypted[] = [];
+    for (const frame of frames) decrypted.push(await decryptFrame(core, device, frame, advanced));
+    try {
+      return storeAll(core, device, decrypted, advanced);
+    } catch (error) {
+      core.notices.failed(error);
+      return decrypted.map((item) => ("answer" in item ? item.answer : refusal(item.frame.envelopeId, error)));
+    }
+  });
+}
+
+async function decryptFrame(
+  { self, sessions, book, store }: Core,
+  device: DeviceId,
+  frame: MessageFrame,
+  advanced: Map<string, LiveSession>,
+): Promise<Decrypted> {
+  const { sessionId, envelopeId, ciphertext } = frame;
+  const key = hex(sessionId);
+  const live = advanced.get(key) ?? book.find(device, sessionId);
+  if (live === undefined) {
+    const signature = signReset({ sessionId, from: self.device, to: device }, self.deviceKey);
+    return { frame, answer: { type: "reset", sessionId, signature } };
+  }
+  try {
+    const { session, plaintext } = await sessions.decrypt(live.session, ciphertext);
+    const opened = openEnvelope(plaintext);
+    if (!equalBytes(opened.envelopeId, envelopeId)) throw mismatch("hash", "the frame names another envelope");
+    if (opened.sender !== device) throw mismatch("identity", "the envelope is signed by another device");
+    advanced.set(key, { ...live, session });
+    return { frame, opened };
+  } catch (error) {
+    if (store.inbox.hasEnvelope(envelopeId)) return { frame, answer: { type: "ack", envelopeIds: [envelopeId] } };
+    if (isChatError(error, "SESSION_OUT_OF_ORDER", "SESSION_INVALID")) {
+      return { frame, answer: { type: "resend", sessionId, envelopeId } };
+    }
+    return { frame, answer: refusal(envelopeId, error) };
+  }
+}
+
+function storeAll(
+  core: Core,
+  device: DeviceId,
+  decrypted: readonly Decrypted[],
+  advanced: ReadonlyMap<string, LiveSession>,
+): FrameBody[] {
+  const { store, book, notices } = core;
+  const acked: Uint8Array[] = [];
+  const answers: FrameBody[] = [];
+  const lanes = new Map<string, Lane>();
+  let released: Released[] = [];
+  let requeued = false;
+  store.transaction(() => {
+    const contact = store.contacts.findByDevice(device);
+    for (const item of decrypted) {
+      const answer = "answer" in item ? item.answer : storeOne(core, item, contact, lanes);
+      if (answer === undefined) acked.push(item.frame.envelopeId);
+      else answers.push(answer);
+    }
+    if (acked.length === 0) return;
+    for (const live of advanced.values()) book.save(device, live);
+    released = [...lanes.values()].flatMap((lane) => releaseReady(store, lane));
+    requeued = contact !== undefined && requeueAnswered(core, contact);
+  });
+  if (acked.length > 0) {
+    for (const live of advanced.values()) book.remember(device, live);
+    answers.unshift({ type: "ack", envelopeIds: acked });
+  }
+  if (lanes.size > 0) notices.heldBack();
+  if (released.length > 0) notices.released(released);
+  if (requeued) notices.requeued(device);
+  return answers;
+}
+
+/** Nothing to answer but an ack, or the refusal; in a transaction. */
+function storeOne(
+  { self, store, runtime }: Core,
+  { opened, frame }: Extract<Decrypted, { opened: OpenedEnvelope }>,
+  contact: Contact | undefined,
+  lanes: Map<string, Lane>,
+): FrameBody | undefined {
+  try {
+    if (contact === undefined) throw mismatch("identity", "nobody's record lists that device");
+    const outcome = storeEnvelope({ self, store, nowMs: runtime.now() }, opened, contact);
+    const { incarnation, conversation } = opened.envelope;
+    const lane: Lane = { device: opened.sender, incarnation, conversation };
+    if (outcome === "stored") lanes.set(hex(incarnation) + hex(conversation), lane);
+    return undefined;
+  } catch (error) {
+    if (isChatError(error, "STORAGE", "STORE_CORRUPT") || !(error instanceof ChatError)) throw error;
+    return refusal(frame.envelopeId, error);
+  }
+}
+
+/** An answer ends the quota that a stranger is under, so what failed for it goes out again. */
+function requeueAnswered({ store }: Core, contact: Contact): boolean {
+  const failed = store.outbox.open().filter((row) => row.state === "failed" && row.error === "QUOTA");
+  const mine = failed.filter((row) => row.to === contact.username);
+  for (const row of mine) store.outbox.requeue(row.id);
+  return mine.length > 0;
+}
+
+/** What a peer is told: the code and its reason, never the message. */
+export function refusal(subject: Uint8Array | null, error: unknown): FrameBody {
+  const known = error instanceof ChatError ? error : new ChatError("INTERNAL", "unexpected", { cause: error });
+  return { type: "refuse", subject, code: known.code, reason: known.reason ?? null };
+}
+
+function mismatch(reason: string, message: string): ChatError {
+  return new ChatError("ENVELOPE_INVALID", message, { reason });
+}
