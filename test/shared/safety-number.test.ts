@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { formatSafetyNumber, type Party, parseSafetyNumber, safetyNumberOf } from "../../shared/safety-number.ts";
+import { parseUsername } from "../../shared/username.ts";
 import { expectError } from "../support/expect-error.ts";
 import { personOf } from "../support/people.ts";
 import vectors from "../vectors/safety-number.json" with { type: "json" };
@@ -10,10 +11,7 @@ const bob = personOf("bob");
 
 describe("safety number", () => {
   test.each(vectors)("of $one.username and $other.username stays what it was", ({ one, other, number }) => {
-    const [a, b] = [one, other].map(({ username, identity }) => ({
-      username: personOf(username).username,
-      identity: Buffer.from(identity, "hex"),
-    })) as [Party, Party];
+    const [a, b] = [partyOf(one), partyOf(other)];
     expect(formatSafetyNumber(safetyNumberOf(a, b))).toBe(number);
     expect(safetyNumberOf(b, a)).toBe(safetyNumberOf(a, b));
   });
@@ -61,3 +59,7 @@ describe("safety number", () => {
     },
   );
 });
+
+function partyOf({ username, identity }: { username: string; identity: string }): Party {
+  return { username: parseUsername(username), identity: Buffer.from(identity, "hex") };
+}

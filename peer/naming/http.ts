@@ -1,0 +1,123 @@
+import { X509Certificate } from "node:crypto";
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { ChatError } from "../../shared/errors.ts";
+import { unreachable } from "./connection-error.ts";
+import type { ServerUrl } from "./server-url.ts";
+
+export type Request = {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  /** Below the server's URL, with a leading slash. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+};
+
+export type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Uint8Array };
+
+/** Sends a request and answers 2xx, or 304 where that was asked for; everything else is thrown. */
+export type Call = (request: Request, signal: AbortSignal | undefined) => Promise<Answer>;
+
+/** One server's connections. Redirects are answers like any other: they are never followed. */
+export interface HttpClient {
+  /**
+   * @throws ChatError SERVER_UNREACHABLE (reason `refused`, `dns`, `timeout`, `tls`, `connection`), SERVER_ERROR (reason
+   *   `http`, `size`); the signal's reason when that aborts
+   */
+  send(request: Request, signal?: AbortSignal): Promise<Answer>;
+  /** Lets go of idle connections; those in use finish. */
+  close(): void;
+}
+
+export type HttpOptions = {
+  readonly url: ServerUrl;
+  /** PEM text of the authorities to trust in place of the system's. */
+  readonly ca?: string | undefined;
+  readonly timeoutMs?: number;
+  readonly answerMaxBytes?: number;
+};
+
+const TIMEOUT_MS = 10_000;
+/** A list of 40 000 people online. */
+const ANSWER_MAX_BYTES = 4 * 1024 * 1024;
+const MAX_CONNECTIONS = 8;
+
+/** `node:http` itself: `fetch` would cost every command 30 ms before its first byte. @throws ChatError CONFIG_INVALID */
+export function createHttpClient(options: HttpOptions): HttpClient {
+  const { url, ca, timeoutMs = TIMEOUT_MS, answerMaxBytes = ANSWER_MAX_BYTES } = options;
+  if (ca !== undefined) assertCertificate(ca);
+  const secure = url.startsWith("https:");
+  const pool = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
+  const agent = secure ? new HttpsAgent({ ...pool, ...(ca !== undefined && { ca }) }) : new HttpAgent(pool);
+  const open = secure ? httpsRequest : httpRequest;
+
+  async function attempt(request: Request, signal: AbortSignal, retried: boolean): Promise<Answer> {
+    const { method, path, body = "" } = request;
+    const headers = { ...DEFAULT_HEADERS, "content-length": Buffer.byteLength(body), ...request.headers };
+    const outgoing = open(`${url}${path}`, { agent, method, headers, signal });
+    try {
+      return await exchange(outgoing, body, answerMaxBytes);
+    } catch (error) {
+      // The server closed an idle connection at the moment it was used again: nothing is wrong with the server.
+      const stale = outgoing.reusedSocket && error instanceof Error && "code" in error && error.code === "ECONNRESET";
+      if (stale && !retried) return attempt(request, signal, true);
+      throw error;
+    }
+  }
+
+  return {
+    async send(request, signal) {
+      signal?.throwIfAborted();
+      const deadline = AbortSignal.timeout(timeoutMs);
+      try {
+        return await attempt(request, signal === undefined ? deadline : AbortSignal.any([signal, deadline]), false);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw unreachable(error, { url, timedOut: deadline.aborted });
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+const DEFAULT_HEADERS = { accept: "application/json", "accept-encoding": "identity", "user-agent": "p2pchat" };
+
+function exchange(outgoing: ClientRequest, body: string, maxBytes: number): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  outgoing.on("error", reject);
+  outgoing.on("response", (response) => {
+    readAll(response, maxBytes).then(
+      (bytes) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes }),
+      reject,
+    );
+  });
+  outgoing.end(body);
+  return promise;
+}
+
+async function readAll(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) {
+      throw new ChatError("SERVER_ERROR", "the naming server's answer is too large", { reason: "size" });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+function assertCertificate(pem: string): void {
+  try {
+    new X509Certificate(pem);
+  } catch (cause) {
+    throw new ChatError("CONFIG_INVALID", "the naming server's CA is no PEM certificate", { cause });
+  }
+}

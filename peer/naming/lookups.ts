@@ -1,0 +1,107 @@
+import { verifyAddressRecord } from "../../shared/address-record.ts";
+import { historySchema, nameSchema, presenceSchema } from "../../shared/api.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
+import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
+import type { Username } from "../../shared/username.ts";
+import type { NameAnswer, NamingServer } from "../messaging/ports.ts";
+import { readAnswer } from "./answer.ts";
+import type { Clock } from "./clock.ts";
+import type { Call } from "./http.ts";
+
+/** A name as last answered in full; an address record in it is judged anew each time it is used. */
+type Remembered = { readonly etag: string; readonly record: NameRecord; readonly addresses: readonly ListedAddress[] };
+type ListedAddress = { readonly device: DeviceId; readonly record: string };
+
+const REMEMBERED_MAX = 1000;
+/** A name's whole life: a rotation or a change of devices a day for ten years. A longer history is meant to exhaust. */
+const HISTORY_MAX_RECORDS = 4096;
+
+export function createLookups({
+  call,
+  clock,
+}: {
+  call: Call;
+  clock: Clock;
+}): Pick<NamingServer, "lookup" | "history" | "online"> {
+  const remembered = new Map<Username, Remembered>();
+
+  async function fetchName(username: Username, signal: AbortSignal | undefined): Promise<Omit<Remembered, "etag">> {
+    const known = remembered.get(username);
+    const headers = known === undefined ? {} : { "if-none-match": known.etag };
+    const answer = await call({ method: "GET", path: `/v1/names/${username}`, headers }, signal);
+    if (answer.status === 304 && known !== undefined) return known;
+    const { record, addresses } = readAnswer(answer, nameSchema);
+    const fresh = { record: readRecord(record, username), addresses };
+    remember(username, answer.headers.etag, fresh);
+    return fresh;
+  }
+
+  function remember(username: Username, etag: string | undefined, fresh: Omit<Remembered, "etag">): void {
+    remembered.delete(username);
+    if (etag === undefined) return;
+    const [oldest] = remembered.keys();
+    if (remembered.size >= REMEMBERED_MAX && oldest !== undefined) remembered.delete(oldest);
+    remembered.set(username, { etag, ...fresh });
+  }
+
+  return {
+    async lookup(username, signal): Promise<NameAnswer> {
+      const { record, addresses } = await fetchName(username, signal);
+      return { record, addresses: await liveAddresses(record, addresses, clock.now()) };
+    },
+
+    async history(username, after, signal) {
+      const records: NameRecord[] = [];
+      for (let next: number | null = after; next !== null; ) {
+        const path = `/v1/names/${username}/history?after=${next}`;
+        const page: HistoryPage = readAnswer(await call({ method: "GET", path }, signal), historySchema);
+        for (const text of page.records) records.push(readNext(text, username, after + records.length + 1));
+        if (page.next !== null && (page.records.length === 0 || records.length > HISTORY_MAX_RECORDS)) {
+          throw new ChatError("SERVER_ERROR", "the history does not end", { reason: "history" });
+        }
+        next = page.next === null ? null : after + records.length;
+      }
+      return records;
+    },
+
+    async online(signal) {
+      const { online } = readAnswer(await call({ method: "GET", path: "/v1/presence" }, signal), presenceSchema);
+      return online.map(({ name, devices }) => ({ username: name, devices }));
+    },
+  };
+}
+
+type HistoryPage = { readonly records: readonly string[]; readonly next: number | null };
+
+function readRecord(text: string, username: Username): NameRecord {
+  const record = parseNameRecord(text);
+  if (record.payload.name === username) return record;
+  throw new ChatError("RECORD_INVALID", "the server answered with another name's record", { reason: "name" });
+}
+
+function readNext(text: string, username: Username, seq: number): NameRecord {
+  const record = readRecord(text, username);
+  if (record.payload.seq === seq) return record;
+  throw new ChatError("RECORD_INVALID", `record ${seq} is missing from the history`, { reason: "history" });
+}
+
+/** Leaves out what proves nothing: the server may withhold addresses anyway, so a bad one is no worse than none. */
+async function liveAddresses(
+  { payload, devices }: NameRecord,
+  listed: readonly ListedAddress[],
+  nowMs: number,
+): Promise<ReadonlyMap<DeviceId, readonly string[]>> {
+  const newest = new Map<DeviceId, { seq: number; addrs: readonly string[] }>();
+  for (const { device, record } of listed) {
+    const address = await verifyAddressRecord(record, nowMs).catch(asAbsent);
+    if (address?.payload.device !== device || address.payload.name !== payload.name) continue;
+    const { seq, addrs } = address.payload;
+    if (devices.includes(device) && seq > (newest.get(device)?.seq ?? 0)) newest.set(device, { seq, addrs });
+  }
+  return new Map([...newest].map(([device, { addrs }]) => [device, addrs]));
+}
+
+function asAbsent(error: unknown): undefined {
+  if (!isChatError(error)) throw error;
+}

@@ -1,0 +1,110 @@
+import { tokenSchema } from "../../shared/api.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
+import type { NamingServer } from "../messaging/ports.ts";
+import { errorOf, readAnswer } from "./answer.ts";
+import { createAudience } from "./audience.ts";
+import type { Clock } from "./clock.ts";
+import { type Answer, type Call, createHttpClient, type Request } from "./http.ts";
+import { createLookups } from "./lookups.ts";
+import { createPublishing } from "./publishing.ts";
+import { parseServerUrl } from "./server-url.ts";
+import { type Credentials, createAccessTokens, type GrantedToken } from "./tokens.ts";
+
+export type NamingClientOptions = {
+  readonly url: string;
+  /** The server's own spelling of its URL, where this profile is registered already. */
+  readonly audience?: string | undefined;
+  readonly allowHttp?: boolean;
+  /** PEM text of the authorities to trust in place of the system's. */
+  readonly ca?: string | undefined;
+  /** Without them only a name can be registered. */
+  readonly credentials?: Credentials | undefined;
+  readonly clock: Clock;
+  readonly randomId: () => string;
+  /** The spelling of the URL that the server asked for at first contact. */
+  readonly onAudience?: (audience: string) => void;
+};
+
+/**
+ * A refused `putRecord` may have taught the client the server's time (CLOCK_SKEW) or URL (reason `aud`): whoever signed
+ * the record signs it again with `clock` and `audience`, and repeats.
+ */
+export interface NamingClient extends NamingServer {
+  /** The URL that records and assertions are to name. */
+  readonly audience: string;
+  close(): void;
+}
+
+/** @throws ChatError CONFIG_INVALID, HTTP_REFUSED */
+export function createNamingClient(options: NamingClientOptions): NamingClient {
+  const { ca, clock, credentials, randomId } = options;
+  const url = parseServerUrl(options.url, { allowHttp: options.allowHttp ?? false });
+  const http = createHttpClient({ url, ca });
+  const audience = createAudience(options.audience, url, options.onAudience);
+
+  const call: Call = async (request, signal) => {
+    const answer = await http.send(request, signal);
+    if (isExpected(request, answer)) return answer;
+    throw learn(errorOf(answer));
+  };
+
+  function learn(error: ChatError): ChatError {
+    const { serverTime, expectedAudience } = error.details ?? {};
+    if (isChatError(error, "CLOCK_SKEW") && typeof serverTime === "number") clock.adopt(serverTime);
+    if (error.reason !== "aud" || typeof expectedAudience !== "string") return error;
+    if (audience.adopt(expectedAudience) || expectedAudience === audience.current) return error;
+    return new ChatError(
+      "SERVER_MISMATCH",
+      `this profile belongs to ${audience.current}, the server is ${expectedAudience}`,
+      { details: { expectedAudience }, cause: error },
+    );
+  }
+
+  const exchange = async (assertion: string) => toGrant(await call(tokenRequest(assertion), undefined));
+  const tokens = credentials && createAccessTokens({ credentials, audience, clock, randomId, exchange });
+
+  const authorised: Call = async (request, signal) => {
+    if (tokens === undefined) throw new ChatError("TOKEN_MISSING", "this needs a registered profile");
+    const token = await tokens.get(signal);
+    try {
+      return await call(withToken(request, token), signal);
+    } catch (error) {
+      if (!isChatError(error) || error.details?.["status"] !== 401) throw error;
+      tokens.forget(token);
+      return call(withToken(request, await tokens.get(signal)), signal);
+    }
+  };
+
+  return {
+    ...createLookups({ call: authorised, clock }),
+    ...createPublishing({ open: call, authorised, device: credentials?.device }),
+    get audience() {
+      return audience.current;
+    },
+    close: () => http.close(),
+  };
+}
+
+function isExpected({ headers }: Request, { status }: Answer): boolean {
+  return (status >= 200 && status < 300) || (status === 304 && headers?.["if-none-match"] !== undefined);
+}
+
+/** RFC 7523 2.2. */
+function tokenRequest(assertion: string): Request {
+  const form = new URLSearchParams({
+    grant_type: "client_credentials",
+    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    client_assertion: assertion,
+  });
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  return { method: "POST", path: "/v1/token", headers, body: form.toString() };
+}
+
+function toGrant(answer: Answer): GrantedToken {
+  const { access_token: token, expires_in: lifetimeSeconds } = readAnswer(answer, tokenSchema);
+  return { token, lifetimeSeconds };
+}
+
+function withToken(request: Request, token: string): Request {
+  return { ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } };
+}
