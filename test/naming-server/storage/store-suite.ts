@@ -1,0 +1,311 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { RecordRow, Store } from "../../../naming-server/storage/store.ts";
+import type { NameRecord } from "../../../shared/name-record.ts";
+import { skeletonOf } from "../../../shared/username.ts";
+import { expectError } from "../../support/expect-error.ts";
+import { chainOf, NOW_SECONDS, type Person, personOf, recordOf, rotate } from "../../support/people.ts";
+
+/** A database of its own for one test; `open` may be called again, for a restart or a second instance. */
+export type StoreFactory = () => { open(): Promise<Store> };
+
+export function rowOf({ payload, hash, jws, devices }: NameRecord): RecordRow {
+  const { name, identity, seq } = payload;
+  const skeleton = skeletonOf(name);
+  return { name, skeleton, identity, seq, hash, record: jws.text, devices, acceptedAt: NOW_SECONDS };
+}
+
+const alice = personOf("alice");
+const bob = personOf("bob");
+
+/** What every store must do, whatever database it uses. */
+export function describeStore(engine: string, createFactory: StoreFactory): void {
+  async function openStore(factory = createFactory()): Promise<Store> {
+    const store = await factory.open();
+    onTestFinished(() => store.close());
+    return store;
+  }
+
+  async function storeWith(...people: Person[]): Promise<Store> {
+    const store = await openStore();
+    for (const person of people) await store.createName(rowOf(await recordOf(person)));
+    return store;
+  }
+
+  const addressOf = (person: Person, seq: number, record = `record ${seq}`, expires = NOW_SECONDS + 600) => ({
+    name: person.username,
+    device: person.device,
+    seq,
+    expires,
+    record,
+  });
+
+  describe(`names in ${engine}`, () => {
+    test("come back with their record and devices", async () => {
+      const store = await storeWith(alice);
+      const record = await recordOf(alice);
+      expect(await store.findName(alice.username)).toEqual({
+        seq: 1,
+        hash: record.hash,
+        record: record.jws.text,
+        devices: [{ device: alice.device, address: undefined }],
+      });
+      expect(await store.findName(bob.username)).toBeUndefined();
+    });
+
+    test("are claimed once, and again by the same bytes", async () => {
+      const store = await openStore();
+      const row = rowOf(await recordOf(alice));
+      expect(await store.createName(row)).toBe("created");
+      expect(await store.createName(row)).toBe("repeated");
+      expect(await store.listRecords(alice.username, 0, 10)).toHaveLength(1);
+    });
+
+    test("go to exactly one of fifty who claim them at once", async () => {
+      const store = await openStore();
+      const rivals = Array.from({ length: 50 }, (_, index) =>
+        personOf("alice", { identity: `rival ${index}`, device: `rival device ${index}` }),
+      );
+      const rows = await Promise.all(rivals.map(async (rival) => rowOf(await recordOf(rival))));
+      const outcomes = await Promise.allSettled(rows.map((row) => store.createName(row)));
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      const refusals = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason.code] : []));
+      expect(new Set(refusals)).toEqual(new Set(["USERNAME_TAKEN"]));
+      expect(await store.listRecords(alice.username, 0, 10)).toHaveLength(1);
+    });
+
+    test.each([
+      ["a name that is taken", personOf("alice", { identity: "x", device: "y" }), "USERNAME_TAKEN", undefined],
+      ["a name that looks like another", personOf("a1ice"), "USERNAME_CONFUSABLE", undefined],
+      ["an identity key in use", personOf("carol", { identity: "alice identity" }), "KEY_IN_USE", "identity"],
+      ["a device key in use", personOf("carol", { device: "alice device" }), "KEY_IN_USE", "device"],
+    ] as const)("refuse %s and stay as they were", async (_what, newcomer, code, reason) => {
+      const store = await storeWith(alice);
+      const before = await store.findName(alice.username);
+      await expectError(store.createName(rowOf(await recordOf(newcomer))), code, reason);
+      expect(await store.findName(alice.username)).toEqual(before);
+      if (newcomer.username !== alice.username) expect(await store.findName(newcomer.username)).toBeUndefined();
+    });
+
+    test("follow their newest record only", async () => {
+      const store = await openStore();
+      const [first, second, third] = (await chainOf(alice, 3)).map(rowOf) as [RecordRow, RecordRow, RecordRow];
+      await store.createName(first);
+      expect(await store.replaceRecord(second, first.hash)).toBe("replaced");
+      expect(await store.replaceRecord(second, first.hash)).toBe("repeated");
+      await expectError(store.replaceRecord({ ...third, hash: "other" }, first.hash), "RECORD_CONFLICT");
+      expect(await store.findName(alice.username)).toMatchObject({ seq: 2, hash: second.hash });
+      expect(await store.listRecords(alice.username, 0, 10)).toEqual(
+        [first, second].map(({ seq, hash, record }) => ({ seq, hash, record })),
+      );
+      expect(await store.listRecords(alice.username, 1, 10)).toHaveLength(1);
+      expect(await store.listRecords(bob.username, 0, 10)).toBeUndefined();
+    });
+
+    test("take one of two updates that come at once", async () => {
+      const store = await openStore();
+      const first = await recordOf(alice);
+      await store.createName(rowOf(first));
+      const rivals = await Promise.all(
+        [1, 2].map((iat) => recordOf(alice, { previous: first, iat: NOW_SECONDS + iat })),
+      );
+      const outcomes = await Promise.allSettled(rivals.map((rival) => store.replaceRecord(rowOf(rival), first.hash)));
+      expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+      expect(await store.listRecords(alice.username, 0, 10)).toHaveLength(2);
+    });
+
+    test("do not rotate to an identity key or a device that another name uses", async () => {
+      const store = await storeWith(alice, bob);
+      const first = await recordOf(alice);
+      const toBobsKey = await rotate(alice, first, personOf("alice", { identity: "bob identity" }));
+      await expectError(store.replaceRecord(rowOf(toBobsKey), first.hash), "KEY_IN_USE", "identity");
+      const listsBob = await recordOf(alice, { previous: first, devices: [{ key: bob.deviceKey, addedAt: 1 }] });
+      await expectError(store.replaceRecord(rowOf(listsBob), first.hash), "KEY_IN_USE", "device");
+      expect(await store.findName(alice.username)).toMatchObject({ seq: 1, devices: [{ device: alice.device }] });
+      expect(await store.findName(bob.username)).toMatchObject({ seq: 1, devices: [{ device: bob.device }] });
+    });
+
+    test("drop a device that is listed no more, with its address and key packages", async () => {
+      const store = await storeWith(alice);
+      const first = await recordOf(alice);
+      await store.putAddress(addressOf(alice, 1));
+      await store.addKeyPackages({ device: alice.device, keyPackages: [Buffer.of(1)], lastResort: Buffer.of(2) });
+      const moved = personOf("alice", { device: "alice new device" });
+      await store.replaceRecord(rowOf(await recordOf(moved, { previous: first })), first.hash);
+      expect(await store.findName(alice.username)).toMatchObject({ devices: [{ device: moved.device }] });
+      expect(await store.listOnline(NOW_SECONDS)).toEqual([]);
+      expect(await store.claimKeyPackages(alice.username, NOW_SECONDS)).toEqual([]);
+      await expectError(store.putAddress(addressOf(alice, 2)), "FORBIDDEN");
+      await expectError(
+        store.addKeyPackages({ device: alice.device, keyPackages: [], lastResort: undefined }),
+        "FORBIDDEN",
+      );
+    });
+
+    test("outlive a restart", async () => {
+      const factory = createFactory();
+      const before = await factory.open();
+      await before.createName(rowOf(await recordOf(alice)));
+      await before.close();
+      const after = await openStore(factory);
+      expect(await after.findName(alice.username)).toMatchObject({ seq: 1 });
+    });
+  });
+
+  describe(`addresses in ${engine}`, () => {
+    test("rise in sequence; the same bytes may come again", async () => {
+      const store = await storeWith(alice);
+      await store.putAddress(addressOf(alice, 5));
+      await store.putAddress(addressOf(alice, 5));
+      await expectError(store.putAddress(addressOf(alice, 5, "other bytes")), "RECORD_CONFLICT");
+      await expectError(store.putAddress(addressOf(alice, 4)), "RECORD_CONFLICT");
+      const found = await store.findName(alice.username);
+      expect(found?.devices).toEqual([
+        { device: alice.device, address: { record: "record 5", expires: NOW_SECONDS + 600 } },
+      ]);
+    });
+
+    test("do not come back once withdrawn", async () => {
+      const store = await storeWith(alice);
+      await store.putAddress(addressOf(alice, 5));
+      await store.deleteAddress(alice.device);
+      await expectError(store.putAddress(addressOf(alice, 5)), "RECORD_CONFLICT");
+      expect((await store.findName(alice.username))?.devices[0]?.address).toBeUndefined();
+      await store.putAddress(addressOf(alice, 6));
+      expect(await store.listOnline(NOW_SECONDS)).toHaveLength(1);
+    });
+
+    test("say who is online, until they expire", async () => {
+      const store = await storeWith(bob, alice);
+      await store.putAddress(addressOf(bob, 1, "b", NOW_SECONDS + 20));
+      await store.putAddress(addressOf(alice, 1, "a", NOW_SECONDS + 10));
+      const names = async (at: number) => (await store.listOnline(at)).map(({ name }) => name);
+      expect(await names(NOW_SECONDS)).toEqual(["alice", "bob"]);
+      expect(await names(NOW_SECONDS + 10)).toEqual(["bob"]);
+      expect(await names(NOW_SECONDS + 20)).toEqual([]);
+    });
+
+    test("belong to the name that lists the device", async () => {
+      const store = await storeWith(alice, bob);
+      await expectError(store.putAddress({ ...addressOf(alice, 1), name: bob.username }), "FORBIDDEN");
+      expect(await store.listOnline(NOW_SECONDS)).toEqual([]);
+    });
+  });
+
+  describe(`key packages in ${engine}`, () => {
+    const upload = (count: number, from = 0) => ({
+      device: alice.device,
+      keyPackages: Array.from({ length: count }, (_, index) => Buffer.from(`package ${from + index}`)),
+      lastResort: undefined,
+    });
+    const claim = async (store: Store) =>
+      (await store.claimKeyPackages(alice.username, NOW_SECONDS))?.map(({ keyPackage, lastResort }) => ({
+        text: Buffer.from(keyPackage).toString(),
+        lastResort,
+      }));
+
+    test("are handed out oldest first and once, then the last resort for ever", async () => {
+      const store = await storeWith(alice);
+      await store.addKeyPackages(upload(2));
+      expect(await store.addKeyPackages({ ...upload(0), lastResort: Buffer.from("last") })).toEqual({
+        count: 2,
+        lastResort: true,
+      });
+      const claims = [await claim(store), await claim(store), await claim(store), await claim(store)];
+      expect(claims.flat()).toEqual([
+        { text: "package 0", lastResort: false },
+        { text: "package 1", lastResort: false },
+        { text: "last", lastResort: true },
+        { text: "last", lastResort: true },
+      ]);
+    });
+
+    test("are handed out once to many who claim at once", async () => {
+      const store = await storeWith(alice);
+      await store.addKeyPackages(upload(50));
+      const claims = await Promise.all(Array.from({ length: 60 }, () => claim(store)));
+      const texts = claims.flat().map((claimed) => claimed?.text);
+      expect(texts).toHaveLength(50);
+      expect(new Set(texts).size).toBe(50);
+    });
+
+    test("are neither doubled nor offered again by a repeated upload", async () => {
+      const store = await storeWith(alice);
+      await store.addKeyPackages(upload(3));
+      await claim(store);
+      expect(await store.addKeyPackages(upload(3))).toEqual({ count: 2, lastResort: false });
+    });
+
+    test("are at most fifty; an upload beyond adds none of its own", async () => {
+      const store = await storeWith(alice);
+      await store.addKeyPackages(upload(49));
+      await expectError(store.addKeyPackages({ ...upload(2, 100), lastResort: Buffer.of(1) }), "KEY_PACKAGES_FULL");
+      expect(await store.addKeyPackages(upload(0))).toEqual({ count: 49, lastResort: false });
+    });
+
+    test("of an unknown name are none", async () => {
+      const store = await openStore();
+      expect(await store.claimKeyPackages(alice.username, NOW_SECONDS)).toBeUndefined();
+    });
+  });
+
+  describe(`assertions in ${engine}`, () => {
+    const assertion = { sub: alice.username, jti: "0123456789abcdef", expires: NOW_SECONDS + 60 };
+
+    test("are remembered by subject and id, after a restart and in a second instance too", async () => {
+      const factory = createFactory();
+      const first = await factory.open();
+      await first.rememberAssertion(assertion);
+      const second = await openStore(factory);
+      await expectError(second.rememberAssertion(assertion), "TOKEN_REPLAYED");
+      await first.close();
+      const third = await openStore(factory);
+      await expectError(third.rememberAssertion(assertion), "TOKEN_REPLAYED");
+      await third.rememberAssertion({ ...assertion, sub: bob.username });
+    });
+
+    test("are taken once of fifty at once", async () => {
+      const store = await openStore();
+      const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => store.rememberAssertion(assertion)));
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    });
+
+    test("are forgotten with everything else that expired, and nothing before", async () => {
+      const store = await storeWith(alice);
+      await store.rememberAssertion(assertion);
+      await store.putAddress(addressOf(alice, 1));
+      const past = { assertions: assertion.expires, addresses: NOW_SECONDS + 600, claims: NOW_SECONDS };
+      await store.forgetExpired(past);
+      await expectError(store.rememberAssertion(assertion), "TOKEN_REPLAYED");
+      expect(await store.listOnline(NOW_SECONDS)).toHaveLength(1);
+      await store.forgetExpired({
+        assertions: past.assertions + 1,
+        addresses: past.addresses + 1,
+        claims: past.claims,
+      });
+      await store.rememberAssertion(assertion);
+      expect(await store.listOnline(NOW_SECONDS)).toEqual([]);
+    });
+  });
+
+  describe(`signing keys in ${engine}`, () => {
+    test("are those of the first instance that adds a generation", async () => {
+      const store = await openStore();
+      await store.addSigningKey({ generation: 1, seed: Buffer.alloc(32, 1), activeFrom: 10 });
+      await store.addSigningKey({ generation: 1, seed: Buffer.alloc(32, 2), activeFrom: 20 });
+      await store.addSigningKey({ generation: 2, seed: Buffer.alloc(32, 3), activeFrom: 30 });
+      const keys = await store.listSigningKeys();
+      expect(keys.map(({ generation, activeFrom }) => ({ generation, activeFrom }))).toEqual([
+        { generation: 1, activeFrom: 10 },
+        { generation: 2, activeFrom: 30 },
+      ]);
+      expect(keys[0]?.seed).toEqual(new Uint8Array(32).fill(1));
+      await store.deleteSigningKeysBefore(2);
+      expect((await store.listSigningKeys()).map(({ generation }) => generation)).toEqual([2]);
+    });
+  });
+
+  test(`${engine} answers while it is there`, async () => {
+    const store = await openStore();
+    await expect(store.ping()).resolves.toBeUndefined();
+  });
+}
