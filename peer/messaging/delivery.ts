@@ -34,6 +34,12 @@ export class Delivery {
     for (const [known, sender] of this.#senders) if (device === undefined || known === device) sender.retry();
   }
 
+  /** The sessions with that device are over. */
+  forget(device: DeviceId): void {
+    this.#core.book.forget(device);
+    this.nudge(device);
+  }
+
   /** The device's session changed on the inbound side. */
   nudge(device: DeviceId): void {
     this.#senders.get(device)?.nudge();

@@ -216,6 +216,11 @@ export interface Resolver {
    * @throws ChatError as `resolve`; ENVELOPE_INVALID with reason `identity` when nobody's record lists the device
    */
   resolveDevice(device: DeviceId, hint: string | undefined, signal?: AbortSignal): Promise<Contact>;
+  /**
+   * The verified record as the server shows it now; nobody is pinned by looking. For a contact, as strict as `resolve`.
+   * @throws ChatError as `resolve`, and what the server could not be asked for
+   */
+  inspect(username: Username, signal?: AbortSignal): Promise<NameAnswer>;
   /** Accepts a changed key. @throws ChatError CONTACT_UNKNOWN */
   trust(username: Username, signal?: AbortSignal): Promise<Contact>;
 }

@@ -66,6 +66,11 @@ export class SessionBook {
     this.#load(device).delete(hex(id));
   }
 
+  /** What is kept has changed under the hand of another: read it anew. */
+  forget(device: DeviceId): void {
+    this.#entry(device).live = undefined;
+  }
+
   #entry(device: DeviceId) {
     const known = this.#devices.get(device);
     if (known !== undefined) return known;

@@ -1,0 +1,123 @@
+import { ChatError } from "../../shared/errors.ts";
+import { fingerprintOf } from "../../shared/fingerprint.ts";
+import { parseNameRecord } from "../../shared/name-record.ts";
+import { parseSafetyNumber, safetyNumberOf } from "../../shared/safety-number.ts";
+import { readAddressee } from "./addressee.ts";
+import { isoTime } from "./event-feed.ts";
+import type { MessengerDeps } from "./messenger.ts";
+import type { ContactView, Operations, RecordView, TrustResult, VerifyResult } from "./operations.ts";
+import type { Contact } from "./ports.ts";
+
+type ContactOperations = Pick<
+  Operations,
+  "contactsList" | "contactsShow" | "contactsRemove" | "contactsBlock" | "verify" | "trust" | "lookup" | "online"
+>;
+
+/** What concerns the people this profile knows, or asks about. */
+export function contactOperations(deps: MessengerDeps): ContactOperations {
+  const { store } = deps;
+  return {
+    contactsList: async () => ({ contacts: store.contacts.list().map(viewContact) }),
+    contactsShow: async ({ username }) => viewContact(knownContact(deps, username)),
+    contactsRemove: async ({ username }) => ({ username: removeContact(deps, username).username }),
+    contactsBlock: async ({ username, blocked }) => {
+      const contact = { ...knownContact(deps, username), blocked };
+      store.transaction(() => store.contacts.save(contact));
+      return viewContact(contact);
+    },
+    verify: (params) => verify(deps, params),
+    trust: (params) => trust(deps, params),
+    lookup: ({ username }) => lookup(deps, username),
+    online: async () => ({
+      online: (await deps.naming.online()).map(({ username, devices }) => ({
+        username,
+        devices,
+        contact: store.contacts.find(username) !== undefined,
+      })),
+    }),
+  };
+}
+
+function knownContact({ store, server }: MessengerDeps, typed: string): Contact {
+  const username = readAddressee(typed, server);
+  const contact = store.contacts.find(username);
+  if (contact === undefined) throw new ChatError("CONTACT_UNKNOWN", `${username} is not among your contacts`);
+  return contact;
+}
+
+/** Their sessions end too: whoever writes again begins as a stranger. */
+function removeContact(deps: MessengerDeps, typed: string): Contact {
+  const { store } = deps;
+  const contact = knownContact(deps, typed);
+  store.transaction(() => {
+    for (const device of contact.devices) {
+      for (const { id } of store.sessions.forDevice(device)) store.sessions.close(id);
+    }
+    store.contacts.remove(contact.username);
+  });
+  for (const device of contact.devices) deps.running()?.delivery.forget(device);
+  return contact;
+}
+
+function viewContact(contact: Contact): ContactView {
+  const { username, identity, verified, blocked, accepted, changed, seq, devices, pinnedAtMs } = contact;
+  return {
+    username,
+    fingerprint: fingerprintOf(identity),
+    verified,
+    blocked,
+    accepted,
+    keyChanged: changed !== undefined,
+    seq,
+    devices,
+    pinnedAt: isoTime(pinnedAtMs),
+  };
+}
+
+async function verify(deps: MessengerDeps, params: { username: string; number?: string }): Promise<VerifyResult> {
+  const { self, store } = deps;
+  const username = readAddressee(params.username, deps.server);
+  if (username === self.username) throw new ChatError("SELF_SEND", "that is this profile's own name");
+  const contact = store.contacts.find(username) ?? (await deps.resolver.resolve(username)).contact;
+  const safetyNumber = safetyNumberOf(self, contact);
+  if (params.number === undefined) return { username, safetyNumber, verified: contact.verified };
+  if (parseSafetyNumber(params.number) !== safetyNumber) {
+    throw new ChatError(
+      "SAFETY_NUMBER_MISMATCH",
+      `that is not the safety number with ${username}: do not trust this key`,
+    );
+  }
+  store.transaction(() => store.contacts.save({ ...contact, verified: true }));
+  return { username, safetyNumber, verified: true };
+}
+
+/** Shows both keys, asked of the server anew; with `accept`, the new one is pinned. */
+async function trust(deps: MessengerDeps, params: { username: string; accept: boolean }): Promise<TrustResult> {
+  const { username } = knownContact(deps, params.username);
+  await deps.resolver.resolve(username).catch((error: unknown) => {
+    if (!(error instanceof ChatError)) throw error;
+  });
+  const contact = knownContact(deps, username);
+  const oldFingerprint = fingerprintOf(contact.identity);
+  const offered = contact.changed === undefined ? contact.identity : parseNameRecord(contact.changed.record).identity;
+  const newFingerprint = fingerprintOf(offered);
+  if (!params.accept || contact.changed === undefined) {
+    return { username, oldFingerprint, newFingerprint, accepted: contact.changed === undefined };
+  }
+  await deps.resolver.trust(username);
+  deps.running()?.delivery.retry();
+  return { username, oldFingerprint, newFingerprint, accepted: true };
+}
+
+async function lookup(deps: MessengerDeps, typed: string): Promise<RecordView> {
+  const username = readAddressee(typed, deps.server);
+  const { record, addresses } = await deps.resolver.inspect(username);
+  return {
+    username,
+    fingerprint: fingerprintOf(record.identity),
+    seq: record.payload.seq,
+    devices: record.devices,
+    online: addresses.size > 0,
+    pinned: deps.store.contacts.find(username) !== undefined,
+  };
+}

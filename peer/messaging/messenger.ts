@@ -1,0 +1,218 @@
+import { hex, utf8 } from "../../shared/bytes.ts";
+import { directConversation } from "../../shared/conversation.ts";
+import { readText } from "../../shared/envelope.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { fingerprintOf } from "../../shared/fingerprint.ts";
+import type { Username } from "../../shared/username.ts";
+import { acceptMessage } from "./accept-message.ts";
+import { readAddressee } from "./addressee.ts";
+import { contactOperations } from "./contact-operations.ts";
+import type { Delivery } from "./delivery.ts";
+import { isoTime, viewMessage } from "./event-feed.ts";
+import type {
+  ChatMessage,
+  HistoryMessage,
+  HistoryParams,
+  Identity,
+  Operations,
+  OutboxItem,
+  SendParams,
+  SendResult,
+  Status,
+} from "./operations.ts";
+import { cancelMessage } from "./outbox-upkeep.ts";
+import { type OutboxWatch, overallState } from "./outbox-watch.ts";
+import type { Contact, NamingServer, Resolver } from "./ports.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Self } from "./self.ts";
+import type { HistoryEntry, OutboxRow, Store } from "./store.ts";
+
+/** What of the program runs only where messages travel. */
+export type Engine = {
+  readonly delivery: Delivery;
+  readonly publisher: Publisher | undefined;
+  readonly addresses: () => readonly string[];
+  readonly connections: () => number;
+};
+
+export type MessengerDeps = {
+  readonly self: Self;
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly resolver: Resolver;
+  readonly naming: NamingServer;
+  readonly watch: OutboxWatch;
+  /** Starts what is needed to deliver, once. */
+  readonly engine: () => Promise<Engine>;
+  /** The engine where it runs already. */
+  readonly running: () => Engine | undefined;
+  /** The naming server's public URL. */
+  readonly server: string;
+  readonly profile: string;
+  readonly daemon: { readonly pid: number; readonly startedAt: string } | null;
+};
+
+const RECORD_AGE_MS = 5000;
+const HISTORY_LIMIT = 100;
+
+/** Everything a profile can do, over its store, its naming server and its peers. */
+export function createOperations(deps: MessengerDeps): Operations {
+  return {
+    ...contactOperations(deps),
+    send: (params) => send(deps, params),
+    history: async (params) => ({ messages: history(deps, params) }),
+    outboxList: async () => ({
+      items: deps.store.outbox
+        .open()
+        .filter((row) => !row.tombstone)
+        .map(viewOutbox),
+    }),
+    outboxRetry: ({ id }) => retry(deps, id),
+    outboxCancel: async ({ id }) => ({ cancelled: cancel(deps, id) }),
+    status: () => status(deps),
+    whoami: async () => identity(deps),
+  };
+}
+
+async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult> {
+  const { self, store, runtime, watch } = deps;
+  const startedMs = runtime.monotonic();
+  const text = readText(utf8(params.text));
+  const to = await recipient(deps, params);
+  const message = acceptMessage({ self, store, runtime }, { to, text, requestKey: params.id });
+  const running = params.wait === "stored" ? await deps.engine() : deps.running();
+  running?.delivery.deliver(to.username, to.devices);
+  if (params.wait === "stored") {
+    await watch.settled(message.messageId, params.timeoutMs - (runtime.monotonic() - startedMs));
+  }
+  return sendResult(store, message.messageId, to.username);
+}
+
+/** The recipient, checked as far as the naming server can be asked; nothing is stored before this succeeds. */
+async function recipient(deps: MessengerDeps, { to, timeoutMs, wait }: SendParams): Promise<Contact> {
+  const username = readAddressee(to, deps.server);
+  if (username === deps.self.username) throw new ChatError("SELF_SEND", "that is this profile's own name");
+  const known = deps.store.contacts.find(username);
+  // A pinned contact is written to at once where nobody waits and nothing runs; the next delivery asks the server.
+  const patienceMs = wait === "queued" && known !== undefined ? Math.min(timeoutMs, RECORD_AGE_MS) : timeoutMs;
+  const signal = AbortSignal.timeout(Math.max(1, Math.ceil(patienceMs)));
+  const { contact } = await deps.resolver.resolve(username, { maxAgeMs: RECORD_AGE_MS, signal });
+  if (contact.blocked) throw new ChatError("CONTACT_BLOCKED", `${username} is blocked here; nothing was sent`);
+  return contact;
+}
+
+export function sendResult(store: Store, messageId: Uint8Array, to: Username): SendResult {
+  const rows = store.outbox.ofMessage(messageId);
+  return {
+    id: hex(messageId),
+    to,
+    state: overallState(rows),
+    devices: rows.map((row) => ({
+      device: row.device,
+      state: row.tombstone ? "failed" : row.state,
+      path: row.path,
+      ...why(row),
+    })),
+  };
+}
+
+function why({ error, reason }: OutboxRow) {
+  return { ...(error !== undefined && { error }), ...(reason !== undefined && { reason }) };
+}
+
+function history({ self, store, server }: MessengerDeps, params: HistoryParams): HistoryMessage[] {
+  const username = readAddressee(params.with, server);
+  const entries = store.history.list({
+    conversation: directConversation(self.username, username),
+    limit: params.limit ?? HISTORY_LIMIT,
+    sinceMs: readTime(params.since, 0),
+    beforeMs: readTime(params.before, Number.MAX_SAFE_INTEGER),
+    search: params.search,
+  });
+  const verified = store.contacts.find(username)?.verified ?? false;
+  return entries.map((entry) => viewEntry(entry, self.username, verified));
+}
+
+function viewEntry(entry: HistoryEntry, self: Username, verified: boolean): HistoryMessage {
+  if (entry.direction === "in") return { ...viewMessage(entry, verified), direction: "in" };
+  const at = isoTime(entry.acceptedAtMs);
+  const { text, seq, state } = entry;
+  const own: ChatMessage = {
+    id: hex(entry.messageId),
+    from: self,
+    text,
+    sentAt: at,
+    receivedAt: at,
+    seq,
+    verified: true,
+    cursor: 0,
+  };
+  return { ...own, direction: "out", state };
+}
+
+function readTime(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new ChatError("USAGE", "not a time in ISO 8601");
+  return ms;
+}
+
+function viewOutbox(row: OutboxRow): OutboxItem {
+  return {
+    id: hex(row.messageId),
+    to: row.to,
+    device: row.device,
+    state: row.state === "failed" ? "failed" : "queued",
+    queuedAt: isoTime(row.acceptedAtMs),
+    attempts: row.attempts,
+    ...why(row),
+  };
+}
+
+/** Failed messages are tried again too, but for those that were cancelled. */
+async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ retried: number }> {
+  const rows = deps.store.outbox
+    .open()
+    .filter((row) => !row.tombstone && (id === undefined || hex(row.messageId) === id));
+  if (id !== undefined && rows.length === 0)
+    throw new ChatError("OUTBOX_UNKNOWN", "no message with that id is waiting");
+  deps.store.transaction(() => {
+    for (const row of rows) if (row.state === "failed") deps.store.outbox.requeue(row.id);
+  });
+  (await deps.engine()).delivery.retry();
+  return { retried: rows.length };
+}
+
+function cancel(deps: MessengerDeps, id: string): number {
+  if (!/^[0-9a-f]{32}$/.test(id)) throw new ChatError("USAGE", "a message id has 32 hex digits");
+  const cancelled = cancelMessage(deps, Buffer.from(id, "hex"));
+  if (cancelled === 0) throw new ChatError("OUTBOX_UNKNOWN", "no message with that id is waiting");
+  deps.watch.changed();
+  return cancelled;
+}
+
+async function status(deps: MessengerDeps): Promise<Status> {
+  const { store, daemon } = deps;
+  const running = deps.running();
+  const serverState = await deps.naming.lookup(deps.self.username, AbortSignal.timeout(RECORD_AGE_MS)).then(
+    () => "ok" as const,
+    (error: unknown) => (error instanceof ChatError ? error.code : "INTERNAL"),
+  );
+  return {
+    ...identity(deps),
+    daemon,
+    addresses: running?.addresses() ?? [],
+    serverState,
+    published: running?.publisher?.published ?? false,
+    keyPackages: running?.publisher?.keyPackages ?? null,
+    outbox: store.outbox.counts(),
+    contacts: store.contacts.list().length,
+    connections: running?.connections() ?? 0,
+  };
+}
+
+function identity({ self, server, profile }: MessengerDeps): Identity {
+  const { username, device: peerId } = self;
+  return { username, peerId, fingerprint: fingerprintOf(self.identity), server, profile };
+}
