@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import * as z from "zod";
-import { concat, utf8Text } from "./bytes.ts";
+import { concat } from "./bytes.ts";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { type DeviceId, deviceIdOf } from "./device-id.ts";
 import { ED25519, publicKeyObject, signWithDomain, verifyWithDomain } from "./ed25519.ts";
@@ -110,24 +110,4 @@ export function encodeText(text: string): Uint8Array {
 /** The body of what takes the place of a message that was cancelled or expired before it was delivered. */
 export function encodeTombstone(): Uint8Array {
   return encodeCbor({});
-}
-
-/**
- * Reads bytes that are to become a text: well-formed UTF-8, not empty, at most 15 KiB.
- *
- * @throws ChatError MESSAGE_NOT_TEXT, MESSAGE_EMPTY, MESSAGE_TOO_LARGE
- */
-export function readText(typed: Uint8Array): string {
-  if (typed.length > LIMITS.textMaxBytes) {
-    const size = `${typed.length} bytes, at most ${LIMITS.textMaxBytes} fit`;
-    throw new ChatError("MESSAGE_TOO_LARGE", `the message has ${size}; nothing was sent`);
-  }
-  let text: string;
-  try {
-    text = utf8Text(typed);
-  } catch (cause) {
-    throw new ChatError("MESSAGE_NOT_TEXT", "the message is not UTF-8 text; nothing was sent", { cause });
-  }
-  if (text.length === 0) throw new ChatError("MESSAGE_EMPTY", "the message is empty; nothing was sent");
-  return text;
 }
