@@ -1,0 +1,46 @@
+import { ChatError } from "../../shared/errors.ts";
+import type { Option } from "./command.ts";
+
+const OPTION = /^--([^=]+)(=)?/s;
+
+/**
+ * Arguments in a form that the parser takes literally: whatever follows `--`, and a lone `-` before it, becomes a
+ * stand-in that can be neither an option nor a number. No argument of a process holds the zero character.
+ */
+export type Guarded = {
+  readonly argv: readonly string[];
+  /** The text that a stand-in stands for; any other text is itself. */
+  restore(parsed: string): string;
+};
+
+export function guardArguments(argv: readonly string[]): Guarded {
+  const end = argv.indexOf("--");
+  const head = end === -1 ? argv : argv.slice(0, end);
+  const tail = end === -1 ? [] : argv.slice(end + 1);
+  const literals: string[] = [];
+  const standIn = (text: string) => `\0${literals.push(text) - 1}`;
+  return {
+    argv: [...head.map((text) => (text === "-" ? standIn(text) : text)), ...tail.map(standIn)],
+    restore: (parsed) => (parsed.startsWith("\0") ? (literals[Number(parsed.slice(1))] ?? "") : parsed),
+  };
+}
+
+/**
+ * Refuses what the parser would let pass: an option given twice (it keeps the last), a value for an option that takes
+ * none (it drops it), and a single dash (it takes `-json` for `--json` and `-5` for a number).
+ *
+ * @throws ChatError USAGE
+ */
+export function assertOptions(argv: readonly string[], options: Readonly<Record<string, Option>>): void {
+  const seen = new Set<string>();
+  for (const argument of argv) {
+    if (/^-[^-]/.test(argument) && argument !== "-h") {
+      throw new ChatError("USAGE", `unknown option ${argument}; text that begins with a dash goes behind --`);
+    }
+    const [, name = "", equals] = OPTION.exec(argument) ?? [];
+    if (!Object.hasOwn(options, name)) continue;
+    if (seen.has(name)) throw new ChatError("USAGE", `--${name} is given twice`);
+    seen.add(name);
+    if (equals && options[name]?.value === undefined) throw new ChatError("USAGE", `--${name} takes no value`);
+  }
+}

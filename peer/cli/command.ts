@@ -1,0 +1,29 @@
+import type { CliContext } from "./context.ts";
+import type { ExitCode } from "./exit-codes.ts";
+
+export type Option = {
+  readonly describe: string;
+  /** What its value is called in the help; an option without takes no value. */
+  readonly value?: string;
+};
+
+/** What was typed, as text: numbers, durations and times are read by the command. */
+export interface Args {
+  /** A positional, or the value of an option. */
+  value(name: string): string | undefined;
+  /** A positional that the usage line requires. */
+  required(name: string): string;
+  /** The positional `[name..]`. */
+  values(name: string): readonly string[];
+  flag(name: string): boolean;
+}
+
+/** One command: what the help says, what may be typed, what it does. */
+export type Command = {
+  /** The name, then `<required>`, `[optional]` and `[repeated..]` positionals. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly positionals?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, Option>>;
+  run(args: Args, context: CliContext): Promise<ExitCode>;
+};

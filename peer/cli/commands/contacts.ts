@@ -1,0 +1,77 @@
+import { ChatError } from "../../../shared/errors.ts";
+import type { ContactView, Operations } from "../../messaging/operations.ts";
+import type { Args, Command } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { localTime } from "../instant.ts";
+import { table } from "../table.ts";
+import { withOperations } from "../with-operations.ts";
+
+export const contacts: Command = {
+  usage: "contacts [action] [contact]",
+  summary: "people you have written to or heard from: list, show, remove, block, unblock",
+  positionals: { action: "list (unless said otherwise), show, remove, block or unblock", contact: "whom" },
+  run: async (args, context) => {
+    const action = chooseAction(args);
+    await withOperations(context, { network: false, run: (operations) => action(operations, context) });
+    return EXIT.ok;
+  },
+};
+
+type Action = (operations: Operations, context: CliContext) => Promise<unknown>;
+
+/** Complains about the command line before anything is opened. */
+function chooseAction(args: Args): Action {
+  const action = args.value("action") ?? "list";
+  const username = args.value("contact");
+  if (action === "list") {
+    if (username !== undefined) throw new ChatError("USAGE", "contacts list takes no name; use contacts show");
+    return list;
+  }
+  const chosen = ACTIONS[action];
+  if (chosen === undefined)
+    throw new ChatError("USAGE", `unknown action "${action}": ${Object.keys(ACTIONS).join(", ")}`);
+  if (username === undefined) throw new ChatError("USAGE", `contacts ${action} needs a name`);
+  return (operations, context) => chosen(username, operations, context);
+}
+
+const ACTIONS: Readonly<Record<string, (username: string, ...rest: Parameters<Action>) => Promise<unknown>>> = {
+  show: async (username, operations, { output }) => print(await operations.contactsShow({ username }), output),
+  remove: async (username, operations, { output }) => {
+    const removed = await operations.contactsRemove({ username });
+    await output.print({ type: "contact-removed", fields: removed, text: `removed ${removed.username}` });
+  },
+  block: async (username, operations, { output }) =>
+    print(await operations.contactsBlock({ username, blocked: true }), output),
+  unblock: async (username, operations, { output }) =>
+    print(await operations.contactsBlock({ username, blocked: false }), output),
+};
+
+async function list(operations: Operations, { output }: CliContext): Promise<void> {
+  const found = await operations.contactsList();
+  if (!output.json) {
+    const text = table(found.contacts.map((contact) => [contact.username, standing(contact), contact.fingerprint]));
+    await output.print({ type: "contacts", fields: {}, text });
+    return;
+  }
+  for (const contact of found.contacts) await print(contact, output);
+}
+
+function print(contact: ContactView, output: CliContext["output"]): Promise<boolean> {
+  const text = table([
+    ["username", contact.username],
+    ["fingerprint", contact.fingerprint],
+    ["state", standing(contact)],
+    ["sequence", String(contact.seq)],
+    ["devices", contact.devices.join(" ")],
+    ["since", localTime(contact.pinnedAt)],
+  ]);
+  return output.print({ type: "contact", fields: contact, text });
+}
+
+function standing({ keyChanged, blocked, verified, accepted }: ContactView): string {
+  if (keyChanged) return "key changed";
+  if (blocked) return "blocked";
+  if (verified) return "verified";
+  return accepted ? "pinned" : "stranger";
+}

@@ -1,0 +1,59 @@
+import { ChatError } from "../../../shared/errors.ts";
+import type { Operations, OutboxItem } from "../../messaging/operations.ts";
+import type { Args, Command } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { localTime } from "../instant.ts";
+import type { Result } from "../output.ts";
+import { table } from "../table.ts";
+import { visibleReason } from "../visible-text.ts";
+import { withOperations } from "../with-operations.ts";
+
+export const outbox: Command = {
+  usage: "outbox [action] [id]",
+  summary: "what is not delivered yet, and why: list, retry, cancel",
+  positionals: {
+    action: "list (unless said otherwise), retry or cancel",
+    id: "the message; retry without one tries all",
+  },
+  run: async (args, context) => {
+    const { network, run } = chooseAction(args);
+    await context.output.print(await withOperations(context, { network, run }));
+    return EXIT.ok;
+  },
+};
+
+type Action = { readonly network: boolean; readonly run: (operations: Operations) => Promise<Result> };
+
+/** Complains about the command line before anything is opened. */
+function chooseAction(args: Args): Action {
+  const action = args.value("action") ?? "list";
+  const id = args.value("id");
+  if (action === "retry") return { network: true, run: (operations) => retry(operations, id) };
+  if (action === "cancel") {
+    if (id === undefined) throw new ChatError("USAGE", "outbox cancel needs the id of a message");
+    return { network: true, run: (operations) => cancel(operations, id) };
+  }
+  if (action !== "list") throw new ChatError("USAGE", `unknown action "${action}": list, retry, cancel`);
+  if (id !== undefined) throw new ChatError("USAGE", "outbox list takes no id");
+  return { network: false, run: list };
+}
+
+async function list(operations: Operations): Promise<Result> {
+  const { items } = await operations.outboxList();
+  return { type: "outbox", fields: { items }, text: table(items.map(describeItem)) };
+}
+
+async function retry(operations: Operations, id: string | undefined): Promise<Result> {
+  const fields = await operations.outboxRetry(id === undefined ? {} : { id });
+  return { type: "outbox-retry", fields, text: `trying ${fields.retried} again` };
+}
+
+async function cancel(operations: Operations, id: string): Promise<Result> {
+  const fields = await operations.outboxCancel({ id });
+  return { type: "outbox-cancel", fields, text: `cancelled ${fields.cancelled}` };
+}
+
+function describeItem({ id, to, state, queuedAt, attempts, error, reason }: OutboxItem): string[] {
+  const why = [error, reason].filter((part) => part !== undefined).join(": ");
+  return [id, to, state, localTime(queuedAt), `${attempts} attempts`, visibleReason(why)];
+}

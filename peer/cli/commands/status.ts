@@ -1,0 +1,32 @@
+import type { Status } from "../../messaging/operations.ts";
+import type { Command } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { localTime } from "../instant.ts";
+import { table } from "../table.ts";
+import { withOperations } from "../with-operations.ts";
+
+export const status: Command = {
+  usage: "status",
+  summary: "this profile, its daemon and its reachability",
+  run: async (_args, context) => {
+    const found = await withOperations(context, { network: true, run: (operations) => operations.status() });
+    await context.output.print({ type: "status", fields: found, text: describeStatus(found) });
+    return EXIT.ok;
+  },
+};
+
+function describeStatus(found: Status): string {
+  const { daemon, outbox } = found;
+  return table([
+    ["username", found.username],
+    ["peer id", found.peerId],
+    ["listening", daemon === null ? "no" : `process ${daemon.pid} since ${localTime(daemon.startedAt)}`],
+    ["addresses", found.addresses.join(" ") || "none"],
+    ["server", `${found.server} (${found.serverState === "ok" ? "ok" : `not usable: ${found.serverState}`})`],
+    ["published", found.published ? "yes" : "no"],
+    ["key packages", found.keyPackages === null ? "unknown" : String(found.keyPackages)],
+    ["outbox", `${outbox.queued} queued, ${outbox.failed} failed`],
+    ["contacts", String(found.contacts)],
+    ["connections", String(found.connections)],
+  ]);
+}

@@ -1,0 +1,45 @@
+import { createInterface } from "node:readline/promises";
+import type { Operations, TrustResult } from "../../messaging/operations.ts";
+import type { Command } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { withOperations } from "../with-operations.ts";
+
+export const trust: Command = {
+  usage: "trust <contact>",
+  summary: "accept a changed key after seeing both fingerprints",
+  positionals: { contact: "whose key changed" },
+  run: async (args, context) => {
+    const username = args.required("contact");
+    const result = await withOperations(context, {
+      network: true,
+      run: (operations) => showThenAccept(operations, username, context),
+    });
+    const verdict = result.accepted ? `the new key of ${result.username} is accepted` : "not accepted";
+    await context.output.print({ type: "trust", fields: result, text: `${describeKeys(result)}\n${verdict}` });
+    return result.accepted ? EXIT.ok : EXIT.untrusted;
+  },
+};
+
+/** A person is asked once more; a script has decided by running the command. */
+async function showThenAccept(operations: Operations, username: string, context: CliContext): Promise<TrustResult> {
+  const shown = await operations.trust({ username, accept: false });
+  if (shown.accepted || !(await isWanted(shown, context))) return shown;
+  return await operations.trust({ username, accept: true });
+}
+
+async function isWanted(shown: TrustResult, { terminal, output, interruption }: CliContext): Promise<boolean> {
+  if (output.json || terminal.stdin.isTTY !== true) return true;
+  const prompt = createInterface({ input: terminal.stdin, output: terminal.stderr });
+  prompt.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  try {
+    const question = `${describeKeys(shown)}\nAccept the new key of ${shown.username}? Type yes: `;
+    return (await prompt.question(question, { signal: interruption.signal })).trim().toLowerCase() === "yes";
+  } finally {
+    prompt.close();
+  }
+}
+
+function describeKeys({ oldFingerprint, newFingerprint }: TrustResult): string {
+  return `pinned  ${oldFingerprint}\nnow     ${newFingerprint}`;
+}

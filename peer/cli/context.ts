@@ -1,0 +1,84 @@
+import type { Readable, Writable } from "node:stream";
+import type { Feed, Identity, Operations, SendParams, SendResult } from "../messaging/operations.ts";
+import type { Settings } from "./config.ts";
+import type { Interruption } from "./interruption.ts";
+import type { Output } from "./output.ts";
+
+/** A profile at work in this process. */
+export type Messenger = {
+  readonly operations: Operations;
+  readonly feed: Feed;
+  readonly ready: { readonly username: string; readonly peerId: string; readonly addresses: readonly string[] };
+  stop(): Promise<void>;
+};
+
+/** The caller holds the profile's lock from before the call until after `stop`. */
+export type OpenOptions = {
+  readonly settings: Settings;
+  readonly directory: ProfileDirectory;
+  /** `daemon`: stays and can be reached. `oneshot`: does one thing, and takes in what arrives meanwhile. */
+  readonly mode: "daemon" | "oneshot";
+  /** False where the command only reads and writes what is stored here. */
+  readonly network: boolean;
+  /** TCP port to listen on; any free one by default. */
+  readonly port?: number;
+  /** Log on stderr. */
+  readonly verbose: boolean;
+  readonly signal: AbortSignal;
+};
+
+export type RegisterOptions = {
+  readonly settings: Settings;
+  readonly username: string;
+  /** False: the keystore lies open, guarded by its mode alone. */
+  readonly sealed: boolean;
+  readonly verbose: boolean;
+  readonly signal: AbortSignal;
+};
+
+/** What needs the network, MLS or the keystore; loaded when a command cannot do without. */
+export type Programs = {
+  openMessenger(options: OpenOptions): Promise<Messenger>;
+  registerProfile(options: RegisterOptions): Promise<Identity>;
+  /**
+   * Stores a message while another process holds the profile, so that its holder or the next command sends it.
+   *
+   * @throws ChatError PROFILE_BUSY where that cannot be done either
+   */
+  queueMessage(
+    options: Pick<OpenOptions, "settings" | "directory" | "signal">,
+    params: SendParams,
+  ): Promise<SendResult>;
+};
+
+export type ProfileDirectory = {
+  /** Absolute and free of symbolic links. */
+  readonly path: string;
+  file(name: string): string;
+};
+
+export type ProfileLock = { release(): void };
+export type LockHolder = { readonly heldBy: number | undefined };
+
+export type Dependencies = {
+  openDirectory(place: { home: string; profile: string; create: boolean }): ProfileDirectory;
+  tryLock(directory: ProfileDirectory): Promise<ProfileLock | LockHolder>;
+  loadPrograms(): Promise<Programs>;
+};
+
+export type Terminal = {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+};
+
+/** What every command is given. */
+export type CliContext = {
+  readonly settings: Settings;
+  readonly verbose: boolean;
+  readonly output: Output;
+  readonly terminal: Terminal;
+  readonly dependencies: Dependencies;
+  readonly interruption: Interruption;
+};

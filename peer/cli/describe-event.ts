@@ -1,0 +1,28 @@
+import type { ChatEvent } from "../messaging/operations.ts";
+import { localTime } from "./instant.ts";
+import { visibleLine, visibleMessage, visibleReason } from "./visible-text.ts";
+
+/** What happened, for people; lines that are not messages begin with `*`. */
+export function describeEvent(event: ChatEvent, strong: (text: string) => string): string {
+  switch (event.type) {
+    case "message":
+      return `${localTime(event.receivedAt)} ${strong(visibleLine(event.from))}: ${visibleMessage(event.text)}`;
+    case "presence":
+      return `* ${visibleLine(event.username)} is ${event.online ? "online" : "offline"}`;
+    case "key-change":
+      return [
+        `* the key of ${visibleLine(event.username)} has changed; sending to it is blocked`,
+        `  pinned: ${event.oldFingerprint}`,
+        `  now:    ${event.newFingerprint}`,
+        `  Ask the person, then p2pchat trust ${visibleLine(event.username)}`,
+      ].join("\n");
+    case "gap":
+      return `* ${missing(event)} missing from ${visibleLine(event.from)}`;
+    case "error":
+      return `* ${event.code}: ${visibleReason(event.message)}`;
+  }
+}
+
+function missing({ fromSeq, toSeq }: Extract<ChatEvent, { type: "gap" }>): string {
+  return fromSeq === toSeq ? `message ${fromSeq} is` : `messages ${fromSeq} to ${toSeq} are`;
+}

@@ -1,0 +1,75 @@
+import type { Writable } from "node:stream";
+import type { ChatError } from "../../shared/errors.ts";
+import { ADVICE } from "./advice.ts";
+import type { Terminal } from "./context.ts";
+import { visibleJson, visibleReason } from "./visible-text.ts";
+
+const JSON_VERSION = 1;
+
+/** What a command came to: members for programs, text for people. */
+export type Result = {
+  readonly type: string;
+  /** Without `v` and `type`. */
+  readonly fields: object;
+  /** Lines for people; text from others in it has been made visible. */
+  readonly text: string;
+};
+
+/** Results go to stdout, talk to stderr. */
+export interface Output {
+  readonly json: boolean;
+  /** False once nobody reads stdout any more. */
+  print(result: Result): Promise<boolean>;
+  /** Talk beside the result. */
+  note(text: string): void;
+  error(error: ChatError): Promise<void>;
+  /** Marks text that should stand out, on a terminal. */
+  strong(text: string): string;
+}
+
+type OutputOptions = { readonly json: boolean; readonly quiet: boolean };
+
+export function createOutput(terminal: Pick<Terminal, "stdout" | "stderr" | "env">, options: OutputOptions): Output {
+  const { stdout, stderr, env } = terminal;
+  const colour = stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb";
+  // A closed pipe shows where it matters, in the callback of the write.
+  for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
+  const line = (type: string, fields: object) => `${visibleJson({ v: JSON_VERSION, type, ...fields })}\n`;
+  return {
+    json: options.json,
+    print: ({ type, fields, text }) => write(stdout, options.json ? line(type, fields) : ended(text)),
+    note: (text) => void (options.quiet || stderr.write(`${text}\n`)),
+    error: async (error) => {
+      if (options.json) await write(stdout, line("error", errorFields(error)));
+      else await write(stderr, describeError(error));
+    },
+    strong: (text) => (colour ? `\x1b[1m${text}\x1b[22m` : text),
+  };
+}
+
+function ended(text: string): string {
+  return text === "" ? "" : `${text}\n`;
+}
+
+/** True once the kernel has the text. */
+function write(stream: Writable, text: string): Promise<boolean> {
+  return new Promise((resolve) => stream.write(text, (error) => resolve(!error)));
+}
+
+function errorFields({ code, message, reason, details }: ChatError): object {
+  return { code, message, ...(reason !== undefined && { reason }), ...(details !== undefined && { details }) };
+}
+
+/** What happened, what is safe, what to do. */
+function describeError(error: ChatError): string {
+  const facts = [`p2pchat: ${visibleReason(error.message)}`, ...fingerprints(error.details), ADVICE[error.code]];
+  return `${facts.filter((fact) => fact !== undefined).join("\n")}\n`;
+}
+
+function fingerprints(details: ChatError["details"]): string[] {
+  const shown = [
+    ["  pinned:", details?.["oldFingerprint"]],
+    ["  now:   ", details?.["newFingerprint"]],
+  ];
+  return shown.flatMap(([label, value]) => (typeof value === "string" ? [`${label} ${visibleReason(value)}`] : []));
+}

@@ -1,0 +1,105 @@
+import yargs, { type Argv } from "yargs";
+import { ChatError } from "../../shared/errors.ts";
+import { assertOptions, guardArguments } from "./argv.ts";
+import type { Args, Command, Option } from "./command.ts";
+import { GLOBAL_OPTIONS } from "./options.ts";
+
+export type Parsed =
+  /** Help or the version was asked for: the text to print. */
+  | { readonly help: string }
+  | { readonly command: Command; readonly args: Args; readonly flags: Readonly<Record<string, string | true>> };
+
+type ParseOptions = { readonly commands: readonly Command[]; readonly version: string };
+
+/** Literal names and nothing clever: no `--no-` forms, no camel case, no dots, no numbers, no clustered letters. */
+const PARSER = {
+  "boolean-negation": false,
+  "camel-case-expansion": false,
+  "dot-notation": false,
+  "duplicate-arguments-array": false,
+  "parse-numbers": false,
+  "parse-positional-numbers": false,
+  "short-option-groups": false,
+};
+
+const HELP_WIDTH = 100;
+
+/** @throws ChatError USAGE */
+export function parseCommandLine(typed: readonly string[], { commands, version }: ParseOptions): Parsed {
+  const { argv, restore } = guardArguments(typed);
+  const chosen: { command?: Command } = {};
+  const parser = yargs()
+    .scriptName("p2pchat")
+    .usage("$0 <command>\n\nPeer-to-peer, end-to-end encrypted messages, with human names and no message server.")
+    .detectLocale(false)
+    .parserConfiguration(PARSER)
+    .exitProcess(false)
+    .wrap(HELP_WIDTH)
+    .version(version)
+    .help()
+    .alias("help", "h")
+    .strict()
+    .demandCommand(1, 1, "which command?", "one command at a time");
+  declareOptions(parser, GLOBAL_OPTIONS, "Everywhere:");
+  for (const command of commands) declareCommand(parser, command, chosen);
+
+  let help = "";
+  let values: Readonly<Record<string, unknown>> = {};
+  parser.parse([...argv], {}, (error, parsed, output) => {
+    if (error) throw usage(error.message);
+    help = output;
+    values = parsed;
+  });
+  if (help !== "") return { help };
+  const { command } = chosen;
+  if (command === undefined) throw usage("which command?");
+  const options = { ...GLOBAL_OPTIONS, ...command.options };
+  assertOptions(argv, options);
+  return { command, args: readArgs(values, restore), flags: readFlags(values, options) };
+}
+
+function declareCommand(parser: Argv, command: Command, chosen: { command?: Command }): void {
+  const declare = (own: Argv) => {
+    for (const [name, describe] of Object.entries(command.positionals ?? {})) {
+      own.positional(name, { type: "string", describe });
+    }
+    declareOptions(own, command.options ?? {}, "Options:");
+  };
+  parser.command(command.usage, command.summary, declare, () => {
+    chosen.command = command;
+  });
+}
+
+function declareOptions(parser: Argv, options: Readonly<Record<string, Option>>, group: string): void {
+  for (const [name, { describe, value }] of Object.entries(options)) {
+    const type = value === undefined ? "boolean" : "string";
+    parser.option(name, { type, describe, group, requiresArg: value !== undefined });
+  }
+}
+
+function readArgs(values: Readonly<Record<string, unknown>>, restore: (text: string) => string): Args {
+  const value = (name: string) => {
+    const found = values[name];
+    return typeof found === "string" ? restore(found) : undefined;
+  };
+  return {
+    value,
+    required: (name) => value(name) ?? "",
+    values: (name) => [values[name] ?? []].flat().map((text) => restore(String(text))),
+    flag: (name) => values[name] === true,
+  };
+}
+
+function readFlags(values: Readonly<Record<string, unknown>>, options: Readonly<Record<string, Option>>) {
+  const flags: Record<string, string | true> = {};
+  for (const name of Object.keys(options)) {
+    const value = values[name];
+    if (value === "") throw usage(`--${name} needs a value`);
+    if (typeof value === "string" || value === true) flags[name] = value;
+  }
+  return flags;
+}
+
+function usage(message: string): ChatError {
+  return new ChatError("USAGE", message.charAt(0).toLowerCase() + message.slice(1));
+}

@@ -1,0 +1,79 @@
+import { ChatError } from "../../shared/errors.ts";
+import type { Command } from "./command.ts";
+import { contacts } from "./commands/contacts.ts";
+import { history } from "./commands/history.ts";
+import { listen } from "./commands/listen.ts";
+import { lookup } from "./commands/lookup.ts";
+import { online } from "./commands/online.ts";
+import { outbox } from "./commands/outbox.ts";
+import { register } from "./commands/register.ts";
+import { send } from "./commands/send.ts";
+import { status } from "./commands/status.ts";
+import { trust } from "./commands/trust.ts";
+import { verify } from "./commands/verify.ts";
+import { whoami } from "./commands/whoami.ts";
+import { loadSettings } from "./config.ts";
+import type { Dependencies, Terminal } from "./context.ts";
+import { EXIT, EXIT_CODES, type ExitCode } from "./exit-codes.ts";
+import { interruptible } from "./interruption.ts";
+import { createOutput } from "./output.ts";
+import { parseCommandLine } from "./parse.ts";
+
+const COMMANDS: readonly Command[] = [
+  register,
+  listen,
+  send,
+  history,
+  outbox,
+  contacts,
+  verify,
+  trust,
+  lookup,
+  online,
+  status,
+  whoami,
+];
+
+export type ProgramOptions = {
+  readonly argv: readonly string[];
+  readonly version: string;
+  readonly terminal: Terminal;
+  readonly dependencies: Dependencies;
+};
+
+/** Runs one command line to its end; nothing is thrown. */
+export async function runProgram({ argv, version, terminal, dependencies }: ProgramOptions): Promise<ExitCode> {
+  // A wrong command line must still be answered in JSON where that was asked for.
+  let output = createOutput(terminal, { json: asksForJson(argv), quiet: false });
+  try {
+    const parsed = parseCommandLine(argv, { commands: COMMANDS, version });
+    if ("help" in parsed) {
+      await createOutput(terminal, { json: false, quiet: false }).print({
+        type: "help",
+        fields: {},
+        text: parsed.help,
+      });
+      return EXIT.ok;
+    }
+    const { command, args, flags } = parsed;
+    output = createOutput(terminal, { json: flags["json"] === true, quiet: flags["quiet"] === true });
+    const settings = loadSettings({ env: terminal.env, flags });
+    const verbose = flags["verbose"] === true;
+    const interruption = interruptible();
+    return await command.run(args, { settings, verbose, output, terminal, dependencies, interruption });
+  } catch (error) {
+    const failure = asChatError(error);
+    await output.error(failure);
+    return EXIT_CODES[failure.code];
+  }
+}
+
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end === -1 ? argv.length : end).includes("--json");
+}
+
+function asChatError(error: unknown): ChatError {
+  if (error instanceof ChatError) return error;
+  return new ChatError("INTERNAL", error instanceof Error ? error.message : "unexpected", { cause: error });
+}

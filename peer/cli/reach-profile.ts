@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ChatError } from "../../shared/errors.ts";
+import { type ControlClient, connectToDaemon } from "../daemon/control-client.ts";
+import { controlSocketCandidates } from "../daemon/control-socket-path.ts";
+import type { CliContext, ProfileDirectory, ProfileLock } from "./context.ts";
+import { readPeerId } from "./profile-peer-id.ts";
+
+const POLL_MS = 25;
+const SILENCE_MS = 1000;
+
+/** Whoever runs the profile answers, or the profile is ours to run. */
+export type Reached =
+  | { readonly kind: "daemon"; readonly client: ControlClient }
+  | { readonly kind: "lock"; readonly lock: ProfileLock; readonly directory: ProfileDirectory };
+
+/**
+ * Tries control socket and lock in turn: a daemon that starts takes the lock before it answers, and one that stops
+ * stops answering before it frees the lock.
+ *
+ * @throws ChatError PROFILE_BUSY (`details.pid`) once the time is over; PROFILE_MISSING, PROFILE_UNSAFE,
+ *   DAEMON_MISMATCH, INTERRUPTED
+ */
+export async function reachProfile(context: CliContext, timeoutMs: number): Promise<Reached> {
+  const { dependencies, settings, output, terminal } = context;
+  const { signal } = context.interruption;
+  const directory = dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
+  const daemon = { paths: controlSocketCandidates(directory.path, terminal.env), peerId: readPeerId(directory) };
+  const start = performance.now();
+  for (let noted = false; ; ) {
+    signal.throwIfAborted();
+    const remainingMs = start + timeoutMs - performance.now();
+    const client = await connectToDaemon({ ...daemon, timeoutMs: Math.max(remainingMs, POLL_MS), signal });
+    if (client !== undefined) return { kind: "daemon", client };
+    const answer = await dependencies.tryLock(directory);
+    if ("release" in answer) return { kind: "lock", lock: answer, directory };
+    if (remainingMs <= 0) throw busy(answer.heldBy);
+    if (!noted && performance.now() - start > SILENCE_MS) {
+      noted = true;
+      output.note(`waiting for ${holderName(answer.heldBy)}, which is using this profile`);
+    }
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+export function busy(pid: number | undefined): ChatError {
+  return new ChatError("PROFILE_BUSY", `${holderName(pid)} is using this profile`, {
+    ...(pid !== undefined && { details: { pid } }),
+  });
+}
+
+function holderName(pid: number | undefined): string {
+  return pid === undefined ? "another process" : `process ${pid}`;
+}

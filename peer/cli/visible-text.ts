@@ -1,0 +1,47 @@
+/*
+ * Text from others, made harmless for a terminal. Only for display: what is stored stays raw.
+ */
+
+/**
+ * Code points that act instead of showing: controls of 7 and 8 bits (so every escape sequence), line and paragraph
+ * separators, bidirectional overrides and isolates, everything invisible (zero-width, fillers, tags), lone surrogates
+ * and noncharacters. The selectors for text and emoji style, U+FE0E and U+FE0F, may stay.
+ */
+const ACTIVE =
+  /(?![\uFE0E\uFE0F])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu;
+
+const NEWLINE = /\r?\n/;
+const CONTINUATION = "\n  | ";
+const SHORTENED_LENGTH = 500;
+
+/** One line: newlines and all else that acts show as `<U+000A>`. */
+export function visibleLine(text: string): string {
+  return text.replace(ACTIVE, codePointName);
+}
+
+/** A message: its newlines stay, but no line of it can be taken for the start of another message. */
+export function visibleMessage(text: string): string {
+  return text.replaceAll("\t", "    ").split(NEWLINE).map(visibleLine).join(CONTINUATION);
+}
+
+/** A reason that a remote gave: one line, not too long. */
+export function visibleReason(text: string): string {
+  const short = text.length > SHORTENED_LENGTH ? `${text.slice(0, SHORTENED_LENGTH)}...` : text;
+  return visibleLine(short);
+}
+
+/** JSON in which whatever acts is escaped, so that printing it raw does no harm and the value stays the same. */
+export function visibleJson(value: unknown): string {
+  return JSON.stringify(value).replace(ACTIVE, escapeUnits);
+}
+
+function codePointName(character: string): string {
+  const codePoint = character.codePointAt(0) ?? 0;
+  return `<U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}>`;
+}
+
+function escapeUnits(character: string): string {
+  return Array.from({ length: character.length }, (_, index) => {
+    return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+  }).join("");
+}

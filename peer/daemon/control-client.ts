@@ -1,0 +1,170 @@
+import { lstatSync, type Stats } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { ChatError } from "../../shared/errors.ts";
+import type { OperationName, Operations } from "../messaging/operations.ts";
+import { OPERATION_NAMES } from "./operation-names.ts";
+import { CONTROL_VERSION, decodeError, encodeLine, isObject, LineReader } from "./rpc.ts";
+
+/** A running daemon's operations, seen from another process. */
+export interface ControlClient {
+  readonly operations: Operations;
+  readonly pid: number;
+  close(): void;
+}
+
+export type ConnectOptions = {
+  /** Candidates, best first. */
+  readonly paths: readonly string[];
+  /** Who the daemon must be. */
+  readonly peerId: string;
+  /** For a greeting; calls have their own time. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+};
+
+/** The daemon is the user's own program; the limit only stops a runaway. */
+const MAX_LINE_BYTES = 256 * 1024 * 1024;
+const CALL_TIMEOUT_MS = 60_000;
+
+/**
+ * Connects to the daemon of a profile; undefined where none answers.
+ *
+ * @throws ChatError DAEMON_MISMATCH, INTERRUPTED
+ */
+export async function connectToDaemon(options: ConnectOptions): Promise<ControlClient | undefined> {
+  for (const path of options.paths) {
+    if (!isOurs(path)) continue;
+    const client = await connectTo(path, options);
+    if (client !== undefined) return client;
+  }
+  return undefined;
+}
+
+/** A socket that another user planted is not our daemon, whatever it says. */
+function isOurs(path: string): boolean {
+  const user = process.geteuid?.();
+  const [socket, directory] = [find(path), find(dirname(path))];
+  if (!socket?.isSocket() || !directory?.isDirectory()) return false;
+  return socket.uid === user && directory.uid === user && (directory.mode & 0o022) === 0;
+}
+
+function find(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+async function connectTo(
+  path: string,
+  { peerId, timeoutMs, signal }: ConnectOptions,
+): Promise<ControlClient | undefined> {
+  const connection = new ClientConnection(connect(path), signal);
+  const greeting = await connection.greeting(timeoutMs);
+  signal.throwIfAborted();
+  if (greeting === undefined) {
+    connection.close();
+    return undefined;
+  }
+  try {
+    assertGreeting(greeting, peerId);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  const { pid } = greeting;
+  return { operations: remoteOperations(connection), pid: Number(pid), close: () => connection.close() };
+}
+
+function assertGreeting({ v, peerId: actual, pid }: Readonly<Record<string, unknown>>, expected: string): void {
+  if (v === CONTROL_VERSION && actual === expected) return;
+  const why = v === CONTROL_VERSION ? "belongs to another profile" : "is of another version of p2pchat";
+  throw new ChatError("DAEMON_MISMATCH", `the daemon that answers (process ${String(pid)}) ${why}`, {
+    reason: v === CONTROL_VERSION ? "peer-id" : "version",
+    details: { pid },
+  });
+}
+
+function remoteOperations(connection: ClientConnection): Operations {
+  const call = (name: OperationName) => (params?: object) => connection.call(name, params ?? {});
+  // The server checks what goes in, and is the same program at the same version.
+  return Object.fromEntries(OPERATION_NAMES.map((name) => [name, call(name)])) as unknown as Operations;
+}
+
+type Waiting = { resolve(result: unknown): void; reject(error: ChatError): void };
+
+class ClientConnection {
+  readonly #socket: Socket;
+  readonly #lines = new LineReader(MAX_LINE_BYTES);
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #greeting = Promise.withResolvers<Readonly<Record<string, unknown>> | undefined>();
+  #failure: ChatError | undefined;
+  #nextId = 1;
+
+  constructor(socket: Socket, signal: AbortSignal) {
+    this.#socket = socket;
+    const interrupt = () => this.#fail(signal.reason);
+    signal.addEventListener("abort", interrupt, { once: true });
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      signal.removeEventListener("abort", interrupt);
+      this.#fail(new ChatError("PEER_UNREACHABLE", "the daemon ended before it answered", { reason: "daemon" }));
+    });
+  }
+
+  async greeting(timeoutMs: number): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const timer = setTimeout(() => this.#greeting.resolve(undefined), timeoutMs);
+    try {
+      return await this.#greeting.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async call(method: OperationName, params: object): Promise<unknown> {
+    if (this.#failure) throw this.#failure;
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const own = "timeoutMs" in params ? Number(params.timeoutMs) : 0;
+    const late = () => reject(new ChatError("TIMED_OUT", "the daemon does not answer", { reason: "daemon" }));
+    const timer = setTimeout(late, own + CALL_TIMEOUT_MS);
+    this.#waiting.set(id, { resolve, reject });
+    this.#socket.write(encodeLine({ id, method, params }));
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      for (const message of this.#lines.read(chunk)) this.#take(message);
+    } catch {
+      this.#fail(new ChatError("INTERNAL", "the daemon's answer is not well formed"));
+    }
+  }
+
+  #take(message: unknown): void {
+    if (!isObject(message)) return;
+    if (message["method"] === "hello") this.#greeting.resolve(isObject(message["params"]) ? message["params"] : {});
+    const waiting = this.#waiting.get(Number(message["id"]));
+    if ("error" in message) waiting?.reject(decodeError(message["error"]));
+    else waiting?.resolve(message["result"]);
+  }
+
+  #fail(error: ChatError): void {
+    this.#failure ??= error;
+    this.#greeting.resolve(undefined);
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#socket.destroy();
+  }
+}

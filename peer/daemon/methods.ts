@@ -1,0 +1,73 @@
+import * as z from "zod";
+import { ChatError } from "../../shared/errors.ts";
+import type { OperationName, Operations } from "../messaging/operations.ts";
+import { isOperationName } from "./operation-names.ts";
+
+/** Longer than anything that the rules accept; they judge the content. */
+const word = z.string().min(1).max(256);
+const text = z.string().max(64 * 1024);
+const DAY_MS = 24 * 3_600_000;
+
+const named = z.strictObject({ username: word });
+const nothing = z.strictObject({});
+
+/** What each method takes over the socket. */
+const PARAMS = {
+  send: z.strictObject({
+    to: word,
+    text,
+    wait: z.enum(["queued", "stored"]),
+    timeoutMs: z.int().min(0).max(DAY_MS),
+    id: word.exactOptional(),
+  }),
+  history: z.strictObject({
+    with: word,
+    limit: z.int().min(1).exactOptional(),
+    since: z.iso.datetime().exactOptional(),
+    before: z.iso.datetime().exactOptional(),
+    search: text.exactOptional(),
+  }),
+  outboxList: nothing,
+  outboxRetry: z.strictObject({ id: word.exactOptional() }),
+  outboxCancel: z.strictObject({ id: word }),
+  contactsList: nothing,
+  contactsShow: named,
+  contactsRemove: named,
+  contactsBlock: z.strictObject({ username: word, blocked: z.boolean() }),
+  verify: z.strictObject({ username: word, number: word.exactOptional() }),
+  trust: z.strictObject({ username: word, accept: z.boolean() }),
+  lookup: named,
+  online: nothing,
+  status: nothing,
+  whoami: nothing,
+} satisfies { [Name in OperationName]: z.ZodType<ParamsOf<Name>> };
+
+type ParamsOf<Name extends OperationName> =
+  Parameters<Operations[Name]> extends [infer Params] ? Params : Record<string, never>;
+
+/**
+ * Runs an operation on the word of another process.
+ *
+ * @throws ChatError NOT_FOUND (no such method), REQUEST_INVALID, and what the operation throws
+ */
+export async function callOperation(operations: Operations, method: string, params: unknown): Promise<unknown> {
+  if (!isOperationName(method)) throw new ChatError("NOT_FOUND", "no such method", { reason: "method" });
+  const schema: z.ZodType = PARAMS[method];
+  const checked = check(schema, params);
+  // The table above pairs each method with the schema of its own parameters.
+  const operation = operations[method] as (params: unknown) => Promise<unknown>;
+  return await operation.call(operations, checked);
+}
+
+const subscription = z.strictObject({ since: z.int().min(0).exactOptional() });
+
+/** @throws ChatError REQUEST_INVALID */
+export function readSubscription(params: unknown): z.infer<typeof subscription> {
+  return check(subscription, params);
+}
+
+function check<T>(schema: z.ZodType<T>, params: unknown): T {
+  const { data, error } = schema.safeParse(params ?? {});
+  if (error) throw new ChatError("REQUEST_INVALID", z.prettifyError(error), { reason: "params" });
+  return data;
+}

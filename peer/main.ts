@@ -1,0 +1,18 @@
+import packageJson from "../package.json" with { type: "json" };
+import { guardProcess } from "./cli/process-guard.ts";
+import { runProgram } from "./cli/program.ts";
+import { openProfileDirectory } from "./identity/profile-directory.ts";
+
+guardProcess("p2pchat");
+const exitCode = await runProgram({
+  argv: process.argv.slice(2),
+  version: packageJson.version,
+  terminal: process,
+  dependencies: {
+    openDirectory: openProfileDirectory,
+    tryLock: async (directory) => (await import("./identity/profile-lock.ts")).tryAcquireProfileLock(directory),
+    loadPrograms: () => import("./compose.ts"),
+  },
+});
+// Everything is closed and printed by now; libp2p leaves a timer behind that would keep the process for a second.
+process.exit(exitCode);
