@@ -1,8 +1,8 @@
 import { hex, utf8 } from "../../shared/bytes.ts";
 import { directConversation } from "../../shared/conversation.ts";
-import { readText } from "../../shared/envelope.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
+import { readText } from "../../shared/text.ts";
 import type { Username } from "../../shared/username.ts";
 import { acceptMessage } from "./accept-message.ts";
 import { readAddressee } from "./addressee.ts";
