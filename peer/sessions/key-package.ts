@@ -57,7 +57,8 @@ export function generateKeyPackage(device: OwnDevice, extensions: Extension[]) {
 }
 
 /**
- * Reads a key package that is said to be `owner`'s. The signatures are the library's to check, when it adds the package.
+ * Reads a key package that is said to be `owner`'s. Signatures and ciphersuite are the library's to check, when it adds
+ * the package.
  *
  * @throws ChatError KEY_PACKAGE_INVALID
  */
@@ -65,8 +66,7 @@ export function readKeyPackage(bytes: Uint8Array, owner: DeviceId, nowMs: number
   return guardedSync("KEY_PACKAGE_INVALID", "not a key package", () => {
     if (bytes.length > LIMITS.keyPackageMaxBytes) throw refuse("too large");
     const keyPackage = decodeKeyPackage(bytes);
-    const { leafNode, cipherSuite, extensions } = keyPackage;
-    if (cipherSuite !== CIPHERSUITE) throw refuse("of another ciphersuite");
+    const { leafNode, extensions } = keyPackage;
     if (!isLeafOf(owner, leafNode.credential, leafNode.signaturePublicKey)) throw refuse("another device's");
     if (!isWithinLifetime(leafNode, nowMs)) throw refuse("not valid at this time");
     if (extensions.some(({ extensionType }) => extensionType !== LAST_RESORT.extensionType)) {

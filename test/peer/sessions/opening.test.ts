@@ -2,10 +2,12 @@ import {
   createCommit,
   createGroup,
   defaultCapabilities,
+  type Extension,
   encodeMlsMessage,
   generateKeyPackageWithKey,
   type KeyPackage,
   type Lifetime,
+  type Proposal,
   type Welcome,
 } from "ts-mls";
 import { describe, expect, test } from "vitest";
@@ -15,6 +17,7 @@ import { clientConfig } from "../../../peer/sessions/client-config.ts";
 import { decodeExactly } from "../../../peer/sessions/mls-message.ts";
 import { assertTwoDevices } from "../../../peer/sessions/session-state.ts";
 import { type DeviceId, publicKeyOfDevice } from "../../../shared/device-id.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { openedPair, rawGroup, receive, type SessionDevice, send, sessionDevice } from "../../support/sessions.ts";
 
@@ -25,9 +28,13 @@ const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Arra
 const [alice, bob, mallory] = [sessionDevice("alice"), sessionDevice("bob"), sessionDevice("mallory")];
 
 /** A key package that says to be `name`'s and is signed by `signer`. */
-function forgedKeyPackage(name: DeviceId, signer: SessionDevice, lifetime = lifetimeOfDays(30)) {
+function forgedKeyPackage(
+  name: DeviceId,
+  signer: SessionDevice,
+  { lifetime = lifetimeOfDays(30), capabilities = defaultCapabilities(), extensions = [] as Extension[] } = {},
+) {
   const keys = { signKey: signer.seed, publicKey: publicKeyOfDevice(signer.id) };
-  return generateKeyPackageWithKey(credentialOf(name), defaultCapabilities(), lifetime, [], keys, suite);
+  return generateKeyPackageWithKey(credentialOf(name), capabilities, lifetime, extensions, keys, suite);
 }
 
 function lifetimeOfDays(days: number): Lifetime {
@@ -45,29 +52,33 @@ function encodedWelcome(welcome: Welcome | undefined): Uint8Array {
 }
 
 /** Opens a group with the library alone, as a peer that keeps to no rule of ours would. */
-async function lawlessWelcome(
-  opener: {
-    readonly name: DeviceId;
-    readonly signer: SessionDevice;
-    readonly groupIdBytes?: number;
-    readonly lifetime?: Lifetime;
-  },
-  ...joinerPackages: Uint8Array[]
-): Promise<Uint8Array> {
-  const own = await forgedKeyPackage(opener.name, opener.signer, opener.lifetime);
-  const config = {
-    ...clientConfig(alice.id, bob.id),
-    authService: { validateCredential: async () => true },
-  };
-  const groupId = new Uint8Array(opener.groupIdBytes ?? 32);
-  const group = await createGroup(groupId, own.publicPackage, own.privatePackage, [], suite, config);
-  const extraProposals = joinerPackages.map((bytes) => {
-    const message = decodeExactly(bytes);
-    if (message.wireformat !== "mls_key_package") throw new Error("not a key package");
-    return { proposalType: "add", add: { keyPackage: message.keyPackage } } as const;
-  });
-  const made = await createCommit({ state: group, cipherSuite: suite }, { extraProposals, ratchetTreeExtension: true });
+async function lawlessWelcome(opener: LawlessOpener, ...joinerPackages: Uint8Array[]): Promise<Uint8Array> {
+  const { name, signer, groupIdBytes = 32, lifetime = lifetimeOfDays(30), earlierProposals = [] } = opener;
+  const own = await forgedKeyPackage(name, signer, { lifetime });
+  const config = { ...clientConfig(alice.id, bob.id), authService: { validateCredential: async () => true } };
+  const groupId = new Uint8Array(groupIdBytes);
+  let state = await createGroup(groupId, own.publicPackage, own.privatePackage, [], suite, config);
+  for (const proposal of earlierProposals) {
+    state = (await createCommit({ state, cipherSuite: suite }, { extraProposals: [proposal] })).newState;
+  }
+  const extraProposals = joinerPackages.map((bytes): Proposal => ({ proposalType: "add", add: readPackage(bytes) }));
+  const made = await createCommit({ state, cipherSuite: suite }, { extraProposals, ratchetTreeExtension: true });
   return encodedWelcome(made.welcome);
+}
+
+type LawlessOpener = {
+  readonly name: DeviceId;
+  readonly signer: SessionDevice;
+  readonly groupIdBytes?: number;
+  readonly lifetime?: Lifetime;
+  /** Each committed by itself before anybody is added. */
+  readonly earlierProposals?: readonly Proposal[];
+};
+
+function readPackage(bytes: Uint8Array): { keyPackage: KeyPackage } {
+  const message = decodeExactly(bytes);
+  if (message.wireformat !== "mls_key_package") throw new Error("not a key package");
+  return message;
 }
 
 describe("opening a session", () => {
@@ -85,8 +96,9 @@ describe("opening a session", () => {
     }
   });
 
-  test("makes sessions that show and log no secret", async () => {
+  test("keeps nothing of before the peer came, and makes sessions that show and log no secret", async () => {
     const { alice: end } = await openedPair();
+    expect(rawGroup(end).historicalReceiverData.size).toBe(0);
     expect(Object.isFrozen(end.session)).toBe(true);
     expect(Object.keys(end.session).sort()).toEqual(["epoch", "id", "opener", "peer", "pendingCommit", "sentInEpoch"]);
     await expectError(alice.sessions.encrypt({ ...end.session }, new Uint8Array(), new Uint8Array()), "INTERNAL");
@@ -128,9 +140,9 @@ describe("a key package", () => {
   });
 
   test("is refused when it claims more than 90 days", async () => {
-    const { publicPackage } = await forgedKeyPackage(bob.id, bob, lifetimeOfDays(91));
+    const { publicPackage } = await forgedKeyPackage(bob.id, bob, { lifetime: lifetimeOfDays(91) });
     await expectError(alice.sessions.open(bob.id, encoded(publicPackage)), "KEY_PACKAGE_INVALID");
-    const allowed = await forgedKeyPackage(bob.id, bob, lifetimeOfDays(90));
+    const allowed = await forgedKeyPackage(bob.id, bob, { lifetime: lifetimeOfDays(90) });
     await alice.sessions.open(bob.id, encoded(allowed.publicPackage));
   });
 
@@ -158,12 +170,21 @@ describe("a key package", () => {
     await expectError(alice.sessions.open(bob.id, encoded(publicPackage)), "KEY_PACKAGE_INVALID");
   });
 
-  test("is refused as another kind of message, with a byte behind it, or larger than allowed", async () => {
+  test("is refused when it is larger than allowed, or extended in a way that nobody knows", async () => {
+    const extensionTypes = Array.from({ length: 3000 }, (_, index) => 0x1000 + index);
+    const capabilities = { ...defaultCapabilities(), extensions: extensionTypes };
+    const large = await forgedKeyPackage(bob.id, bob, { capabilities });
+    expect(encoded(large.publicPackage).length).toBeGreaterThan(LIMITS.keyPackageMaxBytes);
+    await expectError(alice.sessions.open(bob.id, encoded(large.publicPackage)), "KEY_PACKAGE_INVALID");
+    const extensions = [{ extensionType: 0x1000, extensionData: new Uint8Array() }];
+    const extended = await forgedKeyPackage(bob.id, bob, { extensions });
+    await expectError(alice.sessions.open(bob.id, encoded(extended.publicPackage)), "KEY_PACKAGE_INVALID");
+  });
+
+  test("is refused as another kind of message or with a byte behind it", async () => {
     const { publicPackage } = await bob.sessions.createKeyPackage({ lastResort: false });
     const { welcome } = await alice.sessions.open(bob.id, publicPackage);
-    const oversized = new Uint8Array(9000);
-    oversized.set(publicPackage);
-    for (const bytes of [welcome, Buffer.concat([publicPackage, Buffer.of(0)]), oversized, new Uint8Array()]) {
+    for (const bytes of [welcome, Buffer.concat([publicPackage, Buffer.of(0)]), new Uint8Array()]) {
       await expectError(alice.sessions.open(bob.id, bytes), "KEY_PACKAGE_INVALID");
     }
   });
@@ -202,11 +223,9 @@ describe("a Welcome", () => {
     await expectError(() => bob.sessions.welcomeReferences(together), "SESSION_INVALID");
 
     const { alice: end } = await openedPair();
-    const keyPackage = decodeExactly(third.publicPackage);
-    if (keyPackage.wireformat !== "mls_key_package") throw new Error("not a key package");
     const { welcome, newState } = await createCommit(
       { state: rawGroup(end), cipherSuite: suite },
-      { extraProposals: [{ proposalType: "add", add: keyPackage }], ratchetTreeExtension: true },
+      { extraProposals: [{ proposalType: "add", add: readPackage(third.publicPackage) }], ratchetTreeExtension: true },
     );
     await expectError(mallory.sessions.join(alice.id, encodedWelcome(welcome), third), "SESSION_INVALID");
     assertTwoDevices(rawGroup(end), alice.id, bob.id);
@@ -234,7 +253,26 @@ describe("a Welcome", () => {
     await bob.sessions.join(alice.id, welcome, key);
   });
 
-  test("is refused once the opener's leaf has expired", async () => {
+  test("to a group that has a past is refused", async () => {
+    const key = await bob.sessions.createKeyPackage({ lastResort: false });
+    const past: Proposal = { proposalType: "group_context_extensions", groupContextExtensions: { extensions: [] } };
+    const opener = { name: alice.id, signer: alice, earlierProposals: [past] };
+    await expectError(
+      bob.sessions.join(alice.id, await lawlessWelcome(opener, key.publicPackage), key),
+      "SESSION_INVALID",
+    );
+  });
+
+  test("is refused once the opener's leaf has expired by the clock that is handed in", async () => {
+    const ahead = sessionDevice("bob", { clockOffsetMs: DAY });
+    const key = await ahead.sessions.createKeyPackage({ lastResort: false });
+    const now = BigInt(Math.floor(Date.now() / 1000));
+    const lifetime = { notBefore: now - 3600n, notAfter: now + 12n * 3600n };
+    const welcome = await lawlessWelcome({ name: alice.id, signer: alice, lifetime }, key.publicPackage);
+    await expectError(ahead.sessions.join(alice.id, welcome, key), "SESSION_INVALID");
+  });
+
+  test("is refused once everything in it has expired", async () => {
     const key = await bob.sessions.createKeyPackage({ lastResort: false });
     const { welcome } = await alice.sessions.open(bob.id, key.publicPackage);
     const later = sessionDevice("bob", { clockOffsetMs: 88 * DAY + HOUR });
