@@ -1,0 +1,213 @@
+import { gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { problemSchema } from "../../shared/api.ts";
+import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
+import { call, refusal, register, signIn, startTestServer } from "../support/naming-server.ts";
+import { personOf } from "../support/people.ts";
+import { exchange, openSocket, readToEnd } from "../support/raw-http.ts";
+
+const bob = personOf("bob");
+
+async function startSignedIn() {
+  const server = await startTestServer();
+  await register(server, bob);
+  return { server, token: await signIn(server, bob) };
+}
+
+const get = (path: string, ...headers: string[]) =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers.map((header) => `${header}\r\n`).join("")}\r\n`;
+
+describe("every answer", () => {
+  test.each([
+    ["GET", "/healthz", 200],
+    ["GET", "/readyz", 200],
+    ["GET", "/.well-known/jwks.json", 200],
+    ["GET", "/v1/names/bob", 401],
+    ["GET", "/nothing", 404],
+    ["GET", "/v1/names/bob/", 404],
+    ["GET", "/V1/names/bob", 404],
+    ["PATCH", "/v1/names/bob", 405],
+    ["OPTIONS", "/v1/names/bob", 405],
+  ])("to %s %s names no software, allows no other origin and may not be sniffed", async (method, path, status) => {
+    const server = await startTestServer();
+    const headers = { origin: "https://evil.example", "access-control-request-method": "PUT" };
+    const answer = await call(server, method, path, { headers });
+    expect(answer.status).toBe(status);
+    const names = [...answer.headers.keys()];
+    expect(names.filter((name) => /^access-control-|^x-powered-by$|^server$/.test(name))).toEqual([]);
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    if (status < 400) return;
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(problemSchema.parse(answer.json).status).toBe(status);
+  });
+
+  test.each([
+    ["/v1/names/bob", "GET, HEAD, PUT"],
+    ["/v1/token", "POST"],
+    [`/v1/devices/${bob.device}/addresses`, "PUT, DELETE"],
+    ["/healthz", "GET, HEAD"],
+  ])("to a wrong method on %s says which are right", async (path, allow) => {
+    const answer = await call(await startTestServer(), "PATCH", path);
+    expect([refusal(answer), answer.headers.get("allow")]).toEqual([
+      { status: 405, code: "METHOD_NOT_ALLOWED" },
+      allow,
+    ]);
+  });
+});
+
+describe("a request that is not well formed", () => {
+  test.each([
+    ["two Host headers", get("/healthz", "Host: y"), 400],
+    ["two Authorization headers", get("/v1/names/bob", "Authorization: Bearer a", "Authorization: Bearer b"), 400],
+    ["no Host header", "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
+    [
+      "both lengths",
+      "PUT /v1/names/bob HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+      400,
+    ],
+    ["a path of invalid UTF-8", get("/v1/names/%ff"), 400],
+    ["a bare NUL", get("/v1/names/a\0b"), 400],
+    ["headers beyond their limit", get("/healthz", `X-Long: ${"x".repeat(9000)}`), 431],
+    ["no HTTP at all", "\x16\x03\x01\r\n\r\n", 400],
+  ])("with %s is refused, and the next one answered", async (_what, bytes, status) => {
+    const server = await startTestServer();
+    const answer = await exchange(server, bytes);
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toMatch(/node|express| {4}at /i);
+    expect((await call(server, "GET", "/healthz")).status).toBe(200);
+  });
+
+  test.each([
+    ["PUT", "/v1/names/bob", "application/json"],
+    ["PUT", "/v1/names/bob", undefined],
+    ["PUT", `/v1/devices/${bob.device}/addresses`, "text/plain"],
+    ["POST", `/v1/devices/${bob.device}/key-packages`, "text/plain"],
+    ["POST", "/v1/token", "multipart/form-data"],
+  ])("as %s %s of type %s is refused", async (method, path, type) => {
+    const { server, token } = await startSignedIn();
+    const body = Buffer.from('{"keyPackages":[]}');
+    const answer = await call(server, method, path, { token, body, type });
+    expect(refusal(answer)).toEqual({ status: 415, code: "MEDIA_TYPE" });
+  });
+
+  test("is refused when compressed, before anything is inflated", async () => {
+    const { server } = await startSignedIn();
+    const body = gzipSync(Buffer.alloc(50 * 1024 * 1024));
+    const headers = { "content-encoding": "gzip" };
+    const answer = await call(server, "PUT", "/v1/names/bob", {
+      type: JOSE_MEDIA_TYPE,
+      body: new Uint8Array(body),
+      headers,
+    });
+    expect(refusal(answer)).toEqual({ status: 415, code: "MEDIA_TYPE" });
+  });
+
+  test.each([
+    ["PUT", "/v1/names/bob", JOSE_MEDIA_TYPE, 16 * 1024],
+    ["POST", "/v1/token", "application/x-www-form-urlencoded", 16 * 1024],
+    ["POST", `/v1/devices/${bob.device}/key-packages`, "application/json", 256 * 1024],
+  ])("as %s %s beyond its limit is refused, announced or not", async (method, path, type, limit) => {
+    const { server, token } = await startSignedIn();
+    const announced = await call(server, method, path, { token, type, body: "x".repeat(limit + 1) });
+    expect(refusal(announced)).toEqual({ status: 413, code: "BODY_TOO_LARGE" });
+    const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n`;
+    const chunk = `${(limit + 1).toString(16)}\r\n${"x".repeat(limit + 1)}\r\n0\r\n\r\n`;
+    const chunked = await exchange(
+      server,
+      `${head}Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`,
+    );
+    expect(chunked.status).toBe(413);
+    const fits = await call(server, method, path, { token, type, body: "x".repeat(limit) });
+    expect(fits.status).toBe(400);
+  });
+
+  test.each([
+    ["duplicate members", '{"keyPackages":[],"keyPackages":[]}'],
+    ["__proto__", '{"keyPackages":[],"__proto__":{"x":1}}'],
+    ["a constructor's prototype", '{"keyPackages":[],"constructor":{"prototype":{"x":1}}}'],
+    ["eight thousand nested arrays", `{"keyPackages":${"[".repeat(8000)}${"]".repeat(8000)}}`],
+    ["half an object", '{"keyPackages":['],
+    ["invalid UTF-8", Buffer.from([0x22, 0xff, 0x22])],
+    ["nothing", ""],
+    ["null", "null"],
+  ])("as JSON with %s is refused", async (_what, body) => {
+    const { server, token } = await startSignedIn();
+    const path = `/v1/devices/${bob.device}/key-packages`;
+    const answer = await call(server, "POST", path, { token, type: "application/json", body });
+    expect(refusal(answer)).toEqual({ status: 400, code: "REQUEST_INVALID" });
+    expect(({} as { x?: unknown }).x).toBeUndefined();
+  });
+
+  test("whose sender leaves halfway troubles nobody", async () => {
+    const server = await startTestServer();
+    const socket = await openSocket(server);
+    const head = `PUT /v1/names/bob HTTP/1.1\r\nHost: x\r\nContent-Type: ${JOSE_MEDIA_TYPE}\r\nContent-Length: 100\r\n\r\n`;
+    socket.write(`${head}abc`);
+    socket.end();
+    await readToEnd(socket);
+    expect((await call(server, "GET", "/healthz")).status).toBe(200);
+    expect(server.log.filter((line) => line.includes('"level":50'))).toEqual([]);
+  });
+});
+
+describe("whatever arrives", () => {
+  const method = fc.constantFrom("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS");
+  const path = fc.oneof(
+    fc.constantFrom(
+      "/v1/names/bob",
+      "/v1/names/bob/history?after=0",
+      "/v1/names/bob/key-packages/claim",
+      "/v1/token",
+      "/v1/presence",
+      `/v1/devices/${bob.device}/addresses`,
+      `/v1/devices/${bob.device}/key-packages`,
+    ),
+    fc.webPath().map((text) => `/v1/names/${text}`),
+    fc.webPath().map((text) => `/${text}`),
+    fc.string({ maxLength: 40 }).map((text) => `/v1/names/bob/history?after=${encodeURIComponent(text)}`),
+  );
+  const type = fc.constantFrom("application/json", JOSE_MEDIA_TYPE, "application/x-www-form-urlencoded", "text/plain");
+  const body = fc.oneof(
+    fc.json(),
+    fc.uint8Array({ maxLength: 2000 }).map((bytes) => new Uint8Array(bytes)),
+    fc
+      .record({ keyPackages: fc.array(fc.base64String()), lastResort: fc.anything() })
+      .map((value) => JSON.stringify(value)),
+    fc.array(fc.base64String(), { minLength: 3, maxLength: 3 }).map((parts) => parts.join(".")),
+    fc.webQueryParameters(),
+  );
+
+  test("is never a fault of the server", async () => {
+    const { server, token } = await startSignedIn();
+    await fc.assert(
+      fc.asyncProperty(method, path, type, body, async (verb, where, mediaType, content) => {
+        const bodiless = verb === "GET" || verb === "HEAD";
+        const options = { token, type: mediaType, body: bodiless ? undefined : content };
+        expect((await call(server, verb, where, options)).status).toBeLessThan(500);
+      }),
+      { numRuns: 500 },
+    );
+    expect((await call(server, "GET", "/v1/names/bob", { token })).status).toBe(200);
+  });
+
+  test("as bytes on the socket ends the connection at worst", async () => {
+    const server = await startTestServer();
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 300 }).map((raw) => Buffer.from(raw).toString("latin1")),
+      fc.string({ maxLength: 60 }).map((text) => get(`/v1/names/${text}`)),
+      fc.string({ maxLength: 60 }).map((text) => get("/v1/names/bob", `Authorization: ${text}`)),
+    );
+    await fc.assert(
+      fc.asyncProperty(bytes, async (text) => {
+        const socket = await openSocket(server);
+        socket.end(Buffer.from(text, "latin1"));
+        expect(await readToEnd(socket)).not.toMatch(/^HTTP\/1\.1 5/);
+      }),
+      { numRuns: 200 },
+    );
+    expect((await call(server, "GET", "/healthz")).status).toBe(200);
+  });
+});

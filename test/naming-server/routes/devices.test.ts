@@ -1,0 +1,196 @@
+import { describe, expect, test } from "vitest";
+import { claimSchema, keyPackageCountSchema } from "../../../shared/api.ts";
+import { encodeBase64url } from "../../../shared/base64url.ts";
+import { JOSE_MEDIA_TYPE } from "../../../shared/protocol.ts";
+import { call, refusal, register, signIn, startTestServer, type TestServer } from "../../support/naming-server.ts";
+import { addressRecordOf, NOW_SECONDS, type Person, personOf } from "../../support/people.ts";
+
+const alice = personOf("alice");
+const bob = personOf("bob");
+
+async function startWithTwo() {
+  const server = await startTestServer();
+  await register(server, alice);
+  await register(server, bob);
+  return { server, aliceToken: await signIn(server, alice), bobToken: await signIn(server, bob) };
+}
+
+function publish(server: TestServer, token: string, record: string, device: string = bob.device) {
+  return call(server, "PUT", `/v1/devices/${device}/addresses`, { token, type: JOSE_MEDIA_TYPE, body: record });
+}
+
+async function online(server: TestServer, token: string) {
+  return (await call(server, "GET", "/v1/presence", { token })).json;
+}
+
+const packages = (...texts: string[]) => texts.map((text) => encodeBase64url(Buffer.from(text)));
+
+function upload(server: TestServer, token: string, body: unknown, person: Person = bob) {
+  const path = `/v1/devices/${person.device}/key-packages`;
+  return call(server, "POST", path, { token, type: "application/json", body: JSON.stringify(body) });
+}
+
+describe("addresses", () => {
+  test("put a device online until they are withdrawn", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    expect(await online(server, aliceToken)).toEqual({ online: [], at: NOW_SECONDS });
+    const published = await publish(server, bobToken, await addressRecordOf(bob));
+    expect([published.status, published.text]).toEqual([204, ""]);
+    expect(await online(server, aliceToken)).toEqual({
+      online: [{ name: "bob", devices: [bob.device] }],
+      at: NOW_SECONDS,
+    });
+    const withdrawn = await call(server, "DELETE", `/v1/devices/${bob.device}/addresses`, { token: bobToken });
+    expect(withdrawn.status).toBe(204);
+    expect(await online(server, aliceToken)).toEqual({ online: [], at: NOW_SECONDS });
+    const looked = await call(server, "GET", "/v1/names/bob", { token: aliceToken });
+    expect(looked.json).toMatchObject({ addresses: [] });
+  });
+
+  test("put a device offline when they expire", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    await publish(server, bobToken, await addressRecordOf(bob, { exp: NOW_SECONDS + 60 }));
+    server.clock.nowMs += 60_000;
+    expect(await online(server, aliceToken)).toMatchObject({ online: [] });
+  });
+
+  test("rise in sequence, and the same bytes may come again", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    const second = await addressRecordOf(bob, { seq: 2 });
+    expect((await publish(server, bobToken, second)).status).toBe(204);
+    expect((await publish(server, bobToken, second)).status).toBe(204);
+    const older = await publish(server, bobToken, await addressRecordOf(bob, { seq: 1 }));
+    expect(refusal(older)).toEqual({ status: 412, code: "RECORD_CONFLICT" });
+    const looked = await call(server, "GET", "/v1/names/bob", { token: aliceToken });
+    expect(looked.json).toMatchObject({ addresses: [{ device: bob.device, record: second }] });
+  });
+
+  test.each([
+    ["that lives longer than an hour", bob, { exp: NOW_SECONDS + 3631 }, "RECORD_INVALID", "lifetime"],
+    ["that has expired", bob, { exp: NOW_SECONDS - 31 }, "RECORD_EXPIRED", undefined],
+    [
+      "with another device's address",
+      bob,
+      { addrs: [`/ip4/192.0.2.1/tcp/1/p2p/${alice.device}`] },
+      "RECORD_INVALID",
+      "address",
+    ],
+    ["of another device", alice, {}, "RECORD_INVALID", "device"],
+    ["under another name", personOf("alice", { device: "bob device" }), {}, "RECORD_INVALID", "name"],
+    [
+      "with nine addresses",
+      bob,
+      { addrs: Array.from({ length: 9 }, () => "/ip4/1.2.3.4/tcp/1") },
+      "RECORD_INVALID",
+      "payload",
+    ],
+  ] as const)("%s are refused and leave the device offline", async (_what, signer, facts, code, reason) => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    const answer = await publish(server, bobToken, await addressRecordOf(signer, facts));
+    expect(refusal(answer)).toEqual({ status: 400, code, ...(reason && { reason }) });
+    expect(await online(server, aliceToken)).toMatchObject({ online: [] });
+  });
+
+  test("signed by another key are refused", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    const forged = await addressRecordOf({ ...bob, deviceKey: alice.deviceKey });
+    expect(refusal(await publish(server, bobToken, forged))).toEqual({ status: 401, code: "SIGNATURE_INVALID" });
+    expect(await online(server, aliceToken)).toMatchObject({ online: [] });
+  });
+});
+
+describe("another's device", () => {
+  test("cannot be told from one that does not exist, whatever one tries", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    await publish(server, bobToken, await addressRecordOf(bob));
+    const unknown = personOf("nobody-yet").device;
+    const record = await addressRecordOf(bob, { seq: 2 });
+    const bodies = new Set<string>();
+    for (const device of [bob.device, unknown, "x", "..%2f..", "%00", "12D3KooW"]) {
+      const addresses = `/v1/devices/${device}/addresses`;
+      const keyPackages = `/v1/devices/${device}/key-packages`;
+      for (const answer of [
+        await publish(server, aliceToken, record, device),
+        await publish(server, aliceToken, "garbage", device),
+        await call(server, "DELETE", addresses, { token: aliceToken }),
+        await call(server, "POST", keyPackages, { token: aliceToken, type: "application/json", body: "{}" }),
+        await call(server, "POST", keyPackages, { token: aliceToken }),
+      ]) {
+        expect(answer.status).toBe(403);
+        bodies.add(answer.text);
+      }
+    }
+    expect(bodies.size).toBe(1);
+    expect(await online(server, aliceToken)).toMatchObject({ online: [{ name: "bob" }] });
+  });
+
+  test("needs a token to be asked about at all", async () => {
+    const { server } = await startWithTwo();
+    for (const [method, path] of [
+      ["PUT", "addresses"],
+      ["DELETE", "addresses"],
+      ["POST", "key-packages"],
+    ] as const) {
+      const answer = await call(server, method, `/v1/devices/${bob.device}/${path}`);
+      expect(refusal(answer)).toEqual({ status: 401, code: "TOKEN_MISSING" });
+    }
+  });
+});
+
+describe("key packages", () => {
+  test("are handed out once each, then the last resort", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    const uploaded = await upload(server, bobToken, {
+      keyPackages: packages("one", "two"),
+      lastResort: packages("last")[0],
+    });
+    expect([uploaded.status, keyPackageCountSchema.parse(uploaded.json)]).toEqual([
+      200,
+      { count: 2, lastResort: true },
+    ]);
+    const claim = async () => {
+      const answer = await call(server, "POST", "/v1/names/bob/key-packages/claim", { token: aliceToken });
+      return claimSchema.parse(answer.json).keyPackages.map(({ device, keyPackage, lastResort }) => ({
+        device,
+        text: Buffer.from(keyPackage).toString(),
+        lastResort,
+      }));
+    };
+    const { device } = bob;
+    expect(await claim()).toEqual([{ device, text: "one", lastResort: false }]);
+    expect(await claim()).toEqual([{ device, text: "two", lastResort: false }]);
+    expect(await claim()).toEqual([{ device, text: "last", lastResort: true }]);
+    expect((await upload(server, bobToken, { keyPackages: [] })).json).toEqual({ count: 0, lastResort: true });
+  });
+
+  test("of a device that has none are an empty list, and of an unknown or reserved name the usual answer", async () => {
+    const { server, aliceToken } = await startWithTwo();
+    const claim = (name: string) => call(server, "POST", `/v1/names/${name}/key-packages/claim`, { token: aliceToken });
+    expect((await claim("bob")).json).toEqual({ keyPackages: [] });
+    const [unknown, reserved] = [await claim("carol"), await claim("admin")];
+    expect(refusal(unknown)).toEqual({ status: 404, code: "NAME_UNKNOWN" });
+    expect(reserved.text).toBe(unknown.text);
+  });
+
+  test("beyond fifty are refused, and none of them kept", async () => {
+    const { server, bobToken } = await startWithTwo();
+    const texts = Array.from({ length: 50 }, (_, index) => `package ${index}`);
+    expect((await upload(server, bobToken, { keyPackages: packages(...texts) })).json).toMatchObject({ count: 50 });
+    const full = await upload(server, bobToken, { keyPackages: packages("one more"), lastResort: packages("last")[0] });
+    expect(refusal(full)).toEqual({ status: 409, code: "KEY_PACKAGES_FULL" });
+    expect((await upload(server, bobToken, { keyPackages: [] })).json).toEqual({ count: 50, lastResort: false });
+  });
+
+  test.each([
+    ["an unknown member", { keyPackages: [], owner: "alice" }],
+    ["no list", {}],
+    ["text that is not base64url", { keyPackages: ["a b"] }],
+    ["an empty package", { keyPackages: [""] }],
+    ["a package that is too large", { keyPackages: ["A".repeat(11_000)] }],
+    ["fifty-one packages", { keyPackages: Array.from({ length: 51 }, () => "AAAA") }],
+  ])("with %s are refused", async (_what, body) => {
+    const { server, bobToken } = await startWithTwo();
+    expect(refusal(await upload(server, bobToken, body))).toEqual({ status: 400, code: "REQUEST_INVALID" });
+    expect((await upload(server, bobToken, { keyPackages: [] })).json).toEqual({ count: 0, lastResort: false });
+  });
+});

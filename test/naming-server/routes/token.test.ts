@@ -1,0 +1,305 @@
+import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign as signBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { openSqliteStore } from "../../../naming-server/storage/sqlite-store.ts";
+import { tokenSchema } from "../../../shared/api.ts";
+import { encodeBase64url } from "../../../shared/base64url.ts";
+import { privateKeyObject, rawPublicKey } from "../../../shared/ed25519.ts";
+import { signJws } from "../../../shared/jws.ts";
+import { JWS_TYPES } from "../../../shared/protocol.ts";
+import {
+  assertionOf,
+  call,
+  claimsOf,
+  refusal,
+  register,
+  requestToken,
+  signIn,
+  startTestServer,
+} from "../../support/naming-server.ts";
+import { keyOf, NOW_MS, NOW_SECONDS, personOf, recordTextOf } from "../../support/people.ts";
+
+const bob = personOf("bob");
+const mallory = personOf("mallory");
+
+async function startWithBob() {
+  const server = await startTestServer();
+  await register(server, bob);
+  return server;
+}
+
+const encode = (value: unknown) =>
+  encodeBase64url(Buffer.from(typeof value === "string" ? value : JSON.stringify(value)));
+
+/** A JWS by hand, with whatever header and signature. */
+function forge(header: object, claims: object, sign: (input: Buffer) => Uint8Array): string {
+  const input = `${encode(header)}.${encode(claims)}`;
+  return `${input}.${encodeBase64url(sign(Buffer.from(input)))}`;
+}
+
+const ed25519 = (key: KeyObject) => (input: Buffer) => signBytes(null, input, key);
+const nothing = () => new Uint8Array();
+const hmac = (secret: string | Uint8Array) => (input: Buffer) => createHmac("sha256", secret).update(input).digest();
+const assertionHeader = { alg: "Ed25519", typ: JWS_TYPES.assertion, kid: bob.device };
+
+describe("a token", () => {
+  test("is given for an assertion of a listed device, and opens the server", async () => {
+    const server = await startWithBob();
+    const answer = await requestToken(server, await assertionOf(bob, NOW_MS));
+    const { access_token: token, expires_in } = tokenSchema.parse(answer.json);
+    expect([answer.status, expires_in, answer.headers.get("cache-control")]).toEqual([200, 600, "no-store"]);
+    expect((await call(server, "GET", "/v1/names/bob", { token })).status).toBe(200);
+    const [header, claims] = token.split(".").map((part) => Buffer.from(part, "base64url").toString());
+    const { keys } = (await call(server, "GET", "/.well-known/jwks.json")).json as { keys: { kid: string }[] };
+    expect(JSON.parse(header ?? "")).toEqual({ alg: "Ed25519", typ: "at+jwt", kid: keys[0]?.kid });
+    expect(JSON.parse(claims ?? "")).toMatchObject({
+      iss: server.publicUrl,
+      aud: server.publicUrl,
+      sub: "bob",
+      device: bob.device,
+      iat: NOW_SECONDS,
+      exp: NOW_SECONDS + 600,
+    });
+  });
+
+  test("is given once for an assertion, though it comes fifty times at once", async () => {
+    const server = await startWithBob();
+    const assertion = await assertionOf(bob, NOW_MS);
+    const answers = await Promise.all(Array.from({ length: 50 }, () => requestToken(server, assertion)));
+    const refused = answers.filter(({ status }) => status !== 200).map(refusal);
+    expect(refused).toEqual(Array.from({ length: 49 }, () => ({ status: 409, code: "TOKEN_REPLAYED" })));
+  });
+
+  test("is not given twice by another instance or after a restart", async () => {
+    const server = await startWithBob();
+    const { databasePath, clock } = server;
+    const assertion = await assertionOf(bob, NOW_MS);
+    const second = await startTestServer({ databasePath, clock });
+    expect((await requestToken(server, assertion)).status).toBe(200);
+    expect(refusal(await requestToken(second, assertion))).toEqual({ status: 409, code: "TOKEN_REPLAYED" });
+    await Promise.all([server.stop(), second.stop()]);
+    const restarted = await startTestServer({ databasePath, clock });
+    expect(refusal(await requestToken(restarted, assertion))).toEqual({ status: 409, code: "TOKEN_REPLAYED" });
+  });
+
+  test.each([
+    ["an unknown name", mallory],
+    ["a device that the name does not list", personOf("bob", { device: "another device" })],
+  ])("is not given to %s, in the same words", async (_what, person) => {
+    const server = await startWithBob();
+    const answer = await requestToken(server, await assertionOf(person, NOW_MS));
+    expect(answer.headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
+    expect(answer.json).toEqual({
+      type: "urn:p2pchat:problem:token-invalid",
+      title: "Unauthorized",
+      status: 401,
+      code: "TOKEN_INVALID",
+      detail: "the name does not list this device",
+      reason: "device",
+    });
+  });
+
+  test("is not given for a record, nor for another name's assertion", async () => {
+    const server = await startWithBob();
+    expect(refusal(await requestToken(server, await recordTextOf(bob)))).toMatchObject({ status: 401, reason: "typ" });
+    const crossed = await assertionOf(bob, NOW_MS, { sub: mallory.username });
+    expect(refusal(await requestToken(server, crossed))).toEqual({ status: 401, code: "TOKEN_INVALID", reason: "iss" });
+  });
+});
+
+describe("an assertion", () => {
+  const claims = claimsOf(bob, NOW_MS);
+  const publicKey = rawPublicKey(bob.deviceKey);
+  const spkiText = createPublicKey(bob.deviceKey).export({ format: "pem", type: "spki" });
+  const own = generateKeyPairSync("ed25519").privateKey;
+
+  test.each([
+    ["without a signature (none)", forge({ ...assertionHeader, alg: "none" }, claims, nothing), "alg"],
+    ["without a signature (None)", forge({ ...assertionHeader, alg: "None" }, claims, nothing), "alg"],
+    ["with an empty signature", forge(assertionHeader, claims, nothing), "signature"],
+    ["by HMAC over the raw public key", forge({ ...assertionHeader, alg: "HS256" }, claims, hmac(publicKey)), "alg"],
+    [
+      "by HMAC over the public key's SPKI text",
+      forge({ ...assertionHeader, alg: "HS256" }, claims, hmac(spkiText)),
+      "alg",
+    ],
+    ["by HMAC over the key's x", forge({ ...assertionHeader, alg: "HS256" }, claims, hmac(encode(publicKey))), "alg"],
+    [
+      "by the polymorphic name of its algorithm",
+      forge({ ...assertionHeader, alg: "EdDSA" }, claims, ed25519(bob.deviceKey)),
+      "alg",
+    ],
+    ["by another algorithm", forge({ ...assertionHeader, alg: "ES256" }, claims, ed25519(bob.deviceKey)), "alg"],
+    ["by another's key", forge(assertionHeader, claims, ed25519(own)), "signature"],
+    [
+      "with a key of its own in the header",
+      forge({ ...assertionHeader, jwk: own.export({ format: "jwk" }) }, claims, ed25519(own)),
+      "header",
+    ],
+    ["with a key to fetch", forge({ ...assertionHeader, jku: "http://127.0.0.1:1/" }, claims, ed25519(own)), "header"],
+    [
+      "with a certificate to fetch",
+      forge({ ...assertionHeader, x5u: "http://127.0.0.1:1/" }, claims, ed25519(own)),
+      "header",
+    ],
+    ["with an unknown crit", forge({ ...assertionHeader, crit: ["exp"] }, claims, ed25519(bob.deviceKey)), "header"],
+    ["of another type", forge({ ...assertionHeader, typ: "JWT" }, claims, ed25519(bob.deviceKey)), "typ"],
+    ["without a type", forge({ alg: "Ed25519", kid: bob.device }, claims, ed25519(bob.deviceKey)), "header"],
+    ["without a kid", forge({ alg: "Ed25519", typ: JWS_TYPES.assertion }, claims, ed25519(bob.deviceKey)), "kid"],
+    ["that is padded", `${forge(assertionHeader, claims, ed25519(bob.deviceKey))}==`, "form"],
+  ])("%s is refused", async (_what, assertion, reason) => {
+    const server = await startWithBob();
+    const answer = await requestToken(server, assertion);
+    expect(refusal(answer)).toEqual({ status: 401, code: "TOKEN_INVALID", reason });
+    expect(answer.headers.get("www-authenticate")).toContain("Bearer");
+    expect((await requestToken(server, await assertionOf(bob, NOW_MS))).status).toBe(200);
+  });
+
+  test.each([
+    ["that never expires", { exp: undefined }, "payload"],
+    ["that expires in the year 9999", { exp: 253_402_300_799 }, "exp"],
+    ["that lives longer than 90 s", { exp: NOW_SECONDS + 91 }, "exp"],
+    ["that ends before it begins", { exp: NOW_SECONDS - 1 }, "exp"],
+    ["with nbf", { nbf: NOW_SECONDS + 10 }, "payload"],
+    ["for several audiences", { aud: [bob.aud, "https://other.example"] }, "payload"],
+    ["for another audience", { aud: "https://other.example" }, "aud"],
+    ["for nobody", { aud: undefined }, "payload"],
+    ["without jti", { jti: undefined }, "payload"],
+    ["by somebody else", { iss: "mallory" }, "iss"],
+  ])("%s is refused", async (_what, change, reason) => {
+    const server = await startWithBob();
+    const assertion = await signJws(
+      { ...claims, ...change },
+      { typ: JWS_TYPES.assertion, key: bob.deviceKey, kid: bob.device },
+    );
+    expect(refusal(await requestToken(server, assertion))).toEqual({ status: 401, code: "TOKEN_INVALID", reason });
+  });
+
+  test.each([
+    ["an hour ahead", 3600],
+    ["a minute ahead", 60],
+    ["a day behind", -86_400],
+  ])("of a clock %s is told the time", async (_what, offset) => {
+    const server = await startWithBob();
+    const answer = await requestToken(server, await assertionOf(bob, NOW_MS + offset * 1000));
+    expect(refusal(answer)).toEqual({ status: 401, code: "CLOCK_SKEW" });
+    expect(answer.json).toMatchObject({ serverTime: NOW_SECONDS });
+  });
+
+  test("of a clock four seconds off is taken, as is one that expired three seconds ago", async () => {
+    const server = await startWithBob();
+    expect((await requestToken(server, await assertionOf(bob, NOW_MS + 4_000))).status).toBe(200);
+    expect((await requestToken(server, await assertionOf(bob, NOW_MS - 63_000))).status).toBe(200);
+  });
+
+  test("stays used when the clock leaps ahead and comes back", async () => {
+    const server = await startWithBob();
+    const assertion = await assertionOf(bob, NOW_MS);
+    await requestToken(server, assertion);
+    server.clock.nowMs += 365 * 86_400_000;
+    expect(refusal(await requestToken(server, assertion))).toMatchObject({ code: "CLOCK_SKEW" });
+    server.clock.nowMs = NOW_MS;
+    expect(refusal(await requestToken(server, assertion))).toMatchObject({ code: "TOKEN_REPLAYED" });
+  });
+});
+
+describe("a request for a token", () => {
+  const form = "application/x-www-form-urlencoded";
+
+  test.each([
+    ["a parameter twice", "grant_type=client_credentials&grant_type=client_credentials"],
+    ["an unknown grant", "grant_type=password&username=bob&password=x"],
+    ["nothing", ""],
+    ["__proto__", "__proto__=x"],
+  ])("with %s is not well formed", async (_what, body) => {
+    const server = await startTestServer();
+    const answer = await call(server, "POST", "/v1/token", { type: form, body });
+    expect(refusal(answer)).toEqual({ status: 400, code: "REQUEST_INVALID" });
+  });
+
+  test("as JSON is of the wrong type", async () => {
+    const server = await startTestServer();
+    const answer = await call(server, "POST", "/v1/token", { type: "application/json", body: "{}" });
+    expect(refusal(answer)).toEqual({ status: 415, code: "MEDIA_TYPE" });
+  });
+});
+
+describe("an access token", () => {
+  async function issuerKeyOf(server: { databasePath: string }): Promise<KeyObject> {
+    const store = openSqliteStore(server.databasePath);
+    const [current] = await store.listSigningKeys();
+    await store.close();
+    return privateKeyObject(current?.seed ?? new Uint8Array());
+  }
+
+  test("that is missing is refused in another way than one of another scheme", async () => {
+    const server = await startWithBob();
+    const missing = await call(server, "GET", "/v1/names/bob");
+    expect(refusal(missing)).toEqual({ status: 401, code: "TOKEN_MISSING" });
+    expect(missing.headers.get("www-authenticate")).toBe("Bearer");
+    const basic = await call(server, "GET", "/v1/names/bob", { headers: { authorization: "Basic Ym9iOng=" } });
+    expect(refusal(basic)).toEqual({ status: 401, code: "TOKEN_INVALID", reason: "scheme" });
+  });
+
+  test("lasts ten minutes and the tolerated skew", async () => {
+    const server = await startWithBob();
+    const token = await signIn(server, bob);
+    const look = () => call(server, "GET", "/v1/names/bob", { token });
+    server.clock.nowMs = NOW_MS + 603_000;
+    expect((await look()).status).toBe(200);
+    server.clock.nowMs = NOW_MS + 631_000;
+    expect(refusal(await look())).toEqual({ status: 401, code: "TOKEN_INVALID", reason: "exp" });
+    server.clock.nowMs = NOW_MS - 31_000;
+    expect(refusal(await look())).toEqual({ status: 401, code: "TOKEN_INVALID", reason: "exp" });
+  });
+
+  test("that is forged in any way is refused", async () => {
+    const server = await startWithBob();
+    const token = await signIn(server, bob);
+    const [head = "", body = "", signature = ""] = token.split(".");
+    const header = JSON.parse(Buffer.from(head, "base64url").toString());
+    const claims = JSON.parse(Buffer.from(body, "base64url").toString());
+    const key = await issuerKeyOf(server);
+    const signed = (headerChange: object, claimsChange: object) =>
+      forge({ ...header, ...headerChange }, { ...claims, ...claimsChange }, ed25519(key));
+    const forgeries: [string, string][] = [
+      [forge({ ...header, alg: "none" }, claims, nothing), "alg"],
+      [forge({ ...header, alg: "HS256" }, claims, hmac(rawPublicKey(key))), "alg"],
+      [forge(header, { ...claims, sub: "mallory" }, () => Buffer.from(signature, "base64url")), "signature"],
+      [forge(header, claims, ed25519(keyOf("mallory"))), "signature"],
+      [signed({ kid: "unknown" }, {}), "kid"],
+      [signed({ typ: "JWT" }, {}), "typ"],
+      [signed({ crit: ["exp"] }, {}), "header"],
+      [signed({}, { aud: [server.publicUrl] }), "payload"],
+      [signed({}, { aud: "https://other.example" }), "aud"],
+      [signed({}, { iss: "https://other.example" }), "iss"],
+      [signed({}, { exp: undefined }), "payload"],
+      [signed({}, { exp: 253_402_300_799 }), "exp"],
+      [signed({}, { device: mallory.device }), "device"],
+      [signed({}, { admin: true }), "payload"],
+      [`${token}=`, "form"],
+      [`${head}.${body}`, "form"],
+      [`${"x".repeat(2000)}.${body}.${signature}`, "size"],
+      [await assertionOf(bob, NOW_MS), "typ"],
+    ];
+    for (const [forgery, reason] of forgeries) {
+      const answer = await call(server, "GET", "/v1/names/bob", { token: forgery });
+      expect(refusal(answer)).toEqual({ status: 401, code: "TOKEN_INVALID", reason });
+      expect(answer.headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
+    }
+    expect((await call(server, "GET", "/v1/names/bob", { token })).status).toBe(200);
+  });
+
+  test("outlives the key that signed it, which stays published until its tokens are gone", async () => {
+    const server = await startWithBob();
+    const before = (await call(server, "GET", "/.well-known/jwks.json")).json as { keys: { kid: string }[] };
+    server.clock.nowMs += (30 * 86_400 - 1) * 1000;
+    const token = await signIn(server, bob);
+    server.clock.nowMs += 2_000;
+    expect((await call(server, "GET", "/v1/names/bob", { token })).status).toBe(200);
+    const after = (await call(server, "GET", "/.well-known/jwks.json")).json as { keys: { kid: string }[] };
+    expect(after.keys.map(({ kid }) => kid)).toEqual(expect.arrayContaining(before.keys.map(({ kid }) => kid)));
+    const renewed = await signIn(server, bob);
+    const kidOf = (text: string) => JSON.parse(Buffer.from(text.split(".")[0] ?? "", "base64url").toString()).kid;
+    expect([kidOf(token), kidOf(renewed)]).toEqual(before.keys.map(({ kid }) => kid));
+  });
+});
