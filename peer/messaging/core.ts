@@ -25,6 +25,8 @@ export type Notices = {
   heldBack(): void;
   /** A one-time key package was used up. */
   keyPackageUsed(): void;
+  /** A commit of that device was applied to a session with it. */
+  sessionChanged(device: DeviceId): void;
   /** Outbox rows of that device changed: stored, failed or tried. */
   outboxChanged(device: DeviceId): void;
   /** Rows that had failed for want of an answer are queued again. */

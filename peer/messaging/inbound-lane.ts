@@ -105,14 +105,17 @@ class InboundLane {
 
   async #commit(frame: FrameOf<"commit">): Promise<FrameBody> {
     this.#assertRecipient(frame);
-    const { book, sessions, runtime } = this.#core;
+    const { book, sessions, runtime, notices } = this.#core;
     const { sessionId } = frame;
     const device = this.#channel.remote;
     return book.locked(device, async () => {
       const live = book.find(device, sessionId);
       if (live === undefined) return this.#reset(sessionId);
       const { session, outcome } = await sessions.receiveCommit(live.session, frame.commit);
-      if (outcome === "applied") book.put(device, { ...live, session, healedAtMs: runtime.now() });
+      if (outcome === "applied") {
+        book.put(device, { ...live, session, healedAtMs: runtime.now() });
+        notices.sessionChanged(device);
+      }
       return { type: "committed", sessionId, commitHash: sha256(frame.commit), applied: outcome !== "refused" };
     });
   }

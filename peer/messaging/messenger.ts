@@ -89,6 +89,30 @@ async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult
   return sendResult(store, message.messageId, to.username);
 }
 
+/**
+ * Takes a message into the outbox without asking anybody: for a contact that is pinned.
+ *
+ * @throws ChatError PROFILE_BUSY for anybody else
+ */
+export function queueForContact(
+  deps: Pick<MessengerDeps, "self" | "store" | "runtime" | "server">,
+  params: SendParams,
+): SendResult {
+  const username = readAddressee(params.to, deps.server);
+  const to = deps.store.contacts.find(username);
+  if (to === undefined)
+    throw new ChatError("PROFILE_BUSY", `this profile is in use, and ${username} is not a contact yet`);
+  assertMayWrite(to);
+  const { messageId } = acceptMessage(deps, { to, text: readText(utf8(params.text)), requestKey: params.id });
+  return sendResult(deps.store, messageId, username);
+}
+
+function assertMayWrite(contact: Contact): void {
+  const { username, blocked, changed } = contact;
+  if (blocked) throw new ChatError("CONTACT_BLOCKED", `${username} is blocked here; nothing was sent`);
+  if (changed !== undefined) throw new ChatError("KEY_CHANGED", `the key of ${username} has changed; nothing was sent`);
+}
+
 /** The recipient, checked as far as the naming server can be asked; nothing is stored before this succeeds. */
 async function recipient(deps: MessengerDeps, { to, timeoutMs, wait }: SendParams): Promise<Contact> {
   const username = readAddressee(to, deps.server);
@@ -98,7 +122,7 @@ async function recipient(deps: MessengerDeps, { to, timeoutMs, wait }: SendParam
   const patienceMs = wait === "queued" && known !== undefined ? Math.min(timeoutMs, RECORD_AGE_MS) : timeoutMs;
   const signal = AbortSignal.timeout(Math.max(1, Math.ceil(patienceMs)));
   const { contact } = await deps.resolver.resolve(username, { maxAgeMs: RECORD_AGE_MS, signal });
-  if (contact.blocked) throw new ChatError("CONTACT_BLOCKED", `${username} is blocked here; nothing was sent`);
+  assertMayWrite(contact);
   return contact;
 }
 

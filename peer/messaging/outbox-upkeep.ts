@@ -1,3 +1,4 @@
+import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ENVELOPE_KINDS, type Envelope, encodeTombstone, openEnvelope, sealEnvelope } from "../../shared/envelope.ts";
 import type { Username } from "../../shared/username.ts";
@@ -45,7 +46,8 @@ export function giveUpOld({ self, store }: Deps, nowMs: number): readonly Outbox
 function entomb(self: Self, store: Store, row: OutboxRow): void {
   const { envelope } = openEnvelope(row.plaintext);
   const tombstone: Envelope = { ...envelope, kind: ENVELOPE_KINDS.tombstone, body: encodeTombstone() };
-  store.outbox.replace(row.id, { device: row.device, tombstone: true, ...sealEnvelope(tombstone, self.deviceKey) });
+  const { device, seq } = row;
+  store.outbox.replace(row.id, { device, seq, tombstone: true, ...sealEnvelope(tombstone, self.deviceKey) });
 }
 
 /**
@@ -60,14 +62,28 @@ export function readdress({ self, store }: Deps, to: Username, gone: DeviceId): 
       const reached = new Set(store.outbox.ofMessage(row.messageId).map(({ device }) => device));
       const [first, ...others] = devices.filter((device) => !reached.has(device));
       if (first === undefined) store.outbox.remove(row.id);
-      else store.outbox.replace(row.id, { device: first, tombstone: row.tombstone, ...again(self, store, row, first) });
+      else store.outbox.replace(row.id, { ...row, device: first, ...again(self, store, row, first) });
       for (const device of others) store.outbox.add({ ...row, device, ...again(self, store, row, device) });
     }
   });
   return devices;
 }
 
-function again(self: Self, store: Store, row: OutboxRow, device: DeviceId) {
-  const { envelope } = openEnvelope(row.plaintext);
-  return envelopeFor(self, store.numbering, { ...envelope, acceptedAtMs: envelope.sentAt }, device);
+/**
+ * Signs everything that is queued anew, numbered from 1: for a restored profile, whose device and incarnation are new.
+ * In a transaction.
+ */
+export function renumberOutbox({ self, store }: Deps): void {
+  const numbers = new Map<string, number>();
+  for (const row of store.outbox.open()) {
+    const key = hex(row.messageId);
+    const seq = numbers.get(key) ?? store.numbering.next(openEnvelope(row.plaintext).envelope.conversation);
+    numbers.set(key, seq);
+    store.outbox.replace(row.id, { ...row, seq, ...again(self, store, { ...row, seq }, row.device) });
+  }
+}
+
+function again(self: Self, store: Store, { plaintext, seq }: OutboxRow, device: DeviceId) {
+  const { envelope } = openEnvelope(plaintext);
+  return envelopeFor(self, store.numbering, { ...envelope, seq, acceptedAtMs: envelope.sentAt }, device);
 }

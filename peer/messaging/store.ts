@@ -102,8 +102,8 @@ export interface OutboxStore {
   markFailed(id: number, error: ErrorCode, reason: string | undefined): void;
   /** An attempt for that device ended without an ack. */
   noteAttempt(device: DeviceId, error: ErrorCode, reason: string | undefined): void;
-  /** The envelope changes, its place and `seq` stay: a tombstone, or another device. */
-  replace(id: number, row: Pick<OutboxRow, "device" | "envelopeId" | "plaintext" | "tombstone">): void;
+  /** The envelope changes, its place stays: a tombstone, another device, another incarnation. */
+  replace(id: number, row: Pick<OutboxRow, "device" | "seq" | "envelopeId" | "plaintext" | "tombstone">): void;
   requeue(id: number): void;
   remove(id: number): void;
   counts(): { readonly queued: number; readonly failed: number };

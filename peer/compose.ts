@@ -1,0 +1,145 @@
+import { ChatError, isChatError } from "../shared/errors.ts";
+import { fingerprintOf } from "../shared/fingerprint.ts";
+import { parseNameRecord } from "../shared/name-record.ts";
+import type { Messenger, OpenOptions, Programs } from "./cli/context.ts";
+import { createResolver } from "./contacts/resolver.ts";
+import { type LazyEngine, lazyEngine } from "./engine.ts";
+import { createLog, type Log } from "./log.ts";
+import type { Notices } from "./messaging/core.ts";
+import { EventFeed } from "./messaging/event-feed.ts";
+import { createOperations, queueForContact } from "./messaging/messenger.ts";
+import { OutboxWatch } from "./messaging/outbox-watch.ts";
+import type { ContactStore } from "./messaging/ports.ts";
+import { systemRuntime } from "./messaging/runtime.ts";
+import type { Store } from "./messaging/store.ts";
+import { GapTimers } from "./messaging/visibility.ts";
+import { disownBirth, type OpenProfile, openProfile } from "./open-profile.ts";
+import { giveNewLife } from "./restore.ts";
+
+const STOP_TIMEOUT_MS = 3000;
+
+/**
+ * Puts a profile to work: the one place that knows every part of the peer.
+ *
+ * @throws ChatError as `openProfile`; for a restored copy, as `giveNewLife`
+ */
+export async function openMessenger(options: OpenOptions): Promise<Messenger> {
+  const runtime = systemRuntime;
+  const opened = await openForWork(options);
+  const { self, store, profile, naming, clock } = opened;
+  const log = createLog(options.verbose ? "debug" : "warn");
+  const feed = new EventFeed(store);
+  const watch = new OutboxWatch(store, runtime);
+  const gaps = new GapTimers({ store, runtime, show: () => feed.wake() });
+  const contacts = announcing(inTransactions(store), feed);
+  const audience = () => profile.server;
+  const resolver = createResolver({ server: naming, contacts, now: () => clock.now(), audience, own: self });
+  const notices = noticesOf({ feed, watch, gaps, store, log, engine: () => engine });
+  const engine = lazyEngine({ opened, options, runtime, resolver, notices, log });
+  gaps.refresh();
+  if (options.mode === "daemon") await engine.start();
+  const operations = createOperations({
+    self,
+    store,
+    runtime,
+    resolver,
+    naming,
+    watch,
+    engine: engine.start,
+    running: engine.running,
+    server: profile.server,
+    profile: options.settings.profile,
+    daemon: options.mode === "daemon" ? { pid: process.pid, startedAt: new Date(runtime.now()).toISOString() } : null,
+  });
+  return {
+    operations,
+    feed,
+    ready: { username: self.username, peerId: self.device, addresses: engine.running()?.addresses() ?? [] },
+    async stop() {
+      gaps.stop();
+      await engine.stop(AbortSignal.timeout(STOP_TIMEOUT_MS));
+      opened.close();
+    },
+  };
+}
+
+/** Stores a message for a known contact while another process holds the profile: whoever runs next delivers it. */
+export const queueMessage: Programs["queueMessage"] = async ({ settings, directory, signal }, params) => {
+  const opened = await openProfile(directory, { settings, runtime: systemRuntime, signal });
+  try {
+    if (opened.restored) throw new ChatError("PROFILE_BUSY", "this profile was restored from a copy and is in use");
+    const { self, store, profile } = opened;
+    return queueForContact({ self, store, runtime: systemRuntime, server: profile.server }, params);
+  } finally {
+    opened.close();
+  }
+};
+
+/** Opens the profile; a restored copy gets its new life first, if the command reaches out at all. */
+async function openForWork(options: OpenOptions): Promise<OpenProfile> {
+  const { settings, directory, signal } = options;
+  const open = () => openProfile(directory, { settings, runtime: systemRuntime, signal });
+  const opened = await open();
+  if (!opened.restored || !options.network) return opened;
+  try {
+    await giveNewLife(opened, { runtime: systemRuntime, signal });
+  } finally {
+    opened.close();
+  }
+  return open();
+}
+
+/** The resolver saves one contact at a time, each in a transaction of its own. */
+function inTransactions({ contacts, transaction }: Store): ContactStore {
+  return {
+    ...contacts,
+    save: (contact) => transaction(() => contacts.save(contact)),
+    remove: (username) => transaction(() => contacts.remove(username)),
+  };
+}
+
+/** Tells listeners about every key change that is noted. */
+function announcing(contacts: ContactStore, feed: EventFeed): ContactStore {
+  return {
+    ...contacts,
+    save(contact) {
+      const before = contacts.find(contact.username)?.changed;
+      contacts.save(contact);
+      const { username, identity, changed } = contact;
+      if (changed === undefined || changed.record === before?.record) return;
+      const offered = parseNameRecord(changed.record).identity;
+      const fingerprints = { oldFingerprint: fingerprintOf(identity), newFingerprint: fingerprintOf(offered) };
+      feed.emit({ type: "key-change", username, ...fingerprints });
+    },
+  };
+}
+
+type NoticeDeps = {
+  readonly feed: EventFeed;
+  readonly watch: OutboxWatch;
+  readonly gaps: GapTimers;
+  readonly store: OpenProfile["store"];
+  readonly log: Log;
+  readonly engine: () => LazyEngine;
+};
+
+function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notices {
+  return {
+    released: () => feed.wake(),
+    heldBack: () => gaps.refresh(),
+    keyPackageUsed: () => engine().running()?.publisher?.keyPackageUsed(),
+    sessionChanged: (device) => engine().running()?.delivery.nudge(device),
+    outboxChanged: () => watch.changed(),
+    requeued: (device) => engine().running()?.delivery.retry(device),
+    restored() {
+      disownBirth(store);
+      const message = "this profile is an old copy of itself; start p2pchat again, and it becomes a new device";
+      feed.emit({ type: "error", code: "PROFILE_UNSAFE", message });
+    },
+    failed(error) {
+      log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
+      if (isChatError(error, "STORAGE", "STORE_CORRUPT"))
+        feed.emit({ type: "error", code: error.code, message: error.message });
+    },
+  };
+}

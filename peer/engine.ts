@@ -1,0 +1,106 @@
+import type { OpenOptions } from "./cli/context.ts";
+import type { Log } from "./log.ts";
+import type { Core, Notices } from "./messaging/core.ts";
+import { Delivery } from "./messaging/delivery.ts";
+import type { Engine } from "./messaging/messenger.ts";
+import { giveUpOld, readdress } from "./messaging/outbox-upkeep.ts";
+import type { Resolver } from "./messaging/ports.ts";
+import { Publisher } from "./messaging/publisher.ts";
+import type { Runtime } from "./messaging/runtime.ts";
+import { SessionBook } from "./messaging/session-book.ts";
+import type { OpenProfile } from "./open-profile.ts";
+
+const UPKEEP_EVERY_MS = 60 * 60_000;
+
+export type EngineDeps = {
+  readonly opened: OpenProfile;
+  readonly options: OpenOptions;
+  readonly runtime: Runtime;
+  readonly resolver: Resolver;
+  readonly notices: Notices;
+  readonly log: Log;
+};
+
+/** What delivers, started at most once and only where a command needs it: libp2p and MLS are dear to load. */
+export interface LazyEngine {
+  start(): Promise<Engine>;
+  running(): Engine | undefined;
+  stop(signal: AbortSignal): Promise<void>;
+}
+
+export function lazyEngine(deps: EngineDeps): LazyEngine {
+  let starting: Promise<RunningEngine> | undefined;
+  let running: RunningEngine | undefined;
+  return {
+    async start() {
+      starting ??= startEngine(deps);
+      running = await starting;
+      return running;
+    },
+    running: () => running,
+    stop: async (signal) => (await starting?.catch(() => undefined))?.stop(signal),
+  };
+}
+
+type RunningEngine = Engine & { stop(signal: AbortSignal): Promise<void> };
+
+async function startEngine({ opened, options, runtime, resolver, notices, log }: EngineDeps): Promise<RunningEngine> {
+  const { self, store, naming, keystore, clock, profile } = opened;
+  const { deviceSeed } = keystore.secrets;
+  const [{ startNetwork }, { createSecureSessions }] = await Promise.all([
+    import("./network/node.ts"),
+    import("./sessions/secure-sessions.ts"),
+  ]);
+  const sessions = createSecureSessions({ device: self.device, deviceSeed, now: () => clock.now() });
+  const core: Core = { self, store, runtime, sessions, book: new SessionBook(sessions, store), resolver, notices };
+  const delivery: Delivery = new Delivery({
+    ...core,
+    naming,
+    transport: async () => network,
+    readdress: (to, gone) => delivery.deliver(to, readdress({ self, store }, to, gone)),
+  });
+  const daemon = options.mode === "daemon";
+  const network = await startNetwork({
+    deviceSeed,
+    ...(daemon && { listen: { port: options.port ?? 0 } }),
+    allowLocal: options.settings.allowLocal ?? profile.allowLocal,
+    isContact: (device) => store.contacts.findByDevice(device) !== undefined,
+    events: { onChannel: (channel) => delivery.serve(channel), onConnected: (device) => delivery.retry(device) },
+    log,
+  });
+  const publisher = daemon
+    ? new Publisher(
+        { self, store, runtime, sessions, naming, serverNow: () => clock.now(), failed: notices.failed },
+        network,
+      )
+    : undefined;
+  const upkeep = repeat(runtime, () => {
+    for (const row of giveUpOld({ self, store }, runtime.now())) notices.outboxChanged(row.device);
+    store.restoreReserve();
+  });
+  delivery.start();
+  await publisher?.start();
+  return {
+    delivery,
+    publisher,
+    addresses: () => network.addresses(),
+    connections: () => network.connections().open,
+    async stop(signal) {
+      upkeep();
+      await publisher?.stop(signal);
+      await delivery.stop();
+      await network.stop();
+    },
+  };
+}
+
+/** Now and every hour; the answer ends it. */
+function repeat(runtime: Runtime, run: () => void): () => void {
+  let cancel = () => {};
+  const turn = () => {
+    run();
+    cancel = runtime.after(UPKEEP_EVERY_MS, turn);
+  };
+  turn();
+  return () => cancel();
+}

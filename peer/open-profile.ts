@@ -1,0 +1,120 @@
+import { readFileSync } from "node:fs";
+import { utf8Text } from "../shared/bytes.ts";
+import { deviceIdOf } from "../shared/device-id.ts";
+import { privateKeyObject, publicKeyOfSeed } from "../shared/ed25519.ts";
+import { ChatError } from "../shared/errors.ts";
+import type { Settings } from "./cli/config.ts";
+import type { ProfileDirectory } from "./cli/context.ts";
+import { isSameBirth, readBirthMark } from "./history/birth-mark.ts";
+import { type OpenStore, openStore } from "./history/store.ts";
+import { type Keystore, openKeystore } from "./identity/keystore.ts";
+import { askPassphrase } from "./identity/passphrase.ts";
+import { findProfile, type Profile } from "./identity/profile-file.ts";
+import type { Runtime } from "./messaging/runtime.ts";
+import type { Self } from "./messaging/self.ts";
+import { type Clock, createClock } from "./naming/clock.ts";
+import { createNamingClient, type NamingClient } from "./naming/naming-client.ts";
+
+/** A profile with its keys and its database open; whoever opened it holds the lock, and closes it. */
+export type OpenProfile = {
+  readonly directory: ProfileDirectory;
+  readonly settings: Settings;
+  readonly profile: Profile;
+  readonly keystore: Keystore;
+  readonly self: Self;
+  readonly store: OpenStore;
+  readonly clock: Clock;
+  readonly naming: NamingClient;
+  /** True where this database is a copy of the one that was sealed with it. */
+  readonly restored: boolean;
+  close(): void;
+};
+
+export const DATABASE_FILE = "chat.db";
+export const KEYSTORE_FILE = "keystore.json";
+export const PROFILE_FILE = "profile.json";
+const BIRTH_MARK = "birth";
+const JTI_BYTES = 16;
+
+/**
+ * Opens what `register` has made.
+ *
+ * @throws ChatError PROFILE_MISSING, PASSPHRASE_REQUIRED, PASSPHRASE_WRONG, STORE_CORRUPT, STORAGE, CONFIG_INVALID,
+ *   HTTP_REFUSED
+ */
+export async function openProfile(
+  directory: ProfileDirectory,
+  { settings, runtime, signal }: { settings: Settings; runtime: Runtime; signal: AbortSignal },
+): Promise<OpenProfile> {
+  const profile = await findProfile(directory.file(PROFILE_FILE));
+  if (profile === undefined) throw new ChatError("PROFILE_MISSING", "this profile has no name yet");
+  const source = { file: settings.passphraseFile, command: settings.passphraseCommand, signal };
+  const keystore = await openKeystore(directory.file(KEYSTORE_FILE), () => askPassphrase(source));
+  if (keystore.profileId !== profile.profileId) {
+    throw new ChatError("STORE_CORRUPT", "keystore.json and profile.json belong to different profiles");
+  }
+  const self = selfOf(profile.username, keystore);
+  const clock = createClock(() => runtime.now());
+  const naming = connectNaming({ settings, runtime, clock }, profile, self);
+  const path = directory.file(DATABASE_FILE);
+  const store = openStore(path, { dataKey: keystore.secrets.dataKey, profileId: profile.profileId });
+  const restored = isCopy(store, path);
+  const close = () => {
+    naming.close();
+    store.close();
+  };
+  return { directory, settings, profile, keystore, self, store, clock, naming, restored, close };
+}
+
+export function selfOf(username: Profile["username"], { secrets }: Pick<Keystore, "secrets">): Self {
+  return {
+    username,
+    device: deviceIdOf(publicKeyOfSeed(secrets.deviceSeed)),
+    deviceKey: privateKeyObject(secrets.deviceSeed),
+    identity: publicKeyOfSeed(secrets.identitySeed),
+    incarnation: secrets.incarnation,
+  };
+}
+
+export function connectNaming(
+  { settings, runtime, clock }: { settings: Settings; runtime: Runtime; clock: Clock },
+  { server }: Pick<Profile, "server">,
+  { username, device, deviceKey }: Self,
+): NamingClient {
+  return createNamingClient({
+    url: settings.server ?? server,
+    audience: server,
+    allowHttp: settings.allowHttp,
+    ca: readAuthorities(settings),
+    credentials: { username, device, deviceKey },
+    clock,
+    randomId: () => Buffer.from(runtime.randomBytes(JTI_BYTES)).toString("hex"),
+  });
+}
+
+/** @throws ChatError CONFIG_INVALID */
+export function readAuthorities({ caFile }: Settings): string | undefined {
+  if (caFile === undefined) return undefined;
+  try {
+    return utf8Text(readFileSync(caFile));
+  } catch (cause) {
+    throw new ChatError("CONFIG_INVALID", `the file of certificates ${caFile} cannot be read`, { cause });
+  }
+}
+
+/** The database knows the file it was born in; the mark is sealed, so it moves with a copy but fits only the original. */
+function isCopy(store: OpenStore, path: string): boolean {
+  const stored = store.meta.get(BIRTH_MARK);
+  if (stored !== undefined) return !isSameBirth(stored, readBirthMark(path));
+  markBirth(store, path);
+  return false;
+}
+
+export function markBirth(store: OpenStore, path: string): void {
+  store.transaction(() => store.meta.set(BIRTH_MARK, readBirthMark(path)));
+}
+
+/** The next start finds that this is a copy, whatever the file says. */
+export function disownBirth(store: OpenStore): void {
+  store.transaction(() => store.meta.set(BIRTH_MARK, new Uint8Array(16)));
+}

@@ -1,0 +1,169 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { privateKeyObject } from "../shared/ed25519.ts";
+import { ChatError, isChatError } from "../shared/errors.ts";
+import { fingerprintOf } from "../shared/fingerprint.ts";
+import { type NameRecord, parseNameRecord, signNameRecord } from "../shared/name-record.ts";
+import { readUsername, type Username } from "../shared/username.ts";
+import type { ProfileDirectory, RegisterOptions } from "./cli/context.ts";
+import { writeFileDurably } from "./identity/durable-file.ts";
+import { createKeystore, type Keystore, newProfileId, newSecrets, openKeystore } from "./identity/keystore.ts";
+import { askNewPassphrase, askPassphrase } from "./identity/passphrase.ts";
+import { openProfileDirectory } from "./identity/profile-directory.ts";
+import { findProfile, writeProfile } from "./identity/profile-file.ts";
+import { acquireProfileLock } from "./identity/profile-lock.ts";
+import type { Identity } from "./messaging/operations.ts";
+import { replenishKeyPackages } from "./messaging/publisher.ts";
+import { systemRuntime } from "./messaging/runtime.ts";
+import { type Clock, createClock } from "./naming/clock.ts";
+import { createNamingClient, type NamingClient } from "./naming/naming-client.ts";
+import { isLoopback, parseServerUrl } from "./naming/server-url.ts";
+import { KEYSTORE_FILE, openProfile, PROFILE_FILE, readAuthorities } from "./open-profile.ts";
+
+/** The signed record of a registration under way: sent again after a crash, the same bytes get the same answer. */
+const PENDING_FILE = "registration.jws";
+const LOCK_TIMEOUT_MS = 10_000;
+/** A server may correct the clock and the spelling of its URL, once each. */
+const MAX_CORRECTIONS = 2;
+
+/**
+ * Makes keys, claims the name, and leaves key packages for whoever writes first. Whatever interrupts it, doing it again
+ * goes on where it stopped.
+ *
+ * @throws ChatError USERNAME_INVALID, USERNAME_RESERVED, USERNAME_TAKEN, USERNAME_CONFUSABLE, PROFILE_EXISTS,
+ *   CONFIG_INVALID, HTTP_REFUSED, SERVER_UNREACHABLE and the like
+ */
+export async function registerProfile(options: RegisterOptions): Promise<Identity> {
+  const { settings, signal } = options;
+  const username = readUsername(options.username);
+  const url = parseServerUrl(requireServer(options), { allowHttp: settings.allowHttp });
+  const directory = openProfileDirectory({ home: settings.home, profile: settings.profile, create: true });
+  const lock = await acquireProfileLock(directory, { timeoutMs: LOCK_TIMEOUT_MS, signal });
+  try {
+    await assertUnregistered(directory);
+    const keystore = await keysFor(directory, options);
+    const record = await claim(directory, options, { username, url, keystore });
+    const { aud: server } = record.payload;
+    const allowLocal = settings.allowLocal ?? isLoopback(url);
+    const [peerId] = record.devices;
+    if (peerId === undefined) throw new ChatError("INTERNAL", "a record lists at least one device");
+    const profile = { v: 1, profileId: keystore.profileId, username, peerId, server, allowLocal } as const;
+    await writeProfile(directory.file(PROFILE_FILE), profile);
+    rmSync(directory.file(PENDING_FILE), { force: true });
+    await leaveKeyPackages(directory, options);
+    return { username, peerId, fingerprint: fingerprintOf(record.identity), server, profile: settings.profile };
+  } finally {
+    lock.release();
+  }
+}
+
+function requireServer({ settings }: RegisterOptions): string {
+  if (settings.server !== undefined) return settings.server;
+  throw new ChatError("CONFIG_INVALID", "no naming server: give --server URL, or set P2PCHAT_SERVER");
+}
+
+async function assertUnregistered(directory: ProfileDirectory): Promise<void> {
+  const profile = await findProfile(directory.file(PROFILE_FILE));
+  if (profile === undefined) return;
+  throw new ChatError("PROFILE_EXISTS", `this profile is ${profile.username}; use --profile NAME for another`);
+}
+
+/** New keys, or those of a registration that was interrupted: the server may have accepted them already. */
+async function keysFor(directory: ProfileDirectory, options: RegisterOptions): Promise<Keystore> {
+  const path = directory.file(KEYSTORE_FILE);
+  const { passphraseFile: file, passphraseCommand: command } = options.settings;
+  const source = { file, command, signal: options.signal };
+  if (existsSync(directory.file(PENDING_FILE)) && existsSync(path))
+    return openKeystore(path, () => askPassphrase(source));
+  rmSync(path, { force: true });
+  const passphrase = options.sealed ? await askNewPassphrase(source) : undefined;
+  return createKeystore(path, { profileId: newProfileId(), secrets: newSecrets(), passphrase });
+}
+
+type Claim = { readonly username: Username; readonly url: string; readonly keystore: Keystore };
+
+async function claim(directory: ProfileDirectory, options: RegisterOptions, of: Claim): Promise<NameRecord> {
+  const clock = createClock(() => systemRuntime.now());
+  const client = createNamingClient({
+    url: of.url,
+    allowHttp: options.settings.allowHttp,
+    ca: readAuthorities(options.settings),
+    clock,
+    randomId: () => "",
+  });
+  try {
+    return await putRecord(directory, { ...of, client, clock, signal: options.signal });
+  } finally {
+    client.close();
+  }
+}
+
+async function putRecord(
+  directory: ProfileDirectory,
+  of: Claim & { readonly client: NamingClient; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<NameRecord> {
+  const pending = directory.file(PENDING_FILE);
+  let record = readPending(pending, of.username) ?? (await sign(pending, of));
+  for (let corrections = 0; ; corrections += 1) {
+    try {
+      await of.client.putRecord(of.username, record.jws.text, of.signal);
+      return record;
+    } catch (error) {
+      const correctable = isChatError(error, "CLOCK_SKEW") || (isChatError(error) && error.reason === "aud");
+      if (!correctable || corrections === MAX_CORRECTIONS) throw forget(pending, error);
+      record = await sign(pending, of);
+    }
+  }
+}
+
+function readPending(path: string, username: Username): NameRecord | undefined {
+  if (!existsSync(path)) return undefined;
+  const record = parseNameRecord(readFileSync(path, "utf8"));
+  return record.payload.name === username ? record : undefined;
+}
+
+async function sign(
+  pending: string,
+  { username, client, clock, keystore }: Claim & { client: NamingClient; clock: Clock },
+) {
+  const { identitySeed, deviceSeed } = keystore.secrets;
+  const iat = Math.floor(clock.now() / 1000);
+  const text = await signNameRecord({
+    name: username,
+    aud: client.audience,
+    identityKey: privateKeyObject(identitySeed),
+    devices: [{ key: privateKeyObject(deviceSeed), addedAt: iat }],
+    iat,
+  });
+  await writeFileDurably(pending, Buffer.from(text));
+  return parseNameRecord(text);
+}
+
+/** What the server has refused is over; what it may have accepted is not. */
+function forget(pending: string, error: unknown): unknown {
+  const undecided = isChatError(
+    error,
+    "SERVER_UNREACHABLE",
+    "SERVER_ERROR",
+    "SERVER_BUSY",
+    "RATE_LIMITED",
+    "INTERRUPTED",
+  );
+  if (isChatError(error) && !undecided) rmSync(pending, { force: true });
+  return error;
+}
+
+/** So that the first message to somebody who never listened yet can be encrypted; `listen` makes up for a failure. */
+async function leaveKeyPackages(directory: ProfileDirectory, { settings, signal }: RegisterOptions): Promise<void> {
+  const opened = await openProfile(directory, { settings, runtime: systemRuntime, signal });
+  try {
+    const { createSecureSessions } = await import("./sessions/secure-sessions.ts");
+    const { self, store, naming, clock, keystore } = opened;
+    const { deviceSeed } = keystore.secrets;
+    const sessions = createSecureSessions({ device: self.device, deviceSeed, now: () => clock.now() });
+    await replenishKeyPackages({ self, store, runtime: systemRuntime, sessions, naming });
+  } catch (error) {
+    if (!isChatError(error)) throw error;
+  } finally {
+    opened.close();
+  }
+}
