@@ -1,0 +1,59 @@
+import { isDeepStrictEqual } from "node:util";
+import { equalBytes } from "../../shared/bytes.ts";
+import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
+import type { Contact, ContactStore, NameAnswer } from "../messaging/ports.ts";
+import { keyChanged } from "./follow.ts";
+
+/** Pins the record of somebody new. */
+export function pin(answer: NameAnswer, nowMs: number): Contact {
+  return {
+    ...fromRecord(answer, {}),
+    verified: false,
+    blocked: false,
+    accepted: false,
+    changed: undefined,
+    pinnedAtMs: nowMs,
+  };
+}
+
+/** Moves a pin on to a record that may be relied on; another key has not been compared yet. */
+export function movePin(contact: Contact, answer: NameAnswer): Contact {
+  const verified = contact.verified && equalBytes(contact.identity, answer.record.identity);
+  return { ...contact, ...fromRecord(answer, contact.addresses), verified, changed: undefined };
+}
+
+function fromRecord({ record, addresses }: NameAnswer, lastKnown: Contact["addresses"]) {
+  const found = record.devices.map((device) => [device, addresses.get(device) ?? lastKnown[device]] as const);
+  return {
+    username: record.payload.name,
+    record: record.jws.text,
+    seq: record.payload.seq,
+    identity: record.identity,
+    devices: record.devices,
+    addresses: Object.fromEntries(found.flatMap(([device, addrs]) => (addrs === undefined ? [] : [[device, addrs]]))),
+  };
+}
+
+/**
+ * Applies a change to what is stored now: people may have blocked or removed the contact while the server was asked.
+ * Somebody removed stays removed, and a pin that has moved meanwhile stays where it is.
+ */
+export function updatePin(contacts: ContactStore, before: Contact, change: (contact: Contact) => Contact): Contact {
+  const stored = contacts.find(before.username);
+  if (stored === undefined) return change(before);
+  if (stored.record !== before.record) return stored;
+  const changed = change(stored);
+  if (!isDeepStrictEqual(changed, stored)) contacts.save(changed);
+  return changed;
+}
+
+/** Keeps a record that the pinned key does not vouch for, so that sending stays blocked. */
+export function noteChange(contacts: ContactStore, pinned: Contact, { jws }: NameRecord, nowMs: number): void {
+  if (pinned.changed?.record === jws.text) return;
+  updatePin(contacts, pinned, (contact) => ({ ...contact, changed: { record: jws.text, seenAtMs: nowMs } }));
+}
+
+/** @throws ChatError KEY_CHANGED */
+export function assertUnchanged(contact: Contact): void {
+  if (contact.changed !== undefined) throw keyChanged(contact, parseNameRecord(contact.changed.record));
+}

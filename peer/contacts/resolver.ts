@@ -1,0 +1,108 @@
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
+import type { Party } from "../../shared/safety-number.ts";
+import { singleFlight } from "../../shared/single-flight.ts";
+import { parseUsername, type Username } from "../../shared/username.ts";
+import type { Contact, ContactStore, NamingServer, Resolver } from "../messaging/ports.ts";
+import { examine, examineSelf, type Finding } from "./examine.ts";
+import { recordsOf } from "./records.ts";
+import { acceptChange } from "./trust.ts";
+
+export type ResolverOptions = {
+  readonly server: Pick<NamingServer, "lookup" | "history">;
+  readonly contacts: ContactStore;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  /** The URL of this profile's naming server, which every record of it names. */
+  readonly audience: () => string;
+  /** Whose profile this is. */
+  readonly own: Party;
+};
+
+/** A device that nobody lists makes its name be looked up again, but not more often than this. */
+const ASK_AGAIN_AFTER_MS = 1000;
+
+/**
+ * Trust on first use, then only what the pinned key vouches for. A changed key blocks its contact, also when the server
+ * shows the pinned record again, until `trust` or a newer record that the pinned key does vouch for.
+ */
+export function createResolver({ server, contacts, now, audience, own }: ResolverOptions): Resolver {
+  const deps = { records: recordsOf(server, audience), contacts, now };
+  const answeredAtMs = new Map<Username, number>();
+  let self: Contact | undefined;
+
+  const lookAt = singleFlight((username: Username) =>
+    username === own.username ? examineSelf(deps, own, self) : examine(deps, username),
+  );
+
+  /** Takes a finding in: whoever was met for the first time is pinned now. */
+  function keep({ contact, stale }: Finding): Contact {
+    if (stale === undefined) answeredAtMs.set(contact.username, now());
+    if (contact.username === own.username) {
+      self = contact;
+      return contact;
+    }
+    const stored = contacts.find(contact.username);
+    if (stored === undefined) contacts.save(contact);
+    return stored ?? contact;
+  }
+
+  function recall(username: Username, maxAgeMs: number): Contact | undefined {
+    const ageMs = now() - (answeredAtMs.get(username) ?? Number.NEGATIVE_INFINITY);
+    if (ageMs < 0 || ageMs >= maxAgeMs) return undefined;
+    const contact = username === own.username ? self : contacts.find(username);
+    return contact?.changed === undefined ? contact : undefined;
+  }
+
+  async function findOwner(device: DeviceId, username: Username, signal?: AbortSignal): Promise<Contact | undefined> {
+    const recent = recall(username, ASK_AGAIN_AFTER_MS);
+    if (recent !== undefined) return recent.devices.includes(device) ? recent : undefined;
+    const finding = await lookAt(username, signal).catch(unknownAsNobody);
+    if (finding?.contact.devices.includes(device)) return keep(finding);
+    if (finding?.stale !== undefined) throw finding.stale;
+    return undefined;
+  }
+
+  return {
+    async resolve(username, { maxAgeMs = 0, signal } = {}) {
+      const recent = recall(username, maxAgeMs);
+      if (recent !== undefined) return { contact: recent, stale: false };
+      const finding = await lookAt(username, signal);
+      return { contact: keep(finding), stale: finding.stale !== undefined };
+    },
+
+    async resolveDevice(device, hint, signal) {
+      const known = contacts.findByDevice(device);
+      if (known !== undefined) return known;
+      const username = hint === undefined ? undefined : readHint(hint);
+      const owner = username === undefined ? undefined : await findOwner(device, username, signal);
+      if (owner !== undefined) return owner;
+      throw new ChatError("ENVELOPE_INVALID", "no name lists the sending device", { reason: "identity" });
+    },
+
+    async inspect(username, signal) {
+      const { answer, stale } = await lookAt(username, signal);
+      if (answer === undefined) throw stale;
+      return answer;
+    },
+
+    async trust(username, signal) {
+      const contact = contacts.find(username);
+      if (contact === undefined) throw new ChatError("CONTACT_UNKNOWN", `${username} is not among the contacts`);
+      answeredAtMs.delete(username);
+      return acceptChange(deps, contact, signal);
+    },
+  };
+}
+
+function readHint(hint: string): Username | undefined {
+  try {
+    return parseUsername(hint);
+  } catch {
+    return undefined;
+  }
+}
+
+function unknownAsNobody(error: unknown): undefined {
+  if (!isChatError(error, "NAME_UNKNOWN")) throw error;
+}

@@ -1,0 +1,66 @@
+import type { NameAnswer, NamingServer } from "../../peer/messaging/ports.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
+import type { NameRecord } from "../../shared/name-record.ts";
+import type { Username } from "../../shared/username.ts";
+
+/** The reading half of a naming server in memory, which shows whatever it is told to. */
+export interface MemoryNaming extends Pick<NamingServer, "lookup" | "history"> {
+  /** Shows the last record, and all of them as history. */
+  show(records: readonly NameRecord[], addresses?: Readonly<Record<string, readonly string[]>>): void;
+  /** Shows this record and that history, whether they fit or not. */
+  pretend(record: NameRecord, history: readonly NameRecord[]): void;
+  /** Fails with this error, or answers again. */
+  fail(error: Error | undefined): void;
+  /** Answers nothing until `release` is called. */
+  hold(): { release(): void };
+  readonly lookups: number;
+}
+
+type Shown = { answer: NameAnswer; history: readonly NameRecord[] };
+
+export function memoryNaming(): MemoryNaming {
+  const shown = new Map<Username, Shown>();
+  let failure: Error | undefined;
+  let gate = Promise.resolve();
+  let lookups = 0;
+
+  async function find(username: Username): Promise<Shown> {
+    await gate;
+    if (failure !== undefined) throw failure;
+    const found = shown.get(username);
+    if (found === undefined) throw new ChatError("NAME_UNKNOWN", "no such name");
+    return found;
+  }
+
+  function put(record: NameRecord, history: readonly NameRecord[], addresses: NameAnswer["addresses"]): void {
+    shown.set(record.payload.name, { answer: { record, addresses }, history });
+  }
+
+  return {
+    show(records, addresses = {}) {
+      const newest = records.at(-1);
+      if (newest === undefined) throw new Error("nothing to show");
+      put(newest, records, new Map(Object.entries(addresses) as [DeviceId, readonly string[]][]));
+    },
+    pretend: (record, history) => put(record, history, new Map()),
+    fail(error) {
+      failure = error;
+    },
+    hold() {
+      const held = Promise.withResolvers<void>();
+      gate = held.promise;
+      return { release: held.resolve };
+    },
+    async lookup(username) {
+      lookups += 1;
+      return (await find(username)).answer;
+    },
+    async history(username, after) {
+      return (await find(username)).history.filter(({ payload }) => payload.seq > after);
+    },
+    get lookups() {
+      return lookups;
+    },
+  };
+}
