@@ -1,60 +1,26 @@
 import { describe, expect, test } from "vitest";
-import { createResolver } from "../../../peer/contacts/resolver.ts";
-import type { Contact } from "../../../peer/messaging/ports.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { fingerprintOf } from "../../../shared/fingerprint.ts";
-import type { NameRecord } from "../../../shared/name-record.ts";
+import {
+  acquainted,
+  alice,
+  bob,
+  bobAgain,
+  chain,
+  first,
+  mallory,
+  resolverShown,
+  rotated,
+  swapped,
+} from "../../support/acquaintance.ts";
 import { expectError } from "../../support/expect-error.ts";
-import { memoryContacts } from "../../support/memory-contacts.ts";
-import { memoryNaming } from "../../support/memory-naming.ts";
-import { AUDIENCE, chainOf, keyOf, NOW_MS, NOW_SECONDS, personOf, recordOf, rotate } from "../../support/people.ts";
+import { keyOf, NOW_MS, NOW_SECONDS, personOf, recordOf } from "../../support/people.ts";
 
-const alice = personOf("alice");
-const bob = personOf("bob");
-const bobAgain = personOf("bob", { identity: "bob second identity" });
-const mallory = personOf("bob", { identity: "mallory", device: "mallory device" });
-const third = personOf("bob", { identity: "third", device: "third device" });
-
-const chain = await chainOf(bob, 3);
-const [first, second = first] = chain;
-const swapped = await recordOf(mallory);
-const rotated = await rotate(bob, first, bobAgain);
 const down = new ChatError("SERVER_UNREACHABLE", "down");
-
-function setUp(...shown: NameRecord[]) {
-  const time = { ms: NOW_MS };
-  const server = memoryNaming();
-  const contacts = memoryContacts();
-  if (shown.length > 0) server.show(shown);
-  const resolver = createResolver({ server, contacts, now: () => time.ms, audience: () => AUDIENCE, own: alice });
-  const stored = (): Contact => {
-    const contact = contacts.find(bob.username);
-    if (contact === undefined) throw new Error("bob is not stored");
-    return contact;
-  };
-  const change = (facts: Partial<Contact>) => contacts.save({ ...stored(), ...facts });
-  return { time, server, contacts, resolver, stored, change };
-}
-
-/** Bob is pinned with his first record. */
-async function acquainted() {
-  const it = setUp(first);
-  await it.resolver.resolve(bob.username);
-  return it;
-}
-
-/** Bob is pinned, verified and accepted, and the server has shown another key since. */
-async function swappedOut() {
-  const it = await acquainted();
-  it.change({ verified: true, accepted: true });
-  it.server.show([swapped]);
-  await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-  return it;
-}
 
 describe("resolving a name for the first time", () => {
   test("pins what the server shows", async () => {
-    const it = setUp();
+    const it = resolverShown();
     const addrs = [`/ip4/192.0.2.7/tcp/4001/p2p/${bob.device}`];
     it.server.show([first], { [bob.device]: addrs });
     const { contact, stale } = await it.resolver.resolve(bob.username);
@@ -76,16 +42,16 @@ describe("resolving a name for the first time", () => {
   });
 
   test("pins a rotated key with its whole chain, and refuses it without", async () => {
-    const it = setUp(first, rotated);
+    const it = resolverShown(first, rotated);
     expect((await it.resolver.resolve(bob.username)).contact.identity).toEqual(bobAgain.identity);
-    const other = setUp();
+    const other = resolverShown();
     other.server.pretend(rotated, []);
     await expectError(other.resolver.resolve(bob.username), "RECORD_INVALID", "history");
     expect(other.contacts.saves).toBe(0);
   });
 
   test("refuses a record made for another server", async () => {
-    const it = setUp(await recordOf(personOf("bob", { aud: "https://evil.example" })));
+    const it = resolverShown(await recordOf(personOf("bob", { aud: "https://evil.example" })));
     await expectError(it.resolver.resolve(bob.username), "RECORD_INVALID", "aud");
     expect(it.contacts.saves).toBe(0);
   });
@@ -93,7 +59,7 @@ describe("resolving a name for the first time", () => {
   test.each(["SERVER_UNREACHABLE", "SERVER_BUSY", "RATE_LIMITED", "NAME_UNKNOWN"] as const)(
     "fails with %s where nothing is pinned",
     async (code) => {
-      const it = setUp(first);
+      const it = resolverShown(first);
       it.server.fail(new ChatError(code, "no"));
       await expectError(it.resolver.resolve(bob.username), code);
       expect(it.contacts.saves).toBe(0);
@@ -160,7 +126,7 @@ describe("resolving a contact", () => {
   });
 
   test("refuses an older record and keeps the pin", async () => {
-    const it = setUp(...chain);
+    const it = resolverShown(...chain);
     await it.resolver.resolve(bob.username);
     it.server.show([first]);
     await expectError(it.resolver.resolve(bob.username), "RECORD_ROLLBACK");
@@ -176,137 +142,6 @@ describe("resolving a contact", () => {
     held.release();
     expect((await resolving).contact).toMatchObject({ seq: 3, blocked: true });
     expect(it.stored()).toMatchObject({ seq: 3, blocked: true });
-  });
-});
-
-describe("a changed key", () => {
-  test("is refused with both fingerprints, and the pin is kept", async () => {
-    const it = await acquainted();
-    it.server.show([swapped]);
-    const error = await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-    expect(error.details).toEqual({
-      username: "bob",
-      pinnedFingerprint: fingerprintOf(bob.identity),
-      offeredFingerprint: fingerprintOf(mallory.identity),
-      seq: 1,
-    });
-    expect(it.stored()).toMatchObject({
-      record: first.jws.text,
-      identity: bob.identity,
-      devices: [bob.device],
-      changed: { record: swapped.jws.text, seenAtMs: NOW_MS },
-    });
-  });
-
-  test("blocks on while the server is down, and from the memory of what was resolved before", async () => {
-    const it = await swappedOut();
-    await expectError(it.resolver.resolve(bob.username, { maxAgeMs: 60_000 }), "KEY_CHANGED");
-    it.server.fail(down);
-    await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-  });
-
-  test("blocks on when the server shows the pinned record again", async () => {
-    const it = await swappedOut();
-    it.server.show([first]);
-    const error = await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-    expect(error.details?.["offeredFingerprint"]).toBe(fingerprintOf(mallory.identity));
-    expect(it.stored().changed?.record).toBe(swapped.jws.text);
-  });
-
-  test("is forgotten once the pinned key vouches for something newer", async () => {
-    const it = await swappedOut();
-    it.server.show([first, second]);
-    expect((await it.resolver.resolve(bob.username)).contact).toMatchObject({
-      seq: 2,
-      changed: undefined,
-      verified: true,
-    });
-  });
-
-  test("is noted once, with the time when it was first seen", async () => {
-    const it = await swappedOut();
-    const { saves } = it.contacts;
-    it.time.ms += 5000;
-    await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-    expect(it.contacts.saves).toBe(saves);
-    it.server.show([await recordOf(third)]);
-    await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-    expect(it.stored().changed?.seenAtMs).toBe(NOW_MS + 5000);
-  });
-});
-
-describe("trusting a changed key", () => {
-  test("pins it, not yet verified", async () => {
-    const it = await swappedOut();
-    it.time.ms += 5000;
-    const contact = await it.resolver.trust(bob.username);
-    expect(contact).toMatchObject({
-      identity: mallory.identity,
-      devices: [mallory.device],
-      changed: undefined,
-      verified: false,
-      accepted: true,
-      pinnedAtMs: NOW_MS + 5000,
-    });
-    expect(it.stored()).toEqual(contact);
-    expect((await it.resolver.resolve(bob.username)).stale).toBe(false);
-  });
-
-  test("accepts what was shown while the server is down", async () => {
-    const it = await swappedOut();
-    it.server.fail(down);
-    expect((await it.resolver.trust(bob.username)).identity).toEqual(mallory.identity);
-  });
-
-  test("takes that key's newest record", async () => {
-    const it = await swappedOut();
-    it.server.show([swapped, await recordOf(mallory, { previous: swapped })]);
-    expect(await it.resolver.trust(bob.username)).toMatchObject({ seq: 2, identity: mallory.identity });
-  });
-
-  test("does not accept a third key that nobody was shown", async () => {
-    const it = await swappedOut();
-    const unseen = await recordOf(third);
-    it.server.show([unseen]);
-    const error = await expectError(it.resolver.trust(bob.username), "KEY_CHANGED");
-    expect(error.details?.["offeredFingerprint"]).toBe(fingerprintOf(third.identity));
-    expect(it.stored()).toMatchObject({ identity: bob.identity, changed: { record: unseen.jws.text } });
-  });
-
-  test("keeps the pin where the server shows it again, and only ends the block", async () => {
-    const it = await swappedOut();
-    it.server.show([first]);
-    expect(await it.resolver.trust(bob.username)).toMatchObject({
-      identity: bob.identity,
-      changed: undefined,
-      verified: true,
-    });
-  });
-
-  test("does not accept a rotated key without its chain", async () => {
-    const it = await acquainted();
-    const stranger = personOf("bob", { identity: "stranger" });
-    const strange = await recordOf(stranger);
-    const odd = await rotate(stranger, strange, mallory);
-    it.server.pretend(odd, []);
-    await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-    await expectError(it.resolver.trust(bob.username), "RECORD_INVALID", "history");
-    expect(it.stored().identity).toEqual(bob.identity);
-    it.server.show([strange, odd]);
-    expect((await it.resolver.trust(bob.username)).identity).toEqual(mallory.identity);
-  });
-
-  test("changes nothing where nothing has changed", async () => {
-    const it = await acquainted();
-    expect(await it.resolver.trust(bob.username)).toEqual(it.stored());
-    expect(it.contacts.saves).toBe(1);
-    expect(it.server.lookups).toBe(1);
-  });
-
-  test("needs a contact", async () => {
-    const it = setUp(first);
-    await expectError(it.resolver.trust(bob.username), "CONTACT_UNKNOWN");
-    expect(it.contacts.saves).toBe(0);
   });
 });
 
@@ -341,7 +176,7 @@ describe("the memory of a resolver", () => {
   });
 
   test("asks once for all who ask meanwhile, and lets one of them give up", async () => {
-    const it = setUp(first);
+    const it = resolverShown(first);
     const held = it.server.hold();
     const giveUp = new AbortController();
     const hasty = it.resolver.resolve(bob.username, { signal: giveUp.signal });
@@ -365,19 +200,19 @@ describe("finding the person behind a device", () => {
   });
 
   test("pins a stranger whose record lists it", async () => {
-    const it = setUp(first);
+    const it = resolverShown(first);
     expect(await it.resolver.resolveDevice(bob.device, "bob")).toMatchObject({ username: "bob", accepted: false });
     expect(it.contacts.list()).toHaveLength(1);
   });
 
   test("pins nobody whose record does not list it", async () => {
-    const it = setUp(first);
+    const it = resolverShown(first);
     await expectError(it.resolver.resolveDevice(mallory.device, "bob"), "ENVELOPE_INVALID", "identity");
     expect(it.contacts.saves).toBe(0);
   });
 
   test.each([undefined, "", "Bob", "../bob", "admin", "carol"])("knows nobody by the hint %j", async (hint) => {
-    const it = setUp(first);
+    const it = resolverShown(first);
     await expectError(it.resolver.resolveDevice(bob.device, hint), "ENVELOPE_INVALID", "identity");
     expect(it.contacts.saves).toBe(0);
   });
@@ -428,7 +263,7 @@ describe("finding the person behind a device", () => {
 
 describe("inspecting a name", () => {
   test("pins nobody", async () => {
-    const it = setUp(first);
+    const it = resolverShown(first);
     expect((await it.resolver.inspect(bob.username)).record.hash).toBe(first.hash);
     expect(it.contacts.saves).toBe(0);
   });
@@ -451,7 +286,7 @@ describe("one's own name", () => {
   const aliceAgain = personOf("alice", { identity: "alice second identity" });
 
   test("is held to one's own key and never stored", async () => {
-    const it = setUp(await recordOf(alice));
+    const it = resolverShown(await recordOf(alice));
     const { contact } = await it.resolver.resolve(alice.username);
     expect(contact).toMatchObject({ username: "alice", identity: alice.identity, verified: true, accepted: true });
     expect(await it.resolver.resolveDevice(alice.device, "alice")).toEqual(contact);
@@ -459,7 +294,7 @@ describe("one's own name", () => {
   });
 
   test("with another key is a changed key", async () => {
-    const it = setUp(await recordOf(aliceAgain));
+    const it = resolverShown(await recordOf(aliceAgain));
     const error = await expectError(it.resolver.resolve(alice.username), "KEY_CHANGED");
     expect(error.details).toMatchObject({
       username: "alice",
@@ -469,7 +304,7 @@ describe("one's own name", () => {
   });
 
   test("is remembered while the server is down", async () => {
-    const it = setUp(await recordOf(alice));
+    const it = resolverShown(await recordOf(alice));
     await it.resolver.resolve(alice.username);
     it.server.fail(down);
     expect((await it.resolver.resolve(alice.username)).stale).toBe(true);
