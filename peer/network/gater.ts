@@ -20,7 +20,6 @@ export function connectionGater({ allowLocal, refusal, onRefused }: Options): Co
     return reason !== undefined;
   };
   return {
-    denyDialPeer: (peer) => findDevice(peer.toString()) === undefined,
     denyDialMultiaddr: (address) => {
       const device = findDevice(address.getComponents().at(-1)?.value ?? "");
       return device === undefined || dialableAddresses(device, [address.toString()], allowLocal).length === 0;
@@ -28,6 +27,5 @@ export function connectionGater({ allowLocal, refusal, onRefused }: Options): Co
     denyInboundEncryptedConnection: (peer) => denyInbound(peer.toString()),
     // again: others may have been admitted while this one agreed on its multiplexer
     denyInboundUpgradedConnection: (peer) => denyInbound(peer.toString()),
-    denyOutboundEncryptedConnection: (peer) => findDevice(peer.toString()) === undefined,
   };
 }

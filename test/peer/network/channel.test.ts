@@ -124,6 +124,24 @@ describe("a reader that is slow", () => {
     });
   });
 
+  test("gets everything when it reads now and then only", async () => {
+    await withPair({ limits: { closeTimeoutMs: 10_000, unreadBytes: 70_000 } }, async ({ from, to }) => {
+      const batch = Array.from({ length: 16 }, (_, n) => frameOf(n, 64 * 1024));
+      let sent = 0;
+      const sending = (async () => {
+        for (; sent < 24; sent++) await from.send(batch);
+        await from.close();
+      })();
+      const frames: (number | undefined)[] = [];
+      for await (const received of to.receive()) {
+        frames.push(...received.map((frame) => frame[0]));
+        if (frames.length < 40) await hasStopped(() => sent);
+      }
+      await sending;
+      expect(frames).toEqual(Array.from({ length: 24 }, () => batch.map((frame) => frame[0])).flat());
+    });
+  });
+
   test("makes a send that is given up say so", async () => {
     await withPair({}, async ({ from }) => {
       const batch = Array.from({ length: 16 }, () => frameOf(7, 64 * 1024));
@@ -136,10 +154,11 @@ describe("a reader that is slow", () => {
   });
 
   test("is not waited for beyond the idle time", async () => {
-    await withPair({ limits: { idleTimeoutMs: 400 } }, async ({ from }) => {
+    await withRaw({ limits: { idleTimeoutMs: 400, closeTimeoutMs: 60_000 } }, async ({ raw, channel }) => {
+      raw.stream.pause();
       const batch = Array.from({ length: 16 }, () => frameOf(7, 64 * 1024));
       const flood = async () => {
-        for (;;) await from.send(batch);
+        for (;;) await channel.send(batch);
       };
       await expect(flood()).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
     });
@@ -147,8 +166,8 @@ describe("a reader that is slow", () => {
 
   test("is not blamed on the sender of a frame that was under way", async () => {
     await withRaw({ limits: { frameTimeoutMs: 300, unreadBytes: 100_000 } }, async ({ raw, channel }) => {
-      const frame = frameOf(1, 60_000);
-      for (let n = 0; n < 6; n++) raw.writeFrame(frame);
+      const frame = Buffer.concat([Buffer.of(0, 0, 0xea, 0x60), frameOf(1, 60_000)]);
+      raw.write(Buffer.concat(Array.from({ length: 6 }, () => frame)));
       await new Promise((resolve) => setTimeout(resolve, 600));
       const reading = readAll(channel);
       await raw.finish();
@@ -222,12 +241,40 @@ describe("the end", () => {
     });
   });
 
-  test("by abort reaches the other side at once and hands out nothing more", async () => {
+  test("by abort reaches the other side at once", async () => {
     await withRaw({}, async ({ raw, channel }) => {
-      raw.writeFrame(frameOf(1));
       channel.abort(new Error("enough"));
       expect(await readAll(channel)).toEqual({ frames: [], code: "PEER_UNREACHABLE" });
       expect(await raw.closed).toBeInstanceOf(Error);
+    });
+  });
+
+  test.each([
+    { by: "abort", end: (channel: Channel) => channel.abort(new Error("enough")), code: "PEER_UNREACHABLE" },
+    { by: "close", end: (channel: Channel) => void channel.close(), code: undefined },
+  ])("by own $by hands out nothing more, not even what is there", async ({ end, code }) => {
+    await withRaw({}, async ({ bob, peer, raw, channel }) => {
+      raw.writeFrame(frameOf(1));
+      // on the same connection, so that the first has arrived when this has
+      const marker = await peer.open(peer.node.getConnections()[0] ?? bob.address);
+      marker.writeFrame(frameOf(2));
+      for await (const _ of (await bob.accept()).receive()) break;
+      end(channel);
+      expect(await readAll(channel)).toEqual({ frames: [], code });
+    });
+  });
+
+  test("lets a sender that was held back finish", async () => {
+    await withRaw({ limits: { closeTimeoutMs: 10_000 } }, async ({ raw, channel }) => {
+      const frame = frameOf(1, 64 * 1024);
+      for (let n = 0; n < 40; n++) raw.writeFrame(frame);
+      await hasStopped(() => raw.stream.writeBufferLength);
+      expect(raw.stream.writeBufferLength).toBeGreaterThan(0);
+      const closing = channel.close();
+      await raw.ended();
+      await raw.finish();
+      expect(await raw.closed).toBeUndefined();
+      await closing;
     });
   });
 

@@ -1,14 +1,21 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { Channel } from "../../../peer/messaging/ports.ts";
+import type { NetworkLimits } from "../../../peer/network/limits.ts";
 import { startNetwork } from "../../../peer/network/node.ts";
 import { startFaultProxy } from "../../support/fault-proxy.ts";
 import { startHostilePeer, tcpAddress } from "../../support/hostile-peer.ts";
-import { echo, seedOf, startTestNetwork } from "../../support/networks.ts";
+import { echo, seedOf, startTestNetwork, type TestNetwork } from "../../support/networks.ts";
 
 const soon = () => AbortSignal.timeout(10_000);
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (frame: Uint8Array | undefined) => new TextDecoder().decode(frame);
+
+/** Two devices, the one with the smaller id first. */
+async function startOrdered(limits: Partial<NetworkLimits>): Promise<[TestNetwork, TestNetwork]> {
+  const [a, b] = [await startTestNetwork("alice", { limits }), await startTestNetwork("bob", { limits })];
+  return a.device < b.device ? [a, b] : [b, a];
+}
 
 async function firstFrame(channel: Channel): Promise<string> {
   for await (const [frame] of channel.receive()) return text(frame);
@@ -60,6 +67,20 @@ describe("connecting", () => {
     await bob.accept();
     expect(await firstFrame(await bob.accept())).toBe("through");
     await expect(firstFrame(before)).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+  });
+
+  test("does not come back to a connection that did not answer", async () => {
+    const limits = { negotiationTimeoutMs: 300 };
+    await using devices = new AsyncDisposableStack();
+    const [smaller, bigger] = await startOrdered(limits);
+    devices.use(smaller);
+    devices.use(bigger);
+    await using proxy = await startFaultProxy(tcpAddress(bigger.address));
+    // the connection that both prefer, until it dies
+    await smaller.network.connect(bigger.device, [proxy.address(bigger.device)], soon());
+    proxy.setFaults({ blackHole: true });
+    await bigger.network.connect(smaller.device, [smaller.address], soon());
+    await expect(bigger.network.connect(smaller.device, [], soon())).resolves.toBeDefined();
   });
 
   test("both sides dialling at once end up with one connection and lose nothing", async () => {
@@ -235,8 +256,10 @@ describe("starting and stopping", () => {
       for await (const batch of (await bob.accept()).receive()) received.push(...batch.map((frame) => frame[0] ?? -1));
     })();
     await sending;
+    const own = firstFrame(channel);
     await Promise.all([alice.network.stop(), alice.network.stop()]);
     await receiving;
+    expect(await own).toBe("");
     expect(received).toEqual(frames.map((frame) => frame[0]));
     await expect(channel.send([bytes("x")])).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
     await expect(alice.network.connect(bob.device, [bob.address], soon())).rejects.toMatchObject({ reason: "stopped" });
