@@ -4,15 +4,16 @@ import { runProgram } from "./cli/program.ts";
 import { openProfileDirectory } from "./identity/profile-directory.ts";
 
 guardProcess("p2pchat");
-const exitCode = await runProgram({
+void runProgram({
   argv: process.argv.slice(2),
   version: packageJson.version,
   terminal: process,
   dependencies: {
     openDirectory: openProfileDirectory,
     tryLock: async (directory) => (await import("./identity/profile-lock.ts")).tryAcquireProfileLock(directory),
-    loadPrograms: () => import("./compose.ts"),
+    loadPrograms: async () => ({ ...(await import("./compose.ts")), ...(await import("./register.ts")) }),
   },
+}).then((exitCode) => {
+  // Everything is closed and printed by now; libp2p leaves a timer behind that would keep the process for a second.
+  process.exit(exitCode);
 });
-// Everything is closed and printed by now; libp2p leaves a timer behind that would keep the process for a second.
-process.exit(exitCode);

@@ -13,10 +13,19 @@ export type Guarded = {
   restore(parsed: string): string;
 };
 
+/**
+ * Refuses a single dash too: the parser would take `-json` for `--json`, and `-5` for a number.
+ *
+ * @throws ChatError USAGE
+ */
 export function guardArguments(argv: readonly string[]): Guarded {
   const end = argv.indexOf("--");
   const head = end === -1 ? argv : argv.slice(0, end);
   const tail = end === -1 ? [] : argv.slice(end + 1);
+  const dashed = head.find((text) => /^-[^-]/.test(text) && text !== "-h");
+  if (dashed !== undefined) {
+    throw new ChatError("USAGE", `unknown option ${dashed}; text that begins with a dash goes behind --`);
+  }
   const literals: string[] = [];
   const standIn = (text: string) => `\0${literals.push(text) - 1}`;
   return {
@@ -26,17 +35,14 @@ export function guardArguments(argv: readonly string[]): Guarded {
 }
 
 /**
- * Refuses what the parser would let pass: an option given twice (it keeps the last), a value for an option that takes
- * none (it drops it), and a single dash (it takes `-json` for `--json` and `-5` for a number).
+ * Refuses what the parser would let pass: an option given twice (it keeps the last), and a value for an option that
+ * takes none (it drops it).
  *
  * @throws ChatError USAGE
  */
 export function assertOptions(argv: readonly string[], options: Readonly<Record<string, Option>>): void {
   const seen = new Set<string>();
   for (const argument of argv) {
-    if (/^-[^-]/.test(argument) && argument !== "-h") {
-      throw new ChatError("USAGE", `unknown option ${argument}; text that begins with a dash goes behind --`);
-    }
     const [, name = "", equals] = OPTION.exec(argument) ?? [];
     if (!Object.hasOwn(options, name)) continue;
     if (seen.has(name)) throw new ChatError("USAGE", `--${name} is given twice`);

@@ -24,14 +24,23 @@ const PARSER = {
 
 const HELP_WIDTH = 100;
 
+/** The parser's complaints, in our words. */
+const STRINGS = {
+  "Not enough non-option arguments: got %s, need at least %s": "something is missing: %s given, %s needed",
+  "Not enough arguments following: %s": "--%s needs a value",
+  "Unknown argument: %s": "unknown command, option or argument: %s",
+  "Unknown arguments: %s": "unknown commands, options or arguments: %s",
+};
+
 /** @throws ChatError USAGE */
 export function parseCommandLine(typed: readonly string[], { commands, version }: ParseOptions): Parsed {
   const { argv, restore } = guardArguments(typed);
-  const chosen: { command?: Command } = {};
+  const chosen: Chosen = { isHelpWanted: argv.includes("--help") || argv.includes("-h") };
   const parser = yargs()
     .scriptName("p2pchat")
     .usage("$0 <command>\n\nPeer-to-peer, end-to-end encrypted messages, with human names and no message server.")
     .detectLocale(false)
+    .updateStrings(STRINGS)
     .parserConfiguration(PARSER)
     .exitProcess(false)
     .wrap(HELP_WIDTH)
@@ -40,7 +49,7 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
     .alias("help", "h")
     .strict()
     .demandCommand(1, 1, "which command?", "one command at a time");
-  declareOptions(parser, GLOBAL_OPTIONS, "Everywhere:");
+  declareOptions(parser, GLOBAL_OPTIONS, "Everywhere:", chosen);
   for (const command of commands) declareCommand(parser, command, chosen);
 
   let help = "";
@@ -58,22 +67,35 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
   return { command, args: readArgs(values, restore), flags: readFlags(values, options) };
 }
 
-function declareCommand(parser: Argv, command: Command, chosen: { command?: Command }): void {
-  const declare = (own: Argv) => {
+/** The parser lays out the help of whatever it runs, wanted or not; what has no description costs nothing there. */
+type Chosen = { command?: Command; readonly isHelpWanted: boolean };
+
+function declareCommand(parser: Argv, command: Command, chosen: Chosen): void {
+  const builder = (own: Argv) => {
     for (const [name, describe] of Object.entries(command.positionals ?? {})) {
       own.positional(name, { type: "string", describe });
     }
-    declareOptions(own, command.options ?? {}, "Options:");
+    declareOptions(own, command.options ?? {}, "Options:", chosen);
+    return own;
   };
-  parser.command(command.usage, command.summary, declare, () => {
+  const handler = () => {
     chosen.command = command;
-  });
+  };
+  const describe = chosen.isHelpWanted && command.summary;
+  parser.command({ command: command.usage, describe, builder, handler });
 }
 
-function declareOptions(parser: Argv, options: Readonly<Record<string, Option>>, group: string): void {
+function declareOptions(
+  parser: Argv,
+  options: Readonly<Record<string, Option>>,
+  group: string,
+  { isHelpWanted }: Chosen,
+): void {
   for (const [name, { describe, value }] of Object.entries(options)) {
     const type = value === undefined ? "boolean" : "string";
-    parser.option(name, { type, describe, group, requiresArg: value !== undefined });
+    const explained = value === undefined ? describe : `${value}: ${describe}`;
+    const help = isHelpWanted ? { describe: explained, group } : { hidden: true };
+    parser.option(name, { type, requiresArg: value !== undefined, ...help });
   }
 }
 

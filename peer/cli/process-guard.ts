@@ -1,15 +1,26 @@
 import { writeFileSync } from "node:fs";
 
+/** Options of Node that open a debugger or write memory to disk. */
+const REVEALING = /(?:^|\s)["']?--?(?:inspect|debug|heap-?prof|heapsnapshot|report|diagnostic|cpu-prof)/;
+
 /**
- * Closes the ways in which a running process gives its memory away: the debugger that SIGUSR1 opens, diagnostic reports
- * and heap snapshots, core dumps, and its arguments in the process list. The text of a message can be seen there until
- * this has run: standard input is the private way.
+ * Closes the ways in which a running process gives its memory away: debuggers and snapshots that NODE_OPTIONS asks for,
+ * the debugger that SIGUSR1 opens, core dumps, and its arguments in the process list. The text of a message can be seen
+ * there until this has run: standard input is the private way.
  */
 export function guardProcess(title: string): void {
+  if (REVEALING.test(process.env["NODE_OPTIONS"] ?? "")) startClean();
   process.title = title;
   process.umask(0o077);
   process.on("SIGUSR1", () => undefined);
   emptyCoreDumps();
+}
+
+/** The same process without that variable; what the debugger listened on closes with it. */
+function startClean(): void {
+  const { NODE_OPTIONS: _revealing, ...env } = process.env;
+  delete process.env["NODE_OPTIONS"];
+  process.execve?.(process.execPath, process.argv, env);
 }
 
 /** Node cannot set the limit of core dumps; on Linux it can leave every page out of them. */

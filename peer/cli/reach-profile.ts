@@ -3,6 +3,7 @@ import { ChatError } from "../../shared/errors.ts";
 import { type ControlClient, connectToDaemon } from "../daemon/control-client.ts";
 import { controlSocketCandidates } from "../daemon/control-socket-path.ts";
 import type { CliContext, ProfileDirectory, ProfileLock } from "./context.ts";
+import { monotonicMs } from "./monotonic-clock.ts";
 import { readPeerId } from "./profile-peer-id.ts";
 
 const POLL_MS = 25;
@@ -25,16 +26,16 @@ export async function reachProfile(context: CliContext, timeoutMs: number): Prom
   const { signal } = context.interruption;
   const directory = dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
   const daemon = { paths: controlSocketCandidates(directory.path, terminal.env), peerId: readPeerId(directory) };
-  const start = performance.now();
+  const start = monotonicMs();
   for (let noted = false; ; ) {
     signal.throwIfAborted();
-    const remainingMs = start + timeoutMs - performance.now();
+    const remainingMs = start + timeoutMs - monotonicMs();
     const client = await connectToDaemon({ ...daemon, timeoutMs: Math.max(remainingMs, POLL_MS), signal });
     if (client !== undefined) return { kind: "daemon", client };
     const answer = await dependencies.tryLock(directory);
     if ("release" in answer) return { kind: "lock", lock: answer, directory };
     if (remainingMs <= 0) throw busy(answer.heldBy);
-    if (!noted && performance.now() - start > SILENCE_MS) {
+    if (!noted && monotonicMs() - start > SILENCE_MS) {
       noted = true;
       output.note(`waiting for ${holderName(answer.heldBy)}, which is using this profile`);
     }

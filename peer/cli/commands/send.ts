@@ -6,6 +6,7 @@ import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { monotonicMs } from "../monotonic-clock.ts";
 import { readMessage } from "../stdin.ts";
 import { visibleReason } from "../visible-text.ts";
 import { withOperations } from "../with-operations.ts";
@@ -64,8 +65,8 @@ function readBody(args: Args, { terminal, interruption }: CliContext): Promise<s
 /** The time is for all of it: for whoever else holds the profile, and for the delivery. */
 async function sendInTime(params: SendParams, context: CliContext): Promise<SendResult> {
   const { timeoutMs } = params;
-  const end = performance.now() + timeoutMs;
-  const left = () => ({ ...params, timeoutMs: Math.max(0, Math.round(end - performance.now())) });
+  const end = monotonicMs() + timeoutMs;
+  const left = () => ({ ...params, timeoutMs: Math.max(0, Math.round(end - monotonicMs())) });
   try {
     return await withOperations(context, { network: true, timeoutMs, run: (operations) => operations.send(left()) });
   } catch (error) {

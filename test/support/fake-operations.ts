@@ -1,0 +1,112 @@
+import type {
+  ChatEvent,
+  ChatMessage,
+  ContactView,
+  Feed,
+  Identity,
+  Operations,
+} from "../../peer/messaging/operations.ts";
+
+export const ALICE: Identity = {
+  username: "alice",
+  peerId: "12D3KooWAlice",
+  fingerprint: "aaaa bbbb",
+  server: "http://127.0.0.1:8080",
+  profile: "default",
+};
+
+export const BOB: ContactView = {
+  username: "bob",
+  fingerprint: "cccc dddd",
+  verified: false,
+  blocked: false,
+  accepted: true,
+  keyChanged: false,
+  seq: 1,
+  devices: ["12D3KooWBob"],
+  pinnedAt: "2026-11-20T18:30:00.000Z",
+};
+
+export const MESSAGE: ChatMessage = {
+  id: "00112233445566778899aabbccddeeff",
+  from: "bob",
+  text: "hi",
+  sentAt: "2026-11-20T18:30:00.000Z",
+  receivedAt: "2026-11-20T18:30:01.000Z",
+  seq: 1,
+  verified: false,
+  cursor: 7,
+};
+
+/** Operations that answer as if all were well; a test replaces the one that it is about. */
+export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
+  const operations: Operations = {
+    send: async ({ to }) => ({
+      id: MESSAGE.id,
+      to,
+      state: "stored",
+      devices: [{ device: "12D3KooWBob", state: "stored", path: "direct" }],
+    }),
+    history: async () => ({ messages: [{ ...MESSAGE, direction: "in" }] }),
+    outboxList: async () => ({ items: [] }),
+    outboxRetry: async () => ({ retried: 2 }),
+    outboxCancel: async () => ({ cancelled: 1 }),
+    contactsList: async () => ({ contacts: [BOB] }),
+    contactsShow: async () => BOB,
+    contactsRemove: async ({ username }) => ({ username }),
+    contactsBlock: async ({ blocked }) => ({ ...BOB, blocked }),
+    verify: async ({ username, number }) => ({
+      username,
+      safetyNumber: "12345".repeat(12),
+      verified: number !== undefined,
+    }),
+    trust: async ({ username, accept }) => ({
+      username,
+      oldFingerprint: "cccc dddd",
+      newFingerprint: "eeee ffff",
+      accepted: accept,
+    }),
+    lookup: async ({ username }) => ({
+      username,
+      fingerprint: "cccc dddd",
+      seq: 1,
+      devices: ["12D3KooWBob"],
+      online: true,
+      pinned: false,
+    }),
+    online: async () => ({ online: [{ username: "bob", devices: ["12D3KooWBob"], contact: true }] }),
+    status: async () => ({
+      ...ALICE,
+      daemon: { pid: 1, startedAt: "2026-11-20T18:30:00.000Z" },
+      addresses: [],
+      serverState: "ok",
+      published: true,
+      keyPackages: 50,
+      outbox: { queued: 0, failed: 0 },
+      contacts: 1,
+      connections: 0,
+    }),
+    whoami: async () => ALICE,
+  };
+  return { ...operations, ...replaced };
+}
+
+export type FakeFeed = Feed & { readonly cursors: number[]; readonly asked: { since?: number }[] };
+
+/** Tells the given events, then nothing until it is aborted. */
+export function fakeFeed(events: readonly ChatEvent[] = []): FakeFeed {
+  const cursors: number[] = [];
+  const asked: { since?: number }[] = [];
+  return {
+    cursors,
+    asked,
+    shown: (cursor) => void cursors.push(cursor),
+    events: async function* ({ signal, ...from }) {
+      asked.push(from);
+      yield* events;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      if (!signal.aborted) await promise;
+    },
+  };
+}
