@@ -45,7 +45,7 @@ export const NETWORK_LIMITS = {
   // Frames
 
   frameBytes: LIMITS.frameMaxBytes,
-  /** Frames that arrived and were not taken yet; beyond this the stream is paused. */
+  /** Frames that arrived and were not taken yet; beyond this, which must hold one frame, the stream is paused. */
   unreadBytes: 256 * 1024,
   /** From a frame's first byte to its last. */
   frameTimeoutMs: 5000,

@@ -1,4 +1,4 @@
-import type { Connection, Stream } from "@libp2p/interface";
+import type { Connection, Stream, StreamHandler } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { type DeviceId, deviceIdOf, parseDeviceId } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
@@ -91,14 +91,8 @@ export class Network implements Transport {
     const { node, connections, limits } = this.#parts;
     node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
     node.addEventListener("connection:close", ({ detail }) => this.#onDisconnection(detail));
-    const maxInboundStreams = limits.inboundStreamsPerDevice;
-    await node.handle(
-      STREAM_PROTOCOLS.message,
-      (stream, { remotePeer }) => this.#onStream(stream, remotePeer.toString()),
-      {
-        maxInboundStreams,
-      },
-    );
+    const onStream: StreamHandler = (stream, { remotePeer }) => this.#onStream(stream, remotePeer.toString());
+    await node.handle(STREAM_PROTOCOLS.message, onStream, { maxInboundStreams: limits.inboundStreamsPerDevice });
     try {
       await node.start();
     } catch (cause) {
@@ -111,14 +105,15 @@ export class Network implements Transport {
   }
 
   async connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
-    if (this.#stopping !== undefined)
+    if (this.#stopping !== undefined) {
       throw new ChatError("PEER_UNREACHABLE", "the node has stopped", { reason: "stopped" });
+    }
     const stream = await this.#openStream(device, addresses, signal);
-    if (this.#stopping !== undefined) stream.abort(new Error("stopping"));
     const channel = this.#track(stream, device);
     // one channel per device and direction: whoever opens another has given up the one before
     this.#outgoing.get(device)?.abort(new ChatError("PEER_UNREACHABLE", "another channel took its place"));
     this.#outgoing.set(device, channel);
+    if (this.#stopping !== undefined) void channel.close();
     return channel;
   }
 

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
-import { generateKeyPair } from "@libp2p/crypto/keys";
+import { generateKeyPair, generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { Connection, PrivateKey, Stream } from "@libp2p/interface";
 import { type TCPSocketOptions, tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
@@ -15,6 +15,7 @@ import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
  */
 
 export type HostileOptions = {
+  /** Of any kind; by default a fresh Ed25519 key. */
   readonly key?: PrivateKey;
   /** Another protocol list than the product's, offered to those who dial this peer. */
   readonly protocols?: readonly string[];
@@ -145,7 +146,8 @@ export class RawStream {
   /** The next frame, or undefined when the stream ends first. */
   async readFrame(): Promise<Uint8Array | undefined> {
     const prefix = await this.#read(4);
-    return prefix === undefined ? undefined : await this.#read(prefix.readUInt32BE());
+    const frame = prefix === undefined ? undefined : await this.#read(prefix.readUInt32BE());
+    return frame === undefined ? undefined : new Uint8Array(frame);
   }
 
   /** Resolves when the other side has finished writing or has reset the stream. */
@@ -192,6 +194,11 @@ export async function openRawTcp(
   socket.resume();
   await Promise.race([connected, closed]);
   return { socket, closed };
+}
+
+/** The key of a device of which a test knows the seed. */
+export function keyOfSeed(seed: Uint8Array): Promise<PrivateKey> {
+  return generateKeyPairFromSeed("Ed25519", seed);
 }
 
 /** Host and port of an `/ip4|ip6/.../tcp/...` multiaddr. */

@@ -193,7 +193,7 @@ describe("the end", () => {
       void echo(channel);
       raw.writeFrame(frameOf(1));
       await raw.finish();
-      expect(await raw.readFrame()).toEqual(Buffer.from(frameOf(1)));
+      expect(await raw.readFrame()).toEqual(frameOf(1));
       expect(await raw.closed).toBeUndefined();
     });
   });

@@ -207,6 +207,32 @@ describe("what is not dialled or not believed", () => {
   });
 });
 
+describe("a connection on which nothing happens", () => {
+  const limits = { pingIntervalMs: 100, pingTimeoutMs: 300 };
+
+  test("is kept as long as the other side is there, and noticed when it is not", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using bob = await startTestNetwork("bob", { limits, contacts: [alice.device] });
+    await using proxy = await startFaultProxy(tcpAddress(bob.address));
+    const channel = await alice.network.connect(bob.device, [proxy.address(bob.device)], soon());
+    const reading = firstFrame(await bob.accept());
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await channel.send([bytes("still there")]);
+    expect(await reading).toBe("still there");
+    proxy.setFaults({ blackHole: true });
+    await expect.poll(() => bob.network.connections().open, { timeout: 10_000 }).toBe(0);
+  });
+
+  test("is closed when it is a stranger's", async () => {
+    await using alice = await startTestNetwork("alice");
+    await using bob = await startTestNetwork("bob", { limits: { sweepIntervalMs: 50, unusedConnectionMs: 200 } });
+    const channel = await alice.network.connect(bob.device, [bob.address], soon());
+    channel.abort(new Error("done"));
+    await expect.poll(() => bob.network.connections().open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => alice.network.connections().open, { timeout: 10_000 }).toBe(0);
+  });
+});
+
 describe("starting and stopping", () => {
   test("says that the port is taken", async () => {
     const taken = createServer();
@@ -243,6 +269,23 @@ describe("starting and stopping", () => {
     const addresses = network.addresses();
     expect(addresses.some((address) => /^\/ip4\/127\.0\.0\.1\/tcp\/[1-9]\d*\/p2p\/12D3KooW/.test(address))).toBe(true);
     expect(addresses.filter((address) => /\/(0\.0\.0\.0|::)\//.test(address))).toEqual([]);
+  });
+
+  test("an owner that fails costs the connection, not the process", async () => {
+    await using alice = await startTestNetwork("alice", { dialOnly: true });
+    await using bob = await startNetwork({
+      deviceSeed: seedOf("bob"),
+      listen: { hosts: ["127.0.0.1"], port: 0 },
+      allowLocal: true,
+      isContact: () => {
+        throw new Error("no database");
+      },
+      events: { onChannel: () => {}, onConnected: () => {} },
+    });
+    await expect(alice.network.connect(bob.device, bob.addresses(), soon())).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+    });
+    expect(bob.connections().open).toBe(0);
   });
 
   test("stopping sends what is queued, ends channels on both sides and is done once", async () => {
