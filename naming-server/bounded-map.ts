@@ -1,36 +1,40 @@
-/** A map that forgets what was used least recently once it holds `capacity` entries. */
+/**
+ * A map of at most `capacity` entries that forgets those not used of late. Two generations: what is used lives in the
+ * recent one, and once that is full, everything older goes at a stroke. Moving each entry to the end of one map on every
+ * use, the usual way, costs a rehash of the whole map every few thousand uses.
+ */
 export class BoundedMap<K, V> {
-  readonly #entries = new Map<K, V>();
-  readonly #capacity: number;
+  readonly #generationSize: number;
+  #recent = new Map<K, V>();
+  #older = new Map<K, V>();
 
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#generationSize = Math.max(1, Math.floor(capacity / 2));
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#recent.size + this.#older.size;
   }
 
   get(key: K): V | undefined {
-    const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    return value;
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
+    const older = this.#older.get(key);
+    if (older !== undefined) this.set(key, older);
+    return older;
   }
 
   set(key: K, value: V): void {
-    this.#entries.delete(key);
-    if (this.#entries.size >= this.#capacity) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest);
-        break;
-      }
+    this.#older.delete(key);
+    if (this.#recent.size >= this.#generationSize && !this.#recent.has(key)) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
     }
-    this.#entries.set(key, value);
+    this.#recent.set(key, value);
   }
 
   delete(key: K): void {
-    this.#entries.delete(key);
+    this.#recent.delete(key);
+    this.#older.delete(key);
   }
 }

@@ -1,6 +1,7 @@
 /*
- * Conditional requests (RFC 9110 13). A name's ETag is `"<record hash>.<hash of the answer>"`: the whole of it decides
- * whether a reader has this answer already, its first half whether a writer saw this record, since addresses come and go.
+ * Conditional requests (RFC 9110 13). A name's ETag is `"<record hash>"`, or `"<record hash>.<hash of the addresses>"`:
+ * the whole decides whether a reader has this answer already, the first part whether a writer saw this record, since
+ * addresses come and go.
  */
 
 /** `If-None-Match` compares weakly. */

@@ -1,4 +1,5 @@
 import { encodeBase64url } from "../shared/base64url.ts";
+import { utf8 } from "../shared/bytes.ts";
 import type { DeviceId } from "../shared/device-id.ts";
 import { sha256 } from "../shared/hash.ts";
 import type { Username } from "../shared/username.ts";
@@ -11,7 +12,7 @@ export type Entry = {
   readonly devices: readonly DeviceId[];
   /** Changes with the record and with its live addresses; begins with the record's hash. */
   readonly etag: string;
-  readonly body: Buffer;
+  readonly body: string;
   readonly readAtMs: number;
   /** When the first of the addresses in `body` expires. */
   readonly validUntilMs: number;
@@ -57,12 +58,18 @@ function toEntry(name: Username, { record, hash, devices }: StoredName, nowMs: n
     address !== undefined && address.expires * 1000 > nowMs ? [{ device, ...address }] : [],
   );
   const addresses = live.map((address) => ({ device: address.device, record: address.record }));
-  const body = Buffer.from(JSON.stringify({ name, record, addresses }));
+  const body = JSON.stringify({ name, record, addresses });
   return {
     devices: devices.map(({ device }) => device),
-    etag: `"${hash}.${encodeBase64url(sha256(body).subarray(0, 9))}"`,
+    etag: etagOf(hash, addresses),
     body,
     readAtMs: nowMs,
     validUntilMs: Math.min(...live.map(({ expires }) => expires * 1000)),
   };
+}
+
+function etagOf(hash: string, addresses: readonly { record: string }[]): string {
+  if (addresses.length === 0) return `"${hash}"`;
+  const digest = sha256(utf8(addresses.map(({ record }) => record).join(" ")));
+  return `"${hash}.${encodeBase64url(digest.subarray(0, 9))}"`;
 }

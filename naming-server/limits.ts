@@ -18,8 +18,8 @@ export const SERVER_LIMITS = {
   /** Kept free for the database, logs and listening sockets. */
   reservedDescriptors: 64,
 
-  cachedNames: 10_000,
-  cachedTokens: 10_000,
+  cachedNames: 5_000,
+  cachedTokens: 5_000,
   /** How long another instance's write may stay unseen here: in answers, and in the check for removed devices. */
   cacheMaxAgeMs: 1_000,
 
@@ -39,4 +39,6 @@ export const SERVER_LIMITS = {
   /** Writes that share one transaction and one fsync. */
   groupCommitMaxWrites: 64,
   databaseBusyTimeoutMs: 2_000,
+  /** Enough for the inner pages of the indexes of some hundred thousand names. */
+  databaseCacheKibibytes: 8 * 1024,
 } as const;

@@ -6,7 +6,7 @@ import { parseUsername } from "../../shared/username.ts";
 import { acceptRecord } from "../accept-record.ts";
 import { isNotModified } from "../conditions.ts";
 import { SERVER_LIMITS } from "../limits.ts";
-import { sendBody, sendEmpty, sendJson } from "../reply.ts";
+import { sendEmpty, sendJson, sendText } from "../reply.ts";
 import { readBody } from "../request-body.ts";
 import type { Services } from "../services.ts";
 import { readName, readRequest, route, segment, signedIn, unknownName } from "./route.ts";
@@ -40,7 +40,7 @@ async function getName({ directory }: Services, req: Request, res: Response): Pr
   if (entry === undefined) throw unknownName();
   const headers = { etag: entry.etag, "cache-control": REVALIDATE };
   if (isNotModified(req.headers["if-none-match"], entry.etag)) sendEmpty(res, 304, headers);
-  else sendBody(res, 200, entry.body, { "content-type": "application/json", ...headers });
+  else sendText(res, 200, entry.body, { "content-type": "application/json", ...headers });
 }
 
 async function putName(services: Services, req: Request, res: Response): Promise<void> {

@@ -32,6 +32,7 @@ export function openSqliteFile(path: string): DatabaseSync {
 function configure(database: DatabaseSync): void {
   const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
   database.exec("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF");
+  database.exec(`PRAGMA cache_size = -${SERVER_LIMITS.databaseCacheKibibytes}`);
   const synchronous = database.prepare("PRAGMA synchronous").get()?.synchronous;
   if (mode !== "wal" || synchronous !== 2) throw new ChatError("STORAGE", "the file system does not support WAL");
 }

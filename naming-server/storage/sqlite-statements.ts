@@ -4,11 +4,11 @@ import type { DatabaseSync } from "node:sqlite";
 export function prepareStatements(database: DatabaseSync) {
   const sql = (text: string) => database.prepare(text);
   return {
-    findRecord: sql(
-      `SELECT n.seq, n.hash, r.record FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq
-       WHERE n.name = ?`,
+    findName: sql(
+      `SELECT n.seq, n.hash, r.record, d.device, d.address_record, d.address_expires
+       FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq JOIN devices d ON d.name = n.name
+       WHERE n.name = ? ORDER BY d.device`,
     ),
-    findDevices: sql("SELECT device, address_record, address_expires FROM devices WHERE name = ? ORDER BY device"),
     listRecords: sql("SELECT seq, hash, record FROM records WHERE name = ? AND seq > ? ORDER BY seq LIMIT ?"),
     findHash: sql("SELECT hash FROM names WHERE name = ?"),
     findSkeleton: sql("SELECT name FROM names WHERE skeleton = ?"),

@@ -46,10 +46,10 @@ class SqliteStore implements Store {
 
   findName(name: Username): Promise<StoredName | undefined> {
     return this.#read(() => {
-      const found = this.#statements.findRecord.get(name) as StoredRecord | undefined;
-      if (found === undefined) return undefined;
-      const devices = this.#statements.findDevices.all(name) as DeviceColumns[];
-      return { seq: found.seq, hash: found.hash, record: found.record, devices: devices.map(toDevice) };
+      const rows = this.#statements.findName.all(name) as (StoredRecord & DeviceColumns)[];
+      const [first] = rows;
+      if (first === undefined) return undefined;
+      return { seq: first.seq, hash: first.hash, record: first.record, devices: rows.map(toDevice) };
     });
   }
 
