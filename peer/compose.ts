@@ -5,6 +5,7 @@ import type { Messenger, OpenOptions, Programs } from "./cli/context.ts";
 import { createResolver } from "./contacts/resolver.ts";
 import { type LazyEngine, lazyEngine } from "./engine.ts";
 import { createLog, type Log } from "./log.ts";
+import { Acceptor } from "./messaging/accept-message.ts";
 import type { Notices } from "./messaging/core.ts";
 import { EventFeed } from "./messaging/event-feed.ts";
 import { createOperations, queueForContact } from "./messaging/messenger.ts";
@@ -44,6 +45,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     runtime,
     resolver,
     naming,
+    acceptor: new Acceptor({ self, store, runtime }),
     watch,
     engine: engine.start,
     running: engine.running,
@@ -69,7 +71,8 @@ export const queueMessage: Programs["queueMessage"] = async ({ settings, directo
   try {
     if (opened.restored) throw new ChatError("PROFILE_BUSY", "this profile was restored from a copy and is in use");
     const { self, store, profile } = opened;
-    return queueForContact({ self, store, runtime: systemRuntime, server: profile.server }, params);
+    const acceptor = new Acceptor({ self, store, runtime: systemRuntime });
+    return await queueForContact({ store, acceptor, server: profile.server }, params);
   } finally {
     opened.close();
   }
@@ -129,7 +132,7 @@ function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notic
     heldBack: () => gaps.refresh(),
     keyPackageUsed: () => engine().running()?.publisher?.keyPackageUsed(),
     sessionChanged: (device) => engine().running()?.delivery.nudge(device),
-    outboxChanged: () => watch.changed(),
+    outboxChanged: (messageIds) => watch.changed(messageIds),
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {
       disownBirth(store);

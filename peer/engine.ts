@@ -75,11 +75,12 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
       )
     : undefined;
   const upkeep = repeat(runtime, () => {
-    for (const row of giveUpOld({ self, store }, runtime.now())) notices.outboxChanged(row.device);
+    notices.outboxChanged(giveUpOld({ self, store }, runtime.now()).map(({ messageId }) => messageId));
     store.restoreReserve();
   });
   delivery.start();
   await publisher?.start();
+  if (daemon) delivery.greet();
   return {
     delivery,
     publisher,

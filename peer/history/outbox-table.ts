@@ -18,17 +18,23 @@ type Row = {
   reason: string | null;
   accepted_at: number;
   sealed: Uint8Array;
+  envelope: Uint8Array | null;
 };
-type Sealed = Pick<NewOutboxRow, "to" | "device" | "plaintext">;
+type Sealed = Pick<NewOutboxRow, "to" | "device">;
 
 const COLUMNS =
-  "id, message_id, seq, envelope_id, state, path, tombstone, attempts, error, reason, accepted_at, sealed";
+  "id, message_id, seq, envelope_id, state, path, tombstone, attempts, error, reason, accepted_at, sealed, envelope";
 
-/** What is stored keeps its row, as the proof of delivery, but not its envelope: history has the text. */
 const NO_PLAINTEXT = new Uint8Array();
 
 export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const sealed = sealedTable<Sealed>(sealer, "outbox");
+  const rowName = (envelopeId: Uint8Array) => hex(envelopeId);
+  const seal = ({ to, device, envelopeId, plaintext }: Sealed & Pick<NewOutboxRow, "envelopeId" | "plaintext">) =>
+    [
+      sealed.seal(rowName(envelopeId), { to, device }),
+      sealer.seal("envelopes", rowName(envelopeId), plaintext),
+    ] as const;
   const deviceTag = (device: string) => sealer.tag("device", device);
   const read = (row: Row): OutboxRow => ({
     id: row.id,
@@ -42,33 +48,32 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     error: readCode(row.error),
     reason: row.reason ?? undefined,
     acceptedAtMs: row.accepted_at,
-    ...sealed.open(hex(row.envelope_id), row.sealed),
+    ...sealed.open(rowName(row.envelope_id), row.sealed),
+    plaintext: row.envelope === null ? NO_PLAINTEXT : sealer.open("envelopes", rowName(row.envelope_id), row.envelope),
   });
   const insert = database.prepare(
-    `INSERT INTO outbox (message_id, device, seq, envelope_id, state, accepted_at, sealed)
-     VALUES (?, ?, ?, ?, 'queued', ?, ?)`,
+    `INSERT INTO outbox (message_id, device, seq, envelope_id, state, accepted_at, sealed, envelope)
+     VALUES (?, ?, ?, ?, 'queued', ?, ?, ?)`,
   );
   const queued = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND device = ? AND id > ? ORDER BY id LIMIT ?`,
   );
   const byId = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`);
-  const byEnvelope = database.prepare<Row>(
-    `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND envelope_id = ? AND device = ?`,
-  );
   const ofMessage = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE message_id = ? ORDER BY id`);
   const open = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE state IN ('queued', 'failed') ORDER BY id`);
   const waiting = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE id IN (SELECT min(id) FROM outbox WHERE state = 'queued' GROUP BY device)`,
   );
   const markStored = database.prepare(
-    "UPDATE outbox SET state = 'stored', path = ?, error = NULL, reason = NULL, sealed = ? WHERE id = ?",
+    `UPDATE outbox SET state = 'stored', path = ?, error = NULL, reason = NULL, envelope = NULL
+     WHERE envelope_id = ? AND device = ? AND state = 'queued'`,
   );
   const markFailed = database.prepare("UPDATE outbox SET state = 'failed', error = ?, reason = ? WHERE id = ?");
   const noteAttempt = database.prepare(
     "UPDATE outbox SET attempts = attempts + 1, error = ?, reason = ? WHERE state = 'queued' AND device = ?",
   );
   const replace = database.prepare(
-    "UPDATE outbox SET device = ?, envelope_id = ?, tombstone = ?, sealed = ? WHERE id = ?",
+    "UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, sealed = ?, envelope = ? WHERE id = ?",
   );
   const requeue = database.prepare(
     "UPDATE outbox SET state = 'queued', error = NULL, reason = NULL WHERE id = ? AND state = 'failed'",
@@ -79,27 +84,21 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   );
   return {
     add({ messageId, to, device, seq, envelopeId, plaintext, acceptedAtMs }) {
-      const body = sealed.seal(hex(envelopeId), { to, device, plaintext });
-      insert.run(messageId, deviceTag(device), seq, envelopeId, acceptedAtMs, body);
+      const sealedRow = seal({ to, device, envelopeId, plaintext });
+      insert.run(messageId, deviceTag(device), seq, envelopeId, acceptedAtMs, ...sealedRow);
     },
     queued: (device, afterId, limit) => queued.all(deviceTag(device), afterId, limit).map(read),
     ofMessage: (messageId) => ofMessage.all(messageId).map(read),
     open: () => open.all().map(read),
     waiting: () => waiting.all().map((row) => read(row)),
-    markStored(device, envelopeId, path) {
-      const row = byEnvelope.get(envelopeId, deviceTag(device));
-      if (row === undefined) return false;
-      const { to } = read(row);
-      markStored.run(path, sealed.seal(hex(envelopeId), { to, device, plaintext: NO_PLAINTEXT }), row.id);
-      return true;
-    },
+    markStored: (device, envelopeId, path) => markStored.run(path, envelopeId, deviceTag(device)).changes > 0,
     markFailed: (id, error, reason) => void markFailed.run(error, reason ?? null, id),
     noteAttempt: (device, error, reason) => void noteAttempt.run(error, reason ?? null, deviceTag(device)),
-    replace(id, { device, envelopeId, plaintext, tombstone }) {
+    replace(id, { device, seq, envelopeId, plaintext, tombstone }) {
       const row = byId.get(id);
       if (row === undefined) return;
-      const body = sealed.seal(hex(envelopeId), { to: read(row).to, device, plaintext });
-      replace.run(deviceTag(device), envelopeId, tombstone ? 1 : 0, body, id);
+      const sealedRow = seal({ to: read(row).to, device, envelopeId, plaintext });
+      replace.run(deviceTag(device), seq, envelopeId, tombstone ? 1 : 0, ...sealedRow, id);
     },
     requeue: (id) => void requeue.run(id),
     remove: (id) => void remove.run(id),

@@ -99,7 +99,9 @@ const VERSION_1 = `
     error TEXT,
     reason TEXT,
     accepted_at INTEGER NOT NULL,
-    sealed BLOB NOT NULL
+    sealed BLOB NOT NULL,
+    -- the sealed envelope; null once it is stored, for history has the text
+    envelope BLOB
   ) STRICT;
   CREATE INDEX outbox_queued ON outbox (device, id) WHERE state = 'queued';
   CREATE INDEX outbox_failed ON outbox (id) WHERE state = 'failed';

@@ -26,6 +26,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 const LOOKUP_TAG_BYTES = 16;
+const TAGS_REMEMBERED = 4096;
 const OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
 /**
@@ -60,9 +61,23 @@ export function createSealer(dataKey: Uint8Array, profileId: string): Sealer {
       }
       return plaintext;
     },
-    tag(kind, text) {
+    tag: remembering((kind, text) => {
       return createHmac("sha256", derive("p2pchat/tag/1", kind)).update(text).digest().subarray(0, LOOKUP_TAG_BYTES);
-    },
+    }),
+  };
+}
+
+/** The same few names, devices and conversations are looked up for every message. */
+function remembering(compute: Sealer["tag"]): Sealer["tag"] {
+  const known = new Map<string, Uint8Array>();
+  return (kind, text) => {
+    const key = `${kind}/${text}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    if (known.size >= TAGS_REMEMBERED) known.clear();
+    const tag = compute(kind, text);
+    known.set(key, tag);
+    return tag;
   };
 }
 

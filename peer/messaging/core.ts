@@ -27,8 +27,8 @@ export type Notices = {
   keyPackageUsed(): void;
   /** A commit of that device was applied to a session with it. */
   sessionChanged(device: DeviceId): void;
-  /** Outbox rows of that device changed: stored, failed or tried. */
-  outboxChanged(device: DeviceId): void;
+  /** Those messages were stored or failed somewhere. */
+  outboxChanged(messageIds: readonly Uint8Array[]): void;
   /** Rows that had failed for want of an answer are queued again. */
   requeued(device: DeviceId): void;
   /** A peer has stored more of this profile's messages than it remembers sending: it is an old copy. */

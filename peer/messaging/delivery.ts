@@ -23,9 +23,17 @@ export class Delivery {
     for (const { device, to } of this.#core.store.outbox.waiting()) this.#senderFor(device, to);
   }
 
-  /** New rows for that person. */
+  /** New rows for that person: whoever adds them wants them to go now. */
   deliver(to: Username, devices: readonly DeviceId[]): void {
-    for (const device of devices) this.#senderFor(device, to)?.nudge();
+    for (const device of devices) this.#senderFor(device, to)?.retry();
+  }
+
+  /** Tells the people this profile writes with that it is here: their outboxes need not wait for their next try. */
+  greet(): void {
+    for (const { username, devices, accepted, blocked } of this.#core.store.contacts.list()) {
+      if (!accepted || blocked) continue;
+      for (const device of devices) this.#senderFor(device, username)?.greet();
+    }
   }
 
   /** Tries at once what waits for those, or for everybody. */

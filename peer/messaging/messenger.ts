@@ -4,7 +4,7 @@ import { ChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { readText } from "../../shared/text.ts";
 import type { Username } from "../../shared/username.ts";
-import { acceptMessage } from "./accept-message.ts";
+import type { Acceptor } from "./accept-message.ts";
 import { readAddressee } from "./addressee.ts";
 import { contactOperations } from "./contact-operations.ts";
 import type { Delivery } from "./delivery.ts";
@@ -42,6 +42,7 @@ export type MessengerDeps = {
   readonly runtime: Runtime;
   readonly resolver: Resolver;
   readonly naming: NamingServer;
+  readonly acceptor: Acceptor;
   readonly watch: OutboxWatch;
   /** Starts what is needed to deliver, once. */
   readonly engine: () => Promise<Engine>;
@@ -76,11 +77,11 @@ export function createOperations(deps: MessengerDeps): Operations {
 }
 
 async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult> {
-  const { self, store, runtime, watch } = deps;
+  const { store, runtime, watch, acceptor } = deps;
   const startedMs = runtime.monotonic();
   const text = readText(utf8(params.text));
   const to = await recipient(deps, params);
-  const message = acceptMessage({ self, store, runtime }, { to, text, requestKey: params.id });
+  const message = await acceptor.accept({ to, text, requestKey: params.id });
   const running = params.wait === "stored" ? await deps.engine() : deps.running();
   running?.delivery.deliver(to.username, to.devices);
   if (params.wait === "stored") {
@@ -94,16 +95,16 @@ async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult
  *
  * @throws ChatError PROFILE_BUSY for anybody else
  */
-export function queueForContact(
-  deps: Pick<MessengerDeps, "self" | "store" | "runtime" | "server">,
+export async function queueForContact(
+  deps: Pick<MessengerDeps, "store" | "acceptor" | "server">,
   params: SendParams,
-): SendResult {
+): Promise<SendResult> {
   const username = readAddressee(params.to, deps.server);
   const to = deps.store.contacts.find(username);
   if (to === undefined)
     throw new ChatError("PROFILE_BUSY", `this profile is in use, and ${username} is not a contact yet`);
   assertMayWrite(to);
-  const { messageId } = acceptMessage(deps, { to, text: readText(utf8(params.text)), requestKey: params.id });
+  const { messageId } = await deps.acceptor.accept({ to, text: readText(utf8(params.text)), requestKey: params.id });
   return sendResult(deps.store, messageId, username);
 }
 
@@ -210,9 +211,10 @@ async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ ret
 
 function cancel(deps: MessengerDeps, id: string): number {
   if (!/^[0-9a-f]{32}$/.test(id)) throw new ChatError("USAGE", "a message id has 32 hex digits");
-  const cancelled = cancelMessage(deps, Buffer.from(id, "hex"));
+  const messageId = Buffer.from(id, "hex");
+  const cancelled = cancelMessage(deps, messageId);
   if (cancelled === 0) throw new ChatError("OUTBOX_UNKNOWN", "no message with that id is waiting");
-  deps.watch.changed();
+  deps.watch.changed([messageId]);
   return cancelled;
 }
 

@@ -87,7 +87,7 @@ export class OutboundLane {
    * @throws ChatError that says why it stopped; what is queued stays queued
    */
   async pump(): Promise<void> {
-    await this.#greet();
+    await this.greet();
     for (;;) {
       this.#progress.assertAlive();
       const live = await this.#session();
@@ -96,7 +96,8 @@ export class OutboundLane {
     }
   }
 
-  async #greet(): Promise<void> {
+  /** Exchanges hellos, once. */
+  async greet(): Promise<void> {
     if (this.#greeted) return;
     const { self } = this.#deps;
     await this.#channel.send([encodeFrame({ type: "hello", incarnation: self.incarnation, stored: [] })]);
@@ -278,7 +279,7 @@ export class OutboundLane {
     store.transaction(() => {
       for (const { envelopeId } of rows) store.outbox.markStored(this.#device, envelopeId, this.#channel.path);
     });
-    notices.outboxChanged(this.#device);
+    notices.outboxChanged(rows.map(({ messageId }) => messageId));
   }
 
   async #take(frame: Frame): Promise<void> {
@@ -334,8 +335,12 @@ export class OutboundLane {
     // A device that is not listed yet, or a full disk, may be different next time.
     if (!PERMANENT.has(error.code) || error.reason === "identity") throw error;
     const { store, notices } = this.#deps;
-    store.transaction(() => store.outbox.markFailed(row.id, error.code, error.reason));
-    notices.outboxChanged(this.#device);
+    // Until they answer, whatever else is queued would be refused as well.
+    const queued = error.code === "QUOTA" ? store.outbox.queued(this.#device, 0, Number.MAX_SAFE_INTEGER) : [row];
+    store.transaction(() => {
+      for (const { id } of queued) store.outbox.markFailed(id, error.code, error.reason);
+    });
+    notices.outboxChanged(queued.map(({ messageId }) => messageId));
   }
 
   /** Forgets a session for good; what was sent on it and not acked goes out on the next one. */

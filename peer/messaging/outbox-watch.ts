@@ -1,3 +1,4 @@
+import { hex } from "../../shared/bytes.ts";
 import type { Runtime } from "./runtime.ts";
 import type { OutboxRow, OutboxState, Store } from "./store.ts";
 
@@ -12,33 +13,41 @@ export function overallState(rows: readonly OutboxRow[]): OutboxState {
 export class OutboxWatch {
   readonly #store: Store;
   readonly #runtime: Runtime;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Map<string, Set<() => void>>();
 
   constructor(store: Store, runtime: Runtime) {
     this.#store = store;
     this.#runtime = runtime;
   }
 
-  /** Some row changed. */
-  changed(): void {
-    for (const look of this.#waiting) look();
+  /** Rows of those messages changed. */
+  changed(messageIds: readonly Uint8Array[]): void {
+    for (const messageId of messageIds) {
+      const waiting = this.#waiting.get(hex(messageId));
+      if (waiting === undefined || !this.#isSettled(messageId)) continue;
+      for (const finish of [...waiting]) finish();
+    }
   }
 
   /** Resolves when the message is settled, or after `timeoutMs`. */
   settled(messageId: Uint8Array, timeoutMs: number): Promise<void> {
-    const isSettled = () => overallState(this.#store.outbox.ofMessage(messageId)) !== "queued";
-    if (timeoutMs <= 0 || isSettled()) return Promise.resolve();
+    if (timeoutMs <= 0 || this.#isSettled(messageId)) return Promise.resolve();
+    const key = hex(messageId);
+    const waiting = this.#waiting.get(key) ?? new Set();
+    this.#waiting.set(key, waiting);
     return new Promise((resolve) => {
       const finish = () => {
         cancel();
-        this.#waiting.delete(look);
+        waiting.delete(finish);
+        if (waiting.size === 0) this.#waiting.delete(key);
         resolve();
       };
-      const look = () => {
-        if (isSettled()) finish();
-      };
       const cancel = this.#runtime.after(timeoutMs, finish);
-      this.#waiting.add(look);
+      waiting.add(finish);
     });
+  }
+
+  #isSettled(messageId: Uint8Array): boolean {
+    return overallState(this.#store.outbox.ofMessage(messageId)) !== "queued";
   }
 }

@@ -28,6 +28,7 @@ export class PeerSender {
   readonly #running: Promise<void>;
   #lane: OutboundLane | undefined;
   #failures = 0;
+  #mayGreet = false;
 
   constructor(deps: SenderDeps, target: { to: Username; device: DeviceId }) {
     this.#deps = deps;
@@ -41,6 +42,12 @@ export class PeerSender {
   nudge(): void {
     this.#lane?.nudge();
     if (this.#failures === 0) this.#wake.raise();
+  }
+
+  /** Says hello once, even with nothing to send: a device that waits to reach this one learns that it can. */
+  greet(): void {
+    this.#mayGreet = true;
+    this.nudge();
   }
 
   /** Something speaks for trying now: the device connected, its record changed, the user asked. */
@@ -66,9 +73,12 @@ export class PeerSender {
           await this.#deliver();
           this.#failures = 0;
           this.#backOff.reset();
-          continue;
+        } else if (this.#mayGreet) {
+          this.#mayGreet = false;
+          await (await this.#openLane()).greet();
+        } else {
+          await this.#wake.wait();
         }
-        await this.#wake.wait();
       } catch (error) {
         await this.#fail(error);
       }
@@ -76,8 +86,12 @@ export class PeerSender {
   }
 
   async #deliver(): Promise<void> {
+    await (await this.#openLane()).pump();
+  }
+
+  async #openLane(): Promise<OutboundLane> {
     if (this.#lane === undefined || this.#lane.closed) this.#lane = await this.#connect();
-    await this.#lane.pump();
+    return this.#lane;
   }
 
   async #connect(): Promise<OutboundLane> {
@@ -106,7 +120,7 @@ export class PeerSender {
     } catch (storage) {
       notices.failed(storage);
     }
-    notices.outboxChanged(this.#device);
+    if (store.outbox.queued(this.#device, 0, 1).length === 0) return;
     const cancel = runtime.after(this.#backOff.next(), () => this.#wake.raise());
     await this.#wake.wait();
     cancel();

@@ -94,7 +94,7 @@ function storeAll(
     for (const live of advanced.values()) book.remember(device, live);
     answers.unshift({ type: "ack", envelopeIds: acked });
   }
-  if (lanes.size > 0) notices.heldBack();
+  if ([...lanes.values()].some((lane) => store.inbox.held(lane).length > 0)) notices.heldBack();
   if (released.length > 0) notices.released(released);
   if (requeued) notices.requeued(device);
   return answers;
