@@ -49,7 +49,7 @@ describe("connecting", () => {
   });
 
   test("tries the next address when one does not answer", async () => {
-    await using alice = await startTestNetwork("alice", { limits: { addressDialTimeoutMs: 200 } });
+    await using alice = await startTestNetwork("alice", { limits: { addressDialTimeoutMs: 1500 } });
     await using bob = await startTestNetwork("bob");
     await using hole = await startFaultProxy(tcpAddress(bob.address), { blackHole: true });
     const addresses = [hole.address(bob.device), `/ip4/127.0.0.1/tcp/1/p2p/${bob.device}`, bob.address];
@@ -57,7 +57,7 @@ describe("connecting", () => {
   });
 
   test("dials afresh when the connection that is there does not answer", async () => {
-    await using alice = await startTestNetwork("alice", { limits: { negotiationTimeoutMs: 300 } });
+    await using alice = await startTestNetwork("alice", { limits: { negotiationTimeoutMs: 1500 } });
     await using bob = await startTestNetwork("bob");
     await using proxy = await startFaultProxy(tcpAddress(bob.address));
     const before = await alice.network.connect(bob.device, [proxy.address(bob.device)], soon());
@@ -70,7 +70,7 @@ describe("connecting", () => {
   });
 
   test("does not come back to a connection that did not answer", async () => {
-    const limits = { negotiationTimeoutMs: 300 };
+    const limits = { negotiationTimeoutMs: 1500 };
     await using devices = new AsyncDisposableStack();
     const [smaller, bigger] = await startOrdered(limits);
     devices.use(smaller);
@@ -208,7 +208,7 @@ describe("what is not dialled or not believed", () => {
 });
 
 describe("a connection on which nothing happens", () => {
-  const limits = { pingIntervalMs: 100, pingTimeoutMs: 300 };
+  const limits = { pingIntervalMs: 100, pingTimeoutMs: 2000 };
 
   test("is kept as long as the other side is there, and noticed when it is not", async () => {
     await using alice = await startTestNetwork("alice");
