@@ -1,11 +1,13 @@
+import { abortReason } from "./abort-reason.ts";
+
 /**
  * Lets one call per key run at a time: whoever asks meanwhile gets its answer. A caller's signal ends that caller's wait
- * only, with the signal's reason; the call itself goes on for the others.
+ * only, with `abortReason`; the call itself goes on for the others.
  */
 export function singleFlight<K, T>(run: (key: K) => Promise<T>): (key: K, signal?: AbortSignal) => Promise<T> {
   const flying = new Map<K, Promise<T>>();
   return async (key, signal) => {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw abortReason(signal);
     let flight = flying.get(key);
     if (flight === undefined) {
       flight = run(key).finally(() => flying.delete(key));
@@ -17,7 +19,7 @@ export function singleFlight<K, T>(run: (key: K) => Promise<T>): (key: K, signal
 
 async function unlessAborted<T>(flight: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
+  const onAbort = () => aborted.reject(abortReason(signal));
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     return await Promise.race([flight, aborted.promise]);

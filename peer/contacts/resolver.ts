@@ -5,6 +5,7 @@ import { singleFlight } from "../../shared/single-flight.ts";
 import { parseUsername, type Username } from "../../shared/username.ts";
 import type { Contact, ContactStore, NamingServer, Resolver } from "../messaging/ports.ts";
 import { examine, examineSelf, type Finding } from "./examine.ts";
+import { assertUnchanged } from "./pin.ts";
 import { recordsOf } from "./records.ts";
 import { acceptChange } from "./trust.ts";
 
@@ -17,7 +18,11 @@ export type ResolverOptions = {
   readonly audience: () => string;
   /** Whose profile this is. */
   readonly own: Party;
+  /** How long a silent server is waited for where a pin can stand in. */
+  readonly patienceMs?: number;
 };
+
+const PATIENCE_MS = 3000;
 
 /** A device that nobody lists makes its name be looked up again, but not more often than this. */
 const ASK_AGAIN_AFTER_MS = 1000;
@@ -26,7 +31,8 @@ const ASK_AGAIN_AFTER_MS = 1000;
  * Trust on first use, then only what the pinned key vouches for. A changed key blocks its contact, also when the server
  * shows the pinned record again, until `trust` or a newer record that the pinned key does vouch for.
  */
-export function createResolver({ server, contacts, now, audience, own }: ResolverOptions): Resolver {
+export function createResolver(options: ResolverOptions): Resolver {
+  const { server, contacts, now, audience, own, patienceMs = PATIENCE_MS } = options;
   const deps = { records: recordsOf(server, audience), contacts, now };
   const answeredAtMs = new Map<Username, number>();
   let self: Contact | undefined;
@@ -34,6 +40,22 @@ export function createResolver({ server, contacts, now, audience, own }: Resolve
   const lookAt = singleFlight((username: Username) =>
     username === own.username ? examineSelf(deps, own, self) : examine(deps, username),
   );
+
+  const findKnown = (username: Username) => (username === own.username ? self : contacts.find(username));
+
+  /** People who have met do not wait for a server that is silent; should it speak later, the pin moves then. */
+  async function lookPatiently(username: Username, signal?: AbortSignal): Promise<Finding> {
+    if (findKnown(username) === undefined) return lookAt(username, signal);
+    const patience = AbortSignal.timeout(patienceMs);
+    try {
+      return await lookAt(username, signal === undefined ? patience : AbortSignal.any([signal, patience]));
+    } catch (error) {
+      const known = findKnown(username);
+      if (known === undefined || !isChatError(error, "TIMED_OUT")) throw error;
+      assertUnchanged(known);
+      return { contact: known, stale: error };
+    }
+  }
 
   /** Takes a finding in: whoever was met for the first time is pinned now. */
   function keep({ contact, stale }: Finding): Contact {
@@ -50,7 +72,7 @@ export function createResolver({ server, contacts, now, audience, own }: Resolve
   function recall(username: Username, maxAgeMs: number): Contact | undefined {
     const ageMs = now() - (answeredAtMs.get(username) ?? Number.NEGATIVE_INFINITY);
     if (ageMs < 0 || ageMs >= maxAgeMs) return undefined;
-    const contact = username === own.username ? self : contacts.find(username);
+    const contact = findKnown(username);
     return contact?.changed === undefined ? contact : undefined;
   }
 
@@ -67,7 +89,7 @@ export function createResolver({ server, contacts, now, audience, own }: Resolve
     async resolve(username, { maxAgeMs = 0, signal } = {}) {
       const recent = recall(username, maxAgeMs);
       if (recent !== undefined) return { contact: recent, stale: false };
-      const finding = await lookAt(username, signal);
+      const finding = await lookPatiently(username, signal);
       return { contact: keep(finding), stale: finding.stale !== undefined };
     },
 

@@ -7,6 +7,7 @@ import {
   type IncomingMessage,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { abortReason } from "../../shared/abort-reason.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { unreachable } from "./connection-error.ts";
 import type { ServerUrl } from "./server-url.ts";
@@ -28,10 +29,10 @@ export type Call = (request: Request, signal: AbortSignal | undefined) => Promis
 export interface HttpClient {
   /**
    * @throws ChatError SERVER_UNREACHABLE (reason `refused`, `dns`, `timeout`, `tls`, `connection`), SERVER_ERROR (reason
-   *   `http`, `size`); the signal's reason when that aborts
+   *   `http`, `size`); `abortReason` of the signal
    */
   send(request: Request, signal?: AbortSignal): Promise<Answer>;
-  /** Lets go of idle connections; those in use finish. */
+  /** Ends every connection, requests under way included. */
   close(): void;
 }
 
@@ -56,6 +57,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
   const pool = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
   const agent = secure ? new HttpsAgent({ ...pool, ...(ca !== undefined && { ca }) }) : new HttpAgent(pool);
   const open = secure ? httpsRequest : httpRequest;
+  let closed = false;
 
   async function attempt(request: Request, signal: AbortSignal, retried: boolean): Promise<Answer> {
     const { method, path, body = "" } = request;
@@ -66,23 +68,26 @@ export function createHttpClient(options: HttpOptions): HttpClient {
     } catch (error) {
       // The server closed an idle connection at the moment it was used again: nothing is wrong with the server.
       const stale = outgoing.reusedSocket && error instanceof Error && "code" in error && error.code === "ECONNRESET";
-      if (stale && !retried) return attempt(request, signal, true);
+      if (stale && !retried && !closed) return attempt(request, signal, true);
       throw error;
     }
   }
 
   return {
     async send(request, signal) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw abortReason(signal);
       const deadline = AbortSignal.timeout(timeoutMs);
       try {
         return await attempt(request, signal === undefined ? deadline : AbortSignal.any([signal, deadline]), false);
       } catch (error) {
-        signal?.throwIfAborted();
+        if (signal?.aborted) throw abortReason(signal);
         throw unreachable(error, { url, timedOut: deadline.aborted });
       }
     },
-    close: () => agent.destroy(),
+    close() {
+      closed = true;
+      agent.destroy();
+    },
   };
 }
 

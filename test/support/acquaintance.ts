@@ -1,4 +1,4 @@
-import { createResolver } from "../../peer/contacts/resolver.ts";
+import { createResolver, type ResolverOptions } from "../../peer/contacts/resolver.ts";
 import type { Contact } from "../../peer/messaging/ports.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import { memoryContacts } from "./memory-contacts.ts";
@@ -17,11 +17,16 @@ export const swapped = await recordOf(mallory);
 
 /** Alice's resolver with a server that shows these records of Bob. */
 export function resolverShown(...records: NameRecord[]) {
+  return resolverWith({}, ...records);
+}
+
+export function resolverWith(options: Partial<ResolverOptions>, ...records: NameRecord[]) {
   const time = { ms: NOW_MS };
   const server = memoryNaming();
   const contacts = memoryContacts();
   if (records.length > 0) server.show(records);
-  const resolver = createResolver({ server, contacts, now: () => time.ms, audience: () => AUDIENCE, own: alice });
+  const now = () => time.ms;
+  const resolver = createResolver({ server, contacts, now, audience: () => AUDIENCE, own: alice, ...options });
   const stored = (): Contact => {
     const contact = contacts.find(bob.username);
     if (contact === undefined) throw new Error("bob is not stored");
@@ -32,8 +37,8 @@ export function resolverShown(...records: NameRecord[]) {
 }
 
 /** Bob is pinned with his first record. */
-export async function acquainted() {
-  const it = resolverShown(first);
+export async function acquainted(options: Partial<ResolverOptions> = {}) {
+  const it = resolverWith(options, first);
   await it.resolver.resolve(bob.username);
   return it;
 }

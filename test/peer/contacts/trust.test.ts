@@ -94,6 +94,7 @@ describe("trusting a changed key", () => {
     const it = await swappedOut();
     it.server.fail(down);
     expect((await it.resolver.trust(bob.username)).identity).toEqual(mallory.identity);
+    expect((await it.resolver.resolve(bob.username, { maxAgeMs: 60_000 })).stale).toBe(true);
   });
 
   test("takes that key's newest record", async () => {

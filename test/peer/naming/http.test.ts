@@ -116,15 +116,32 @@ describe("the HTTP client", () => {
     await expectError(it.client.send(GET), "SERVER_UNREACHABLE", "connection");
   });
 
-  test("ends with the caller's own reason when the caller gives up", async () => {
+  test("ends when the caller gives up, and does not begin afterwards", async () => {
     const giveUp = new AbortController();
     await using it = await withServer(() => {
-      giveUp.abort(new Error("enough"));
+      giveUp.abort();
       return "hang";
     });
-    await expect(it.client.send(GET, giveUp.signal)).rejects.toThrow("enough");
-    await expect(it.client.send(GET, giveUp.signal)).rejects.toThrow("enough");
+    await expectError(it.client.send(GET, giveUp.signal), "INTERRUPTED");
+    await expectError(it.client.send(GET, giveUp.signal), "INTERRUPTED");
     expect(it.server.requests).toHaveLength(1);
+  });
+
+  test("tells the caller's own deadline from a server that does not answer", async () => {
+    await using it = await withServer(() => "hang");
+    await expectError(it.client.send(GET, AbortSignal.timeout(20)), "TIMED_OUT");
+  });
+
+  test("ends requests under way when it is closed, and does not begin them again", async () => {
+    let requests = 0;
+    await using it = await withServer(() => {
+      if (++requests === 1) return json({});
+      it.client.close();
+      return "hang";
+    });
+    await it.client.send(GET);
+    await expectError(it.client.send(GET), "SERVER_UNREACHABLE", "connection");
+    expect(it.server.requests).toHaveLength(2);
   });
 });
 

@@ -66,6 +66,15 @@ describe("looking a name up", () => {
     expect((await it.client.lookup(bob.username)).addresses).toEqual(new Map());
   });
 
+  test("leaves out addresses that are listed under another device of the same person", async () => {
+    const laptop = personOf("bob", { device: "laptop" });
+    const devices = [bob, laptop].map(({ deviceKey: key }) => ({ key, addedAt: NOW_SECONDS }));
+    const both = await recordTextOf(bob, { devices });
+    const addresses = [{ device: bob.device, record: await addressRecordOf(laptop) }];
+    await using it = await start(() => bobOf({ record: both, addresses }));
+    expect((await it.client.lookup(bob.username)).addresses).toEqual(new Map());
+  });
+
   test("refuses another name's record", async () => {
     const text = await recordTextOf(carol);
     await using it = await start(() => bobOf({ record: text }));
