@@ -69,7 +69,7 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
     try {
       return await call(withToken(request, token), signal);
     } catch (error) {
-      if (!isChatError(error) || error.details?.["status"] !== 401) throw error;
+      if (!isChatError(error, "TOKEN_INVALID", "TOKEN_MISSING")) throw error;
       tokens.forget(token);
       return call(withToken(request, await tokens.get(signal)), signal);
     }

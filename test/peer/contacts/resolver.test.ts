@@ -8,7 +8,6 @@ import {
   bobAgain,
   chain,
   first,
-  mallory,
   resolverShown,
   rotated,
   swapped,
@@ -222,77 +221,6 @@ describe("the memory of a resolver", () => {
     await Promise.all(patient);
     expect(it.server.lookups).toBe(1);
     expect(it.contacts.list()).toHaveLength(1);
-  });
-});
-
-describe("finding the person behind a device", () => {
-  test("takes the contact that lists it, without asking anybody", async () => {
-    const it = await acquainted();
-    it.server.fail(down);
-    expect(await it.resolver.resolveDevice(bob.device, undefined)).toEqual(it.stored());
-    expect(await it.resolver.resolveDevice(bob.device, "carol")).toEqual(it.stored());
-    expect(it.server.lookups).toBe(1);
-  });
-
-  test("pins a stranger whose record lists it", async () => {
-    const it = resolverShown(first);
-    expect(await it.resolver.resolveDevice(bob.device, "bob")).toMatchObject({ username: "bob", accepted: false });
-    expect(it.contacts.list()).toHaveLength(1);
-  });
-
-  test("pins nobody whose record does not list it", async () => {
-    const it = resolverShown(first);
-    await expectError(it.resolver.resolveDevice(mallory.device, "bob"), "ENVELOPE_INVALID", "identity");
-    expect(it.contacts.saves).toBe(0);
-  });
-
-  test.each([undefined, "", "Bob", "../bob", "admin", "carol"])("knows nobody by the hint %j", async (hint) => {
-    const it = resolverShown(first);
-    await expectError(it.resolver.resolveDevice(bob.device, hint), "ENVELOPE_INVALID", "identity");
-    expect(it.contacts.saves).toBe(0);
-  });
-
-  test("finds a device that a contact has added, asking the server anew", async () => {
-    const it = await acquainted();
-    it.time.ms += 1000;
-    const laptop = personOf("bob", { device: "laptop" });
-    const devices = [bob.deviceKey, laptop.deviceKey].map((key) => ({ key, addedAt: NOW_SECONDS }));
-    it.server.show([first, await recordOf(bob, { previous: first, devices })]);
-    expect(await it.resolver.resolveDevice(laptop.device, "bob")).toMatchObject({ seq: 2 });
-  });
-
-  test("refuses a device once it is seen to be revoked", async () => {
-    const it = await acquainted();
-    const devices = [{ key: keyOf("laptop"), addedAt: NOW_SECONDS }];
-    it.server.show([first, await recordOf(bob, { previous: first, devices })]);
-    await it.resolver.resolve(bob.username);
-    await expectError(it.resolver.resolveDevice(bob.device, "bob"), "ENVELOPE_INVALID", "identity");
-    await expectError(it.resolver.resolveDevice(bob.device, undefined), "ENVELOPE_INVALID", "identity");
-  });
-
-  test("does not ask about one name again and again for devices that nobody lists", async () => {
-    const it = await acquainted();
-    for (let i = 0; i < 5; i++) {
-      const stranger = personOf("bob", { device: `stranger ${i}` });
-      await expectError(it.resolver.resolveDevice(stranger.device, "bob"), "ENVELOPE_INVALID", "identity");
-    }
-    expect(it.server.lookups).toBe(1);
-  });
-
-  test("says that the server is down rather than that nobody lists the device", async () => {
-    const it = await acquainted();
-    it.time.ms += 1000;
-    it.server.fail(down);
-    await expectError(it.resolver.resolveDevice(mallory.device, "bob"), "SERVER_UNREACHABLE");
-    await expectError(it.resolver.resolveDevice(mallory.device, "carol"), "SERVER_UNREACHABLE");
-  });
-
-  test("raises the alarm when the name it hints at has another key now", async () => {
-    const it = await acquainted();
-    it.time.ms += 1000;
-    it.server.show([swapped]);
-    await expectError(it.resolver.resolveDevice(mallory.device, "bob"), "KEY_CHANGED");
-    expect(it.stored().changed?.record).toBe(swapped.jws.text);
   });
 });
 

@@ -93,11 +93,6 @@ describe("the HTTP client", () => {
     expect(error.details).toEqual({ url: server.url });
   });
 
-  test("says that a host does not exist", async () => {
-    const client = createHttpClient({ url: parseServerUrl("https://names.invalid") });
-    await expectError(client.send(GET), "SERVER_UNREACHABLE", "dns");
-  });
-
   test("says that the other side does not speak HTTP", async () => {
     const greeting: ScriptedAnswer = (response) => {
       response.socket?.end("SSH-2.0-OpenSSH_9.2p1\r\n");

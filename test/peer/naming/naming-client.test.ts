@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createClock } from "../../../peer/naming/clock.ts";
 import { createNamingClient, type NamingClientOptions } from "../../../peer/naming/naming-client.ts";
 import { verifyAssertion } from "../../../shared/assertion.ts";
-import { isChatError } from "../../../shared/errors.ts";
+import { type ErrorCode, isChatError } from "../../../shared/errors.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { assertionIn, granted, startNamingClient as start } from "../../support/naming-client.ts";
 import { NOW_MS, personOf, recordTextOf } from "../../support/people.ts";
@@ -40,9 +40,13 @@ describe("asking for a token", () => {
     expect(it.seen()).toHaveLength(2);
   });
 
-  test("does not retry what is forbidden", async () => {
-    await using it = await start(() => problem(403, "FORBIDDEN"));
-    await expectError(it.client.withdrawAddresses(), "FORBIDDEN");
+  test.each<[ErrorCode, number]>([
+    ["FORBIDDEN", 403],
+    ["SIGNATURE_INVALID", 401],
+    ["CLOCK_SKEW", 401],
+  ])("does not retry after %s, which no fresh token cures", async (code, status) => {
+    await using it = await start(() => problem(status, code));
+    await expectError(it.client.withdrawAddresses(), code);
     expect(it.seen()).toHaveLength(1);
   });
 
