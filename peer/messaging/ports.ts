@@ -206,8 +206,8 @@ export interface Resolved {
 export interface Resolver {
   /**
    * Looks a name up and follows or pins it. `maxAgeMs`: an answer this young may be used again.
-   * @throws ChatError KEY_CHANGED (details: both fingerprints), RECORD_ROLLBACK, NAME_UNKNOWN, RECORD_INVALID,
-   *   SIGNATURE_INVALID; SERVER_UNREACHABLE and the like only for a name that is not pinned
+   * @throws ChatError KEY_CHANGED (details: both fingerprints), RECORD_ROLLBACK, RECORD_CONFLICT, RECORD_INVALID,
+   *   SIGNATURE_INVALID; NAME_UNKNOWN, TIMED_OUT, SERVER_UNREACHABLE and the like only for a name that is not pinned
    */
   resolve(username: Username, options?: { maxAgeMs?: number; signal?: AbortSignal }): Promise<Resolved>;
   /**
