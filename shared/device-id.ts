@@ -1,6 +1,8 @@
 import { base58btc } from "multiformats/bases/base58";
+import { concat } from "./bytes.ts";
 import { assertPublicKey, ED25519 } from "./ed25519.ts";
 import { ChatError } from "./errors.ts";
+import { remember } from "./remember.ts";
 
 declare const brand: unique symbol;
 
@@ -10,20 +12,25 @@ export type DeviceId = string & { readonly [brand]: "DeviceId" };
 /** Multihash identity (0x00), 36 bytes; protobuf: key type 1 (Ed25519), 32 bytes of key. libp2p peer-ids spec. */
 const PREFIX = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20);
 const TEXT_LENGTH = 52;
+const REMEMBERED = 4096;
 
 /** @throws ChatError KEY_INVALID */
 export function deviceIdOf(publicKey: Uint8Array): DeviceId {
-  assertPublicKey(publicKey);
-  const multihash = new Uint8Array(PREFIX.length + ED25519.publicKeyBytes);
-  multihash.set(PREFIX);
-  multihash.set(publicKey, PREFIX.length);
-  return base58btc.baseEncode(multihash) as DeviceId;
+  return encodeDeviceId(Buffer.from(publicKey).toString("latin1"));
 }
 
 /** The device's 32-byte Ed25519 public key. */
 export function publicKeyOfDevice(device: DeviceId): Uint8Array {
-  return base58btc.baseDecode(device).subarray(PREFIX.length);
+  return decodeDeviceId(device).slice();
 }
+
+// Every frame names its devices, and base58 is slow.
+const encodeDeviceId = remember(REMEMBERED, (latin1): DeviceId => {
+  const publicKey = Buffer.from(latin1, "latin1");
+  assertPublicKey(publicKey);
+  return base58btc.baseEncode(concat(PREFIX, publicKey)) as DeviceId;
+});
+const decodeDeviceId = remember(REMEMBERED, (device) => base58btc.baseDecode(device).subarray(PREFIX.length));
 
 /**
  * Reads a peer id; other key types (RSA, secp256k1) and other spellings are refused.

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { ChatError } from "./errors.ts";
+import { remember } from "./remember.ts";
 
 /** Raw encodings of RFC 8032: public key 32 bytes (little-endian y, sign of x on top), seed 32, signature 64. */
 export const ED25519 = { publicKeyBytes: 32, seedBytes: 32, signatureBytes: 64 } as const;
@@ -53,9 +54,6 @@ function isSmallOrder(point: { x: bigint; y: bigint }): boolean {
   return x === 0n && y === z;
 }
 
-const accepted = new Set<string>();
-const ACCEPTED_MAX = 4096;
-
 /**
  * Refuses what verifiers disagree on: encodings with y >= p, points off the curve, and the eight points of small order,
  * for which a signature can be made without a key.
@@ -64,15 +62,7 @@ const ACCEPTED_MAX = 4096;
  * @see RFC 8032 5.1.3
  */
 export function assertPublicKey(publicKey: Uint8Array): void {
-  const known = Buffer.from(publicKey).toString("latin1");
-  if (accepted.has(known)) return;
-  const refuse = (why: string) => new ChatError("KEY_INVALID", `not an acceptable Ed25519 public key: ${why}`);
-  if (publicKey.length !== ED25519.publicKeyBytes) throw refuse(`${publicKey.length} bytes instead of 32`);
-  const point = decodePoint(publicKey);
-  if (point === undefined) throw refuse("not the canonical encoding of a curve point");
-  if (isSmallOrder(point)) throw refuse("small order");
-  if (accepted.size >= ACCEPTED_MAX) accepted.clear();
-  accepted.add(known);
+  publicKeyObject(publicKey);
 }
 
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
@@ -80,8 +70,22 @@ const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /** @throws ChatError KEY_INVALID */
 export function publicKeyObject(publicKey: Uint8Array): KeyObject {
-  assertPublicKey(publicKey);
+  return importPublicKey(Buffer.from(publicKey).toString("latin1"));
+}
+
+/** The same few keys verify message after message; checking and importing one costs as much as a signature. */
+const importPublicKey = remember(4096, (latin1): KeyObject => {
+  const publicKey = Buffer.from(latin1, "latin1");
+  checkPublicKey(publicKey);
   return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: "der", type: "spki" });
+});
+
+function checkPublicKey(publicKey: Uint8Array): void {
+  const refuse = (why: string) => new ChatError("KEY_INVALID", `not an acceptable Ed25519 public key: ${why}`);
+  if (publicKey.length !== ED25519.publicKeyBytes) throw refuse(`${publicKey.length} bytes instead of 32`);
+  const point = decodePoint(publicKey);
+  if (point === undefined) throw refuse("not the canonical encoding of a curve point");
+  if (isSmallOrder(point)) throw refuse("small order");
 }
 
 /** @param seed 32 secret bytes (RFC 8032 5.1.5) */

@@ -9,6 +9,7 @@ import {
 } from "node:crypto";
 import { utf8 } from "../../shared/bytes.ts";
 import { ChatError } from "../../shared/errors.ts";
+import { remember } from "../../shared/remember.ts";
 
 /** Keeps what the database holds unreadable without the data key, and each value in its place. */
 export interface Sealer {
@@ -27,6 +28,7 @@ const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 const LOOKUP_TAG_BYTES = 16;
 const TAGS_REMEMBERED = 4096;
+const KEYS_REMEMBERED = 64;
 const OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
 /**
@@ -38,6 +40,12 @@ const OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 export function createSealer(dataKey: Uint8Array, profileId: string): Sealer {
   if (dataKey.length !== KEY_BYTES) throw new ChatError("KEY_INVALID", "a data key has 32 bytes");
   const derive = keyDeriver(dataKey, profileId);
+  // The same few names, devices and conversations are looked up for every message.
+  const tag = remember(TAGS_REMEMBERED, (kindAndText) => {
+    const kind = kindAndText.slice(0, kindAndText.indexOf("/"));
+    const text = kindAndText.slice(kind.length + 1);
+    return createHmac("sha256", derive("p2pchat/tag/1", kind)).update(text).digest().subarray(0, LOOKUP_TAG_BYTES);
+  });
   return {
     seal(table, row, plaintext) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -61,37 +69,16 @@ export function createSealer(dataKey: Uint8Array, profileId: string): Sealer {
       }
       return plaintext;
     },
-    tag: remembering((kind, text) => {
-      return createHmac("sha256", derive("p2pchat/tag/1", kind)).update(text).digest().subarray(0, LOOKUP_TAG_BYTES);
-    }),
-  };
-}
-
-/** The same few names, devices and conversations are looked up for every message. */
-function remembering(compute: Sealer["tag"]): Sealer["tag"] {
-  const known = new Map<string, Uint8Array>();
-  return (kind, text) => {
-    const key = `${kind}/${text}`;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    if (known.size >= TAGS_REMEMBERED) known.clear();
-    const tag = compute(kind, text);
-    known.set(key, tag);
-    return tag;
+    tag: (kind, text) => tag(`${kind}/${text}`),
   };
 }
 
 /** Derived once each; tables and kinds are a handful of literals. */
 function keyDeriver(dataKey: Uint8Array, profileId: string): (use: string, of: string) => KeyObject {
-  const keys = new Map<string, KeyObject>();
-  return (use, of) => {
-    const info = `${use}/${of}`;
-    const known = keys.get(info);
-    if (known !== undefined) return known;
-    const key = createSecretKey(Buffer.from(hkdfSync("sha256", dataKey, utf8(profileId), utf8(info), KEY_BYTES)));
-    keys.set(info, key);
-    return key;
-  };
+  const derive = remember(KEYS_REMEMBERED, (info) =>
+    createSecretKey(Buffer.from(hkdfSync("sha256", dataKey, utf8(profileId), utf8(info), KEY_BYTES))),
+  );
+  return (use, of) => derive(`${use}/${of}`);
 }
 
 /** JSON keeps the parts apart whatever characters they hold. */
