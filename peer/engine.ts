@@ -10,6 +10,8 @@ import type { Runtime } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import type { OpenProfile } from "./open-profile.ts";
 
+/** A naming server that does not answer keeps nobody from listening: known contacts do without it. */
+const FIRST_PUBLISH_MS = 2000;
 const UPKEEP_EVERY_MS = 60 * 60_000;
 
 export type EngineDeps = {
@@ -79,7 +81,7 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     store.restoreReserve();
   });
   delivery.start();
-  await publisher?.start();
+  if (publisher !== undefined) await atMost(FIRST_PUBLISH_MS, publisher.start(), runtime);
   if (daemon) delivery.greet();
   return {
     delivery,
@@ -93,6 +95,14 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
       await network.stop();
     },
   };
+}
+
+/** Waits for `work` that goes on by itself, but no longer than this. */
+function atMost(ms: number, work: Promise<void>, runtime: Runtime): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = runtime.after(ms, resolve);
+    work.finally(cancel).then(resolve, reject);
+  });
 }
 
 /** Now and every hour; the answer ends it. */

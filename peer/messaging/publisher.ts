@@ -70,11 +70,12 @@ export class Publisher {
   async #renew(): Promise<void> {
     let delayMs = RENEW_EVERY_MS;
     try {
-      await this.#publishAddresses();
+      // Counting first: its access token corrects a wrong clock before addresses are signed for a time.
       if (this.#deps.runtime.monotonic() - this.#countedAtMs > COUNT_EVERY_MS) {
         this.#keyPackages = await replenishKeyPackages(this.#deps);
         this.#countedAtMs = this.#deps.runtime.monotonic();
       }
+      await this.#publishAddresses();
       this.#published = true;
     } catch (error) {
       this.#published = false;
