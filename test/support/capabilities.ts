@@ -35,3 +35,8 @@ export function isRoot(): boolean {
   if (!root) console.warn("SKIPPING what needs root: files of another user cannot be made");
   return root;
 }
+
+/** Certificates can be made. */
+export function hasOpenssl(): boolean {
+  return capability("openssl", "openssl", ["version"]);
+}

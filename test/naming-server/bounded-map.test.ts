@@ -1,0 +1,37 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { BoundedMap } from "../../naming-server/bounded-map.ts";
+
+test("keeps what is used and never more than its capacity", () => {
+  const map = new BoundedMap<number, string>(10);
+  map.set(0, "kept");
+  for (let key = 1; key < 1000; key += 1) {
+    map.set(key, `value ${key}`);
+    expect(map.get(0)).toBe("kept");
+    expect(map.size).toBeLessThanOrEqual(10);
+  }
+  expect(map.get(1)).toBeUndefined();
+  expect(map.get(999)).toBe("value 999");
+});
+
+test("never answers with anything but the last value set and not deleted", () => {
+  const action = fc.record({ key: fc.nat(9), kind: fc.constantFrom("set", "get", "delete"), value: fc.nat() });
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 200 }), (actions) => {
+      const map = new BoundedMap<number, number>(6);
+      const model = new Map<number, number>();
+      for (const { key, kind, value } of actions) {
+        if (kind === "set") {
+          map.set(key, value);
+          model.set(key, value);
+          expect(map.get(key)).toBe(value);
+        } else if (kind === "delete") {
+          map.delete(key);
+          model.delete(key);
+        }
+        expect([undefined, model.get(key)]).toContain(map.get(key));
+        expect(map.size).toBeLessThanOrEqual(6);
+      }
+    }),
+  );
+});

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { readCommand } from "../../naming-server/config.ts";
+import { expectError } from "../support/expect-error.ts";
+
+const serve = (args: string[], env = {}) => {
+  const command = readCommand(args, env);
+  if (command.run !== "serve") throw new Error(`it would ${command.run}`);
+  return command.config;
+};
+
+describe("the configuration", () => {
+  test("has defaults for everything", () => {
+    expect(serve([])).toEqual({
+      host: "127.0.0.1",
+      port: 8080,
+      databasePath: "./naming.db",
+      publicUrl: undefined,
+      tls: undefined,
+      logLevel: "info",
+    });
+  });
+
+  test("comes from the environment, where empty counts as unset, and flags win", () => {
+    const env = {
+      HOST: "0.0.0.0",
+      PORT: "1",
+      DATABASE_URL: "sqlite:/a",
+      LOG_LEVEL: "",
+      PUBLIC_URL: "https://a.example/",
+    };
+    expect(serve(["--port", "2", "--public-url=https://b.example"], env)).toMatchObject({
+      host: "0.0.0.0",
+      port: 2,
+      databasePath: "/a",
+      logLevel: "info",
+      publicUrl: "https://b.example",
+    });
+  });
+
+  test.each([
+    ["https://names.example.org/", "https://names.example.org"],
+    ["https://names.example.org:443", "https://names.example.org"],
+    ["HTTP://Names.Example.ORG:8080/", "http://names.example.org:8080"],
+    ["https://example.org/names/", "https://example.org/names"],
+  ])("spells the public URL %s one way", (given, spelled) => {
+    expect(serve([], { PUBLIC_URL: given }).publicUrl).toBe(spelled);
+  });
+
+  test.each([
+    ["PORT", "70000"],
+    ["PORT", "-1"],
+    ["PORT", "8080x"],
+    ["DATABASE_URL", "naming.db"],
+    ["DATABASE_URL", "sqlite:"],
+    ["DATABASE_URL", "postgresql://localhost/names"],
+    ["PUBLIC_URL", "names.example.org"],
+    ["PUBLIC_URL", "https://user:secret@names.example.org"],
+    ["PUBLIC_URL", "https://names.example.org/?a=b"],
+    ["LOG_LEVEL", "verbose"],
+  ])("refuses %s=%s by name, in one line", async (name, value) => {
+    const error = await expectError(() => readCommand([], { [name]: value }), "CONFIG_INVALID");
+    expect(error.message).toContain(name);
+    expect(error.message).not.toContain("\n");
+    expect(error.message).not.toContain("secret");
+  });
+});

@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Directory } from "../../naming-server/directory.ts";
+import { SERVER_LIMITS } from "../../naming-server/limits.ts";
+import { openSqliteStore } from "../../naming-server/storage/sqlite-store.ts";
+import type { Store } from "../../naming-server/storage/store.ts";
+import { NOW_MS, NOW_SECONDS, personOf, recordOf } from "../support/people.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { rowOf } from "./storage/store-suite.ts";
+
+const bob = personOf("bob");
+
+/** A directory over a real store whose look-ups are counted and can be held up. */
+async function start() {
+  const inner = openSqliteStore(join(temporaryDirectory(), "naming.db"));
+  onTestFinished(() => inner.close());
+  await inner.createName(rowOf(await recordOf(bob)));
+  const clock = { nowMs: NOW_MS };
+  const state = { reads: 0, gate: Promise.resolve() };
+  const findName: Store["findName"] = async (name) => {
+    state.reads += 1;
+    const found = await inner.findName(name);
+    await state.gate;
+    return found;
+  };
+  const store: Store = Object.assign(Object.create(inner), { findName });
+  return { inner, clock, state, directory: new Directory(store, () => clock.nowMs) };
+}
+
+describe("the directory", () => {
+  test("asks the database again only when its answer has grown old, or the clock went back", async () => {
+    const { directory, clock, state } = await start();
+    const first = await directory.find(bob.username);
+    expect(await directory.find(bob.username)).toBe(first);
+    expect(state.reads).toBe(1);
+    clock.nowMs += SERVER_LIMITS.cacheMaxAgeMs;
+    await directory.find(bob.username);
+    expect(state.reads).toBe(2);
+    clock.nowMs -= 86_400_000;
+    await directory.find(bob.username);
+    expect(state.reads).toBe(3);
+  });
+
+  test("leaves an address out from the moment it expires", async () => {
+    const { directory, clock, inner } = await start();
+    const address = { name: bob.username, device: bob.device, seq: 1, expires: NOW_SECONDS + 10, record: "here" };
+    await inner.putAddress(address);
+    clock.nowMs = (NOW_SECONDS + 10) * 1000 - 1;
+    expect((await directory.find(bob.username))?.body).toContain("here");
+    clock.nowMs += 1;
+    expect((await directory.find(bob.username))?.body).not.toContain("here");
+  });
+
+  test("does not keep what was read before a write and arrives after it", async () => {
+    const { directory, inner, state } = await start();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    state.gate = promise;
+    const stale = directory.find(bob.username);
+    const first = await recordOf(bob);
+    const second = await recordOf(bob, { previous: first });
+    await inner.replaceRecord(rowOf(second), first.hash);
+    directory.forget(bob.username);
+    resolve();
+    await stale;
+    expect((await directory.find(bob.username))?.etag).toBe(`"${second.hash}"`);
+  });
+
+  test("knows nothing of unknown names, and asks each time", async () => {
+    const { directory, state } = await start();
+    const nobody = personOf("somebody-else").username;
+    expect(await directory.find(nobody)).toBeUndefined();
+    expect(await directory.find(nobody)).toBeUndefined();
+    expect(state.reads).toBe(2);
+  });
+});

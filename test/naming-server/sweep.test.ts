@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import { onTestFinished, test } from "vitest";
+import { SERVER_LIMITS } from "../../naming-server/limits.ts";
+import { SigningKeys } from "../../naming-server/signing-keys.ts";
+import { openSqliteStore } from "../../naming-server/storage/sqlite-store.ts";
+import { createSweep } from "../../naming-server/sweep.ts";
+import { expectError } from "../support/expect-error.ts";
+import { NOW_MS, NOW_SECONDS, personOf } from "../support/people.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const assertion = { sub: personOf("bob").username, jti: "0123456789abcdef", expires: NOW_SECONDS + 60 };
+
+async function start() {
+  const store = openSqliteStore(join(temporaryDirectory(), "naming.db"));
+  onTestFinished(() => store.close());
+  const clock = { nowMs: NOW_MS };
+  const now = () => clock.nowMs;
+  const sweep = createSweep({ store, keys: await SigningKeys.open(store, now), now });
+  await store.rememberAssertion(assertion);
+  return { store, clock, sweep };
+}
+
+test("a used assertion is forgotten once enough sweeps have seen it expire", async () => {
+  const { store, clock, sweep } = await start();
+  clock.nowMs += 91_000;
+  for (let count = 1; count < SERVER_LIMITS.sweepsThatAgree; count += 1) await sweep();
+  await expectError(store.rememberAssertion(assertion), "TOKEN_REPLAYED");
+  await sweep();
+  await store.rememberAssertion(assertion);
+});
+
+test("a used assertion stays used when the clock leaps ahead for some sweeps and comes back", async () => {
+  const { store, clock, sweep } = await start();
+  for (let count = 0; count < 10; count += 1) await sweep();
+  clock.nowMs += 365 * 86_400_000;
+  for (let count = 1; count < SERVER_LIMITS.sweepsThatAgree; count += 1) await sweep();
+  clock.nowMs = NOW_MS;
+  await sweep();
+  await expectError(store.rememberAssertion(assertion), "TOKEN_REPLAYED");
+});
