@@ -6,7 +6,7 @@ export interface Runtime {
   now(): number;
   /** Milliseconds that only rise, whatever happens to the clock. */
   monotonic(): number;
-  /** Runs once after that many monotonic milliseconds; the answer cancels. Never keeps the process alive. */
+  /** Runs once after that many monotonic milliseconds; the answer cancels. */
   after(ms: number, run: () => void): () => void;
   randomBytes(length: number): Uint8Array;
   /** Uniform in [0, 1). */
@@ -18,7 +18,6 @@ export const systemRuntime: Runtime = {
   monotonic: () => performance.now(),
   after(ms, run) {
     const timer = setTimeout(run, ms);
-    timer.unref();
     return () => clearTimeout(timer);
   },
   randomBytes: (length) => new Uint8Array(randomBytes(length)),
