@@ -1,9 +1,12 @@
 import packageJson from "../package.json" with { type: "json" };
+import { EXIT } from "./cli/exit-codes.ts";
 import { guardProcess } from "./cli/process-guard.ts";
 import { runProgram } from "./cli/program.ts";
 import { openProfileDirectory } from "./identity/profile-directory.ts";
 
 guardProcess("p2pchat");
+// What ends the process before the program has ended is a fault.
+process.exitCode = EXIT.unexpected;
 void runProgram({
   argv: process.argv.slice(2),
   version: packageJson.version,
