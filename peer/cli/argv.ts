@@ -35,7 +35,7 @@ export function guardArguments(argv: readonly string[]): Guarded {
 }
 
 /**
- * Refuses what the parser would let pass: an option given twice (it keeps the last), and a value for an option that
+ * Refuses what the parser would let pass: an option given twice (it keeps both, or the last), and a value for an option that
  * takes none (it drops it).
  *
  * @throws ChatError USAGE

@@ -16,21 +16,12 @@ const PARSER = {
   "boolean-negation": false,
   "camel-case-expansion": false,
   "dot-notation": false,
-  "duplicate-arguments-array": false,
   "parse-numbers": false,
   "parse-positional-numbers": false,
   "short-option-groups": false,
 };
 
 const HELP_WIDTH = 100;
-
-/** The parser's complaints, in our words. */
-const STRINGS = {
-  "Not enough non-option arguments: got %s, need at least %s": "something is missing: %s given, %s needed",
-  "Not enough arguments following: %s": "--%s needs a value",
-  "Unknown argument: %s": "unknown command, option or argument: %s",
-  "Unknown arguments: %s": "unknown commands, options or arguments: %s",
-};
 
 /** @throws ChatError USAGE */
 export function parseCommandLine(typed: readonly string[], { commands, version }: ParseOptions): Parsed {
@@ -40,7 +31,6 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
     .scriptName("p2pchat")
     .usage("$0 <command>\n\nPeer-to-peer, end-to-end encrypted messages, with human names and no message server.")
     .detectLocale(false)
-    .updateStrings(STRINGS)
     .parserConfiguration(PARSER)
     .exitProcess(false)
     .wrap(HELP_WIDTH)
