@@ -58,7 +58,9 @@ function cacheCode() {
   if (!base || !path.isAbsolute(base)) return;
   var directory = path.join(base, "p2pchat", "code");
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    [base, path.dirname(directory), directory].forEach(function (level) {
+      if (!fs.existsSync(level)) fs.mkdirSync(level, { mode: 0o700 });
+    });
     var found = fs.lstatSync(directory);
     var isOurs = !process.geteuid || (found.uid === process.geteuid() && (found.mode & 0o077) === 0);
     if (found.isDirectory() && isOurs) require("module").enableCompileCache(directory);

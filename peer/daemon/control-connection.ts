@@ -39,7 +39,8 @@ export class ControlConnection {
     try {
       await this.#send({ method: "hello", params: hello });
       const lines = new LineReader(CONNECTION_LIMITS.lineMaxBytes);
-      for await (const chunk of this.#socket) {
+      // Left open for what is still to be said.
+      for await (const chunk of this.#socket.iterator({ destroyOnReturn: false })) {
         for (const message of lines.read(chunk)) await this.#accept(message);
       }
       await Promise.all(this.#inFlight);
@@ -58,6 +59,7 @@ export class ControlConnection {
   async #accept(message: unknown): Promise<void> {
     while (this.#inFlight.size >= CONNECTION_LIMITS.maxInFlight) await Promise.race(this.#inFlight);
     await this.#drained;
+    if (this.#socket.destroyed) return;
     const work = this.#answer(message).finally(() => this.#inFlight.delete(work));
     this.#inFlight.add(work);
   }

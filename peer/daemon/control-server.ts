@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
@@ -46,7 +46,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
 /** A directory of ours that nobody else can enter, without the socket of a dead daemon. */
 function preparePlace(path: string): void {
   const directory = dirname(path);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // One level and no more: the session's directory is not ours to make, and in /proc a recursive one never ends.
+  if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
   const found = lstatSync(directory);
   if (!found.isDirectory() || found.uid !== process.geteuid?.()) throw new Error(`${directory} is not ours`);
   chmodSync(directory, 0o700);
