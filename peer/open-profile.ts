@@ -39,17 +39,19 @@ const JTI_BYTES = 16;
 /**
  * Opens what `register` has made.
  *
+ * @param options.keystore  where it is open already
  * @throws ChatError PROFILE_MISSING, PASSPHRASE_REQUIRED, PASSPHRASE_WRONG, STORE_CORRUPT, STORAGE, CONFIG_INVALID,
  *   HTTP_REFUSED
  */
 export async function openProfile(
   directory: ProfileDirectory,
-  { settings, runtime, signal }: { settings: Settings; runtime: Runtime; signal: AbortSignal },
+  options: { settings: Settings; runtime: Runtime; signal: AbortSignal; keystore?: Keystore },
 ): Promise<OpenProfile> {
+  const { settings, runtime, signal } = options;
   const profile = await findProfile(directory.file(PROFILE_FILE));
   if (profile === undefined) throw new ChatError("PROFILE_MISSING", "this profile has no name yet");
   const source = { file: settings.passphraseFile, command: settings.passphraseCommand, signal };
-  const keystore = await openKeystore(directory.file(KEYSTORE_FILE), () => askPassphrase(source));
+  const keystore = options.keystore ?? (await openKeystore(directory.file(KEYSTORE_FILE), () => askPassphrase(source)));
   if (keystore.profileId !== profile.profileId) {
     throw new ChatError("STORE_CORRUPT", "keystore.json and profile.json belong to different profiles");
   }

@@ -49,7 +49,7 @@ export async function registerProfile(options: RegisterOptions): Promise<Identit
     const profile = { v: 1, profileId: keystore.profileId, username, peerId, server, allowLocal } as const;
     await writeProfile(directory.file(PROFILE_FILE), profile);
     rmSync(directory.file(PENDING_FILE), { force: true });
-    await leaveKeyPackages(directory, options);
+    await leaveKeyPackages(directory, options, keystore);
     return { username, peerId, fingerprint: fingerprintOf(record.identity), server, profile: settings.profile };
   } finally {
     lock.release();
@@ -153,11 +153,15 @@ function forget(pending: string, error: unknown): unknown {
 }
 
 /** So that the first message to somebody who never listened yet can be encrypted; `listen` makes up for a failure. */
-async function leaveKeyPackages(directory: ProfileDirectory, { settings, signal }: RegisterOptions): Promise<void> {
-  const opened = await openProfile(directory, { settings, runtime: systemRuntime, signal });
+async function leaveKeyPackages(
+  directory: ProfileDirectory,
+  { settings, signal }: RegisterOptions,
+  keystore: Keystore,
+): Promise<void> {
+  const opened = await openProfile(directory, { settings, runtime: systemRuntime, signal, keystore });
   try {
     const { createSecureSessions } = await import("./sessions/secure-sessions.ts");
-    const { self, store, naming, clock, keystore } = opened;
+    const { self, store, naming, clock } = opened;
     const { deviceSeed } = keystore.secrets;
     const sessions = createSecureSessions({ device: self.device, deviceSeed, now: () => clock.now() });
     await replenishKeyPackages({ self, store, runtime: systemRuntime, sessions, naming });
