@@ -1,0 +1,44 @@
+/*
+ * `npm run bench`: speeds as ratios against references measured in the same run. `npm run bench -- lookup startup` runs
+ * those parts only; `--sources` measures the sources where there is a build too; `--profile` leaves CPU profiles of the
+ * daemons in bench/results. A target that is missed is said, and is no failure.
+ */
+
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { measureLookup } from "./lookup.ts";
+import { measureMemory } from "./memory.ts";
+import { measureMessages } from "./message.ts";
+import { measureStartup } from "./startup.ts";
+import { type BenchOptions, hasBuild, type Origin, pathTo } from "./support/program.ts";
+import { type Part, printPart, type Row, saveResults } from "./support/report.ts";
+import { measureThroughput } from "./throughput.ts";
+
+const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>> = {
+  lookup: measureLookup,
+  message: measureMessages,
+  throughput: measureThroughput,
+  startup: measureStartup,
+  memory: measureMemory,
+};
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { sources: { type: "boolean", default: false }, profile: { type: "boolean", default: false } },
+});
+const unknown = positionals.filter((name) => !Object.hasOwn(PARTS, name));
+if (unknown.length > 0)
+  throw new Error(`no such part: ${unknown.join(", ")}; there are ${Object.keys(PARTS).join(", ")}`);
+
+const origin: Origin = hasBuild && !values.sources ? "build" : "sources";
+const nodeOptions = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${pathTo("bench/results/profiles")}`] : [];
+console.log(`p2pchat from its ${origin}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`);
+
+const measured: Part[] = [];
+for (const [name, measure] of Object.entries(PARTS)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const part = { name, rows: await measure({ origin, nodeOptions }) };
+  printPart(part);
+  measured.push(part);
+}
+console.log(`\nalso in ${saveResults(measured, { origin })}`);
