@@ -59,7 +59,7 @@ export async function runProgram({ argv, version, terminal, dependencies }: Prog
     output = createOutput(terminal, { json: flags["json"] === true, quiet: flags["quiet"] === true });
     const settings = loadSettings({ env: terminal.env, flags });
     const verbose = flags["verbose"] === true;
-    const interruption = interruptible();
+    using interruption = interruptible();
     return await command.run(args, { settings, verbose, output, terminal, dependencies, interruption });
   } catch (error) {
     const failure = asChatError(error);

@@ -1,0 +1,273 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { SendParams, SendResult } from "../../../peer/messaging/operations.ts";
+import { ChatError } from "../../../shared/errors.ts";
+import { terminal, terminalWithDaemon } from "../../support/fake-daemon.ts";
+import { ALICE, BOB, MESSAGE } from "../../support/fake-operations.ts";
+
+const HOSTILE = "\x1b]0;x\x07\u202egpj\n2026 bob: \u009b31m";
+
+function sendResult(state: SendResult["state"]): SendResult {
+  return {
+    id: MESSAGE.id,
+    to: "bob",
+    state,
+    devices: [{ device: "12D3KooWBob", state, path: null, error: "PEER_UNREACHABLE" }],
+  };
+}
+
+describe("with --json a command prints one object for its result:", () => {
+  test.each([
+    [["whoami"], { v: 1, type: "whoami", ...ALICE }],
+    [
+      ["verify", "bob"],
+      { v: 1, type: "safety-number", username: "bob", safetyNumber: "12345".repeat(12), verified: false },
+    ],
+    [["verify", "bob", "12345 ".repeat(12)], expect.objectContaining({ type: "safety-number", verified: true })],
+    [["trust", "bob"], expect.objectContaining({ v: 1, type: "trust", accepted: true, oldFingerprint: "cccc dddd" })],
+    [["online"], { v: 1, type: "online", online: [{ username: "bob", devices: BOB.devices, contact: true }] }],
+    [["status"], expect.objectContaining({ v: 1, type: "status", serverState: "ok", published: true })],
+    [["outbox"], { v: 1, type: "outbox", items: [] }],
+    [["outbox", "retry"], { v: 1, type: "outbox-retry", retried: 2 }],
+    [["outbox", "cancel", MESSAGE.id], { v: 1, type: "outbox-cancel", cancelled: 1 }],
+    [["contacts"], { v: 1, type: "contact", ...BOB }],
+    [["contacts", "show", "bob"], { v: 1, type: "contact", ...BOB }],
+    [["contacts", "block", "bob"], { v: 1, type: "contact", ...BOB, blocked: true }],
+    [["contacts", "unblock", "bob"], { v: 1, type: "contact", ...BOB }],
+    [["contacts", "remove", "bob"], { v: 1, type: "contact-removed", username: "bob" }],
+    [
+      ["lookup", "bob"],
+      {
+        v: 1,
+        type: "record",
+        username: "bob",
+        fingerprint: "cccc dddd",
+        seq: 1,
+        devices: BOB.devices,
+        online: true,
+        pinned: false,
+      },
+    ],
+    [["history", "bob"], { v: 1, type: "message", ...MESSAGE, direction: "in" }],
+    [
+      ["send", "bob", "hi"],
+      {
+        v: 1,
+        type: "send",
+        id: MESSAGE.id,
+        to: "bob",
+        state: "stored",
+        devices: [{ device: "12D3KooWBob", state: "stored", path: "direct" }],
+      },
+    ],
+  ])("%j", async (args, expected) => {
+    const { run } = await terminalWithDaemon();
+    const { code, stdout, stderr } = await run([...args, "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout.split("\n")).toHaveLength(2);
+    expect(JSON.parse(stdout)).toEqual(expected);
+  });
+});
+
+describe("send", () => {
+  async function sent(args: readonly string[], stdin = ""): Promise<SendParams> {
+    const calls: SendParams[] = [];
+    const { run } = await terminalWithDaemon({
+      send: async (params) => {
+        calls.push(params);
+        return sendResult("stored");
+      },
+    });
+    const { code, stderr } = await run(["send", ...args], stdin);
+    expect({ code, stderr, calls: calls.length }).toEqual({ code: 0, stderr: "", calls: 1 });
+    const [params] = calls;
+    if (params === undefined) throw new Error("nothing was sent");
+    return params;
+  }
+
+  test("passes on what was typed, and the time that is left", async () => {
+    const params = await sent(["bob", "hi", "--timeout", "5s", "--id", "k1", "--wait", "queued"]);
+    expect(params).toEqual({ to: "bob", text: "hi", wait: "queued", id: "k1", timeoutMs: expect.any(Number) });
+    expect(params.timeoutMs).toBeGreaterThan(0);
+    expect(params.timeoutMs).toBeLessThanOrEqual(5000);
+  });
+
+  test.each([
+    [["bob"], "piped\ntext\n", "piped\ntext"],
+    [["bob", "-"], "piped\n\n", "piped\n"],
+    [["bob", "typed"], "not read", "typed"],
+    [["bob", "--", "--json"], "", "--json"],
+    [["--", "bob", "-5"], "", "-5"],
+    [["bob", "1e3"], "", "1e3"],
+  ])("takes the text of %j with %j piped in", async (args, stdin, text) => {
+    expect((await sent(args, stdin)).text).toBe(text);
+  });
+
+  test.each([
+    ["stored", [], 0],
+    ["queued", [], 7],
+    ["queued", ["--wait", "stored"], 7],
+    ["queued", ["--wait", "queued"], 0],
+    ["failed", [], 1],
+    ["failed", ["--wait", "queued"], 1],
+  ] as const)("that ends %s with %j prints its result and exits with %i", async (state, options, exitCode) => {
+    const { run } = await terminalWithDaemon({ send: async () => sendResult(state) });
+    const { code, lines } = await run(["send", "bob", "hi", "--json", ...options]);
+    expect(code).toBe(exitCode);
+    expect(lines).toEqual([{ v: 1, type: "send", ...sendResult(state) }]);
+  });
+
+  test.each([
+    [["bob", ""], "", "MESSAGE_EMPTY"],
+    [["bob"], "", "MESSAGE_EMPTY"],
+    [["bob"], "a".repeat(20_000), "MESSAGE_TOO_LARGE"],
+    [["bob"], Uint8Array.of(0xff), "MESSAGE_NOT_TEXT"],
+    [["bob", "hi", "--wait", "displayed"], "", "USAGE"],
+    [["bob", "hi", "--timeout", "10"], "", "USAGE"],
+    [["bob", "hi", "--id", "a".repeat(200)], "", "USAGE"],
+  ])("refuses %j before it calls the daemon", async (args, stdin, code) => {
+    let calls = 0;
+    const { run } = await terminalWithDaemon({
+      send: async () => {
+        calls += 1;
+        return sendResult("stored");
+      },
+    });
+    const outcome = await run(["send", ...args, "--json"], stdin);
+    expect(outcome).toMatchObject({ code: 1, lines: [{ v: 1, type: "error", code }] });
+    expect(calls).toBe(0);
+  });
+});
+
+describe("an error", () => {
+  const details = { oldFingerprint: "cccc dddd", newFingerprint: "eeee ffff" };
+  const send = () => Promise.reject(new ChatError("KEY_CHANGED", `the key of bob changed ${HOSTILE}`, { details }));
+
+  test("is an object on stdout with --json, with the code, the facts and the exit code", async () => {
+    const { run } = await terminalWithDaemon({ send });
+    const { code, lines, stderr } = await run(["send", "bob", "hi", "--json"]);
+    expect({ code, stderr }).toEqual({ code: 4, stderr: "" });
+    expect(lines).toEqual([
+      { v: 1, type: "error", code: "KEY_CHANGED", message: `the key of bob changed ${HOSTILE}`, details },
+    ]);
+  });
+
+  test("goes to stderr without: what happened, both fingerprints, what is safe, what to do", async () => {
+    const { run } = await terminalWithDaemon({ send });
+    const { code, stdout, stderr } = await run(["send", "bob", "hi"]);
+    expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
+    for (const fact of ["changed", "cccc dddd", "eeee ffff", "Nothing was sent", "p2pchat trust"]) {
+      expect(stderr).toContain(fact);
+    }
+    expect(stderr).not.toContain("\x1b");
+  });
+
+  test.each([
+    ["NAME_UNKNOWN", 8],
+    ["SERVER_UNREACHABLE", 3],
+    ["RATE_LIMITED", 5],
+    ["INTERNAL", 2],
+  ] as const)("%s exits with %i", async (code, exitCode) => {
+    const { run } = await terminalWithDaemon({ lookup: () => Promise.reject(new ChatError(code, "no")) });
+    expect(await run(["lookup", "bob", "--json"])).toMatchObject({ code: exitCode, lines: [{ code }] });
+  });
+
+  test.each([
+    ["shout"],
+    ["send"],
+    ["whoami", "--loud"],
+    ["contacts", "show"],
+    ["outbox", "cancel"],
+    ["history", "bob", "--limit", "0"],
+  ])("in the command line %j is USAGE", async (...args) => {
+    expect(await terminal().run([...args, "--json"])).toMatchObject({ code: 1, lines: [{ code: "USAGE" }] });
+  });
+
+  test("in the configuration names the variable", async () => {
+    const { run } = terminal({ P2PCHAT_PASSPHRASE: "hunter2" });
+    const { code, stderr } = await run(["whoami"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("P2PCHAT_PASSPHRASE");
+    expect(stderr).not.toContain("hunter2");
+  });
+
+  test("says that there is no profile, or that it has no name yet", async () => {
+    const { run, profile } = terminal();
+    expect(await run(["whoami", "--json", "--profile", "other"])).toMatchObject({
+      code: 1,
+      lines: [{ code: "PROFILE_MISSING" }],
+    });
+    rmSync(join(profile, "profile.json"));
+    expect(await run(["whoami", "--json"])).toMatchObject({ code: 1, lines: [{ code: "PROFILE_MISSING" }] });
+  });
+});
+
+describe("what others wrote", () => {
+  test("cannot reach the terminal as anything but text, nor fake a line", async () => {
+    const message = { ...MESSAGE, text: HOSTILE, direction: "in" } as const;
+    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+    const { stdout } = await run(["history", "bob"]);
+    expect(stdout).toBe("2026-11-20 18:30 bob: <U+001B>]0;x<U+0007><U+202E>gpj\n  | 2026 bob: <U+009B>31m\n");
+  });
+
+  test("comes out of JSON as it was, without a raw control on the way", async () => {
+    const message = { ...MESSAGE, text: HOSTILE, direction: "in" } as const;
+    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+    const { stdout } = await run(["history", "bob", "--json"]);
+    expect(JSON.parse(stdout).text).toBe(HOSTILE);
+    expect(stdout).toMatch(/^[\x20-\x7e]*\n$/);
+  });
+});
+
+describe("history", () => {
+  test("prints nothing but the message and its direction, and marks for people what is not there yet", async () => {
+    const message = { ...MESSAGE, from: "alice", direction: "out", state: "queued" } as const;
+    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+    expect((await run(["history", "bob", "--json"])).lines).toEqual([
+      { v: 1, type: "message", ...MESSAGE, from: "alice", direction: "out" },
+    ]);
+    expect((await run(["history", "bob"])).stdout).toContain("alice (queued): hi");
+  });
+
+  test("survives a reader that leaves", async () => {
+    const messages = Array.from({ length: 5000 }, () => ({
+      ...MESSAGE,
+      text: "a".repeat(1000),
+      direction: "in" as const,
+    }));
+    const { start } = await terminalWithDaemon({ history: async () => ({ messages }) });
+    const program = start(["history", "bob"]);
+    program.closeStdout();
+    expect(await program.outcome()).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+test("an interruption ends a command at once, with exit code 130", async () => {
+  const called = Promise.withResolvers<void>();
+  const { start } = await terminalWithDaemon({
+    lookup: () => {
+      called.resolve();
+      return new Promise(() => undefined);
+    },
+  });
+  const program = start(["lookup", "bob", "--json"]);
+  await called.promise;
+  program.signal("SIGINT");
+  expect(await program.outcome()).toMatchObject({ code: 130, lines: [{ type: "error", code: "INTERRUPTED" }] });
+});
+
+test("help needs no profile, and neither does the version", async () => {
+  const { run } = terminal({ P2PCHAT_HOME: "/nowhere" });
+  const help = await run(["--help"]);
+  expect(help.code).toBe(0);
+  expect(help.stdout).toContain("p2pchat send <to> [message]");
+  expect(await run(["--version"])).toMatchObject({ code: 0, stdout: "0.1.0\n" });
+});
+
+test("a second listen refuses and names the first one's process", async () => {
+  const { run } = await terminalWithDaemon();
+  const { code, lines } = await run(["listen", "--json"]);
+  expect(code).toBe(1);
+  expect(lines).toMatchObject([{ code: "PROFILE_BUSY", details: { pid: process.pid } }]);
+});

@@ -1,0 +1,37 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Operations } from "../../peer/messaging/operations.ts";
+import { startTestServer } from "./control-socket.ts";
+import { ALICE, fakeOperations } from "./fake-operations.ts";
+import { type Outcome, Program, type StartOptions } from "./program.ts";
+import { temporaryDirectory } from "./temporary-directory.ts";
+
+const MAIN = fileURLToPath(new URL("../../peer/main.ts", import.meta.url));
+
+export type Terminal = {
+  readonly home: string;
+  /** The directory of the profile. */
+  readonly profile: string;
+  start(args: readonly string[], stdin?: StartOptions["stdin"]): Program;
+  run(args: readonly string[], stdin?: StartOptions["stdin"]): Promise<Outcome>;
+};
+
+/** A home with one registered profile, and the real program in processes of its own. */
+export function terminal(env: Readonly<Record<string, string>> = {}): Terminal {
+  const home = temporaryDirectory();
+  const profile = join(home, "default");
+  mkdirSync(profile, { mode: 0o700 });
+  writeFileSync(join(profile, "profile.json"), JSON.stringify({ peerId: ALICE.peerId }), { mode: 0o600 });
+  const environment = { PATH: process.env["PATH"] ?? "", HOME: home, P2PCHAT_HOME: home, TZ: "UTC", ...env };
+  const start: Terminal["start"] = (args, stdin = "") =>
+    new Program([process.execPath, MAIN, ...args], { env: environment, directory: home, stdin });
+  return { home, profile, start, run: (args, stdin) => start(args, stdin).outcome() };
+}
+
+/** The same with a daemon that answers as the test says. */
+export async function terminalWithDaemon(replaced: Partial<Operations> = {}): Promise<Terminal> {
+  const own = terminal();
+  await startTestServer({ directory: own.profile, operations: fakeOperations(replaced) });
+  return own;
+}
