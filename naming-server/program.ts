@@ -6,6 +6,9 @@ import { isChatError } from "../shared/errors.ts";
 import { type Command, type Config, readCommand, USAGE } from "./config.ts";
 import { type NamingServer, startNamingServer } from "./naming-server.ts";
 
+/** Whoever reads the logs slowly, or not at all, must not hold the server up: then lines are dropped. */
+const LOG_DESTINATION = { fd: 2, sync: false, maxLength: 1024 * 1024 } as const;
+
 const EXIT = { ok: 0, userError: 1, unexpected: 2, storage: 3 } as const;
 
 /** Runs until a signal ends it; resolves with the exit code. */
@@ -26,7 +29,7 @@ async function run(command: Command): Promise<number> {
 }
 
 async function serveUntilSignal(config: Config): Promise<void> {
-  const log = pino({ level: config.logLevel, base: null }, destination({ fd: 2, sync: true }));
+  const log = pino({ level: config.logLevel, base: null }, destination(LOG_DESTINATION));
   const signal = nextSignal();
   const server = await startNamingServer(config, { now: Date.now, log });
   process.stdout.write(`naming server listening on ${server.url}\n`);

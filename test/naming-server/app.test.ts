@@ -124,6 +124,12 @@ describe("a request that is not well formed", () => {
     expect(fits.status).toBe(400);
   });
 
+  test("whose announced length is beyond the limit is refused before its body comes", async () => {
+    const head = "PUT /v1/names/bob HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/jose\r\n";
+    const answer = await exchange(await startTestServer(), `${head}Content-Length: 20000\r\n\r\n`);
+    expect(answer.status).toBe(413);
+  });
+
   test.each([
     ["duplicate members", '{"keyPackages":[],"keyPackages":[]}'],
     ["__proto__", '{"keyPackages":[],"__proto__":{"x":1}}'],

@@ -5,8 +5,8 @@ import { SERVER_LIMITS } from "../../naming-server/limits.ts";
 import { openSqliteStore } from "../../naming-server/storage/sqlite-store.ts";
 import type { Store } from "../../naming-server/storage/store.ts";
 import { NOW_MS, NOW_SECONDS, personOf, recordOf } from "../support/people.ts";
+import { rowOf } from "../support/record-row.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { rowOf } from "./storage/store-suite.ts";
 
 const bob = personOf("bob");
 

@@ -93,7 +93,8 @@ describe("the program", () => {
     for (const umask of ["000", "022", "077"]) {
       const databasePath = freshPath();
       const wrapper = ["sh", "-c", `umask ${umask}; touch "$0"; exec "$@"`, databasePath];
-      const { url } = await startServerProcess({ databasePath, wrapper });
+      const { url, child } = await startServerProcess({ databasePath, wrapper });
+      expect(readFileSync(`/proc/${child.pid}/status`, "latin1")).toMatch(/^Umask:\s0077$/m);
       await putRecord({ url }, "bob", await recordTextOf(bob, { iat: nowSeconds() }));
       for (const suffix of ["", "-wal", "-shm"]) expect(statSync(databasePath + suffix).mode & 0o777).toBe(0o600);
     }

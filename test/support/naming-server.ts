@@ -8,7 +8,7 @@ import type { Problem } from "../../shared/api.ts";
 import { type AssertionClaims, signAssertion } from "../../shared/assertion.ts";
 import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import { type Child, nextLine, startCommand } from "./child-process.ts";
-import { AUDIENCE, NOW_MS, type Person, recordTextOf } from "./people.ts";
+import { AUDIENCE, NOW_MS, type Person, personOf, recordTextOf } from "./people.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** A server in this process; `clock.nowMs` is its time. */
@@ -130,4 +130,17 @@ export async function signIn(server: { url: string; clock?: { nowMs: number } },
   const answer = await requestToken(server, await assertionOf(person, server.clock?.nowMs ?? Date.now()));
   if (answer.status !== 200) throw new Error(`${person.username} gets no token: ${answer.text}`);
   return (answer.json as { access_token: string }).access_token;
+}
+
+/** A server where somebody uninvolved, mallory, is signed in and can look at any name. */
+export async function startWatchedServer() {
+  const server = await startTestServer();
+  const mallory = personOf("mallory");
+  await register(server, mallory);
+  const token = await signIn(server, mallory);
+  return {
+    server,
+    look: (name: string, headers = {}) => call(server, "GET", `/v1/names/${name}`, { token, headers }),
+    history: (name: string, query = "") => call(server, "GET", `/v1/names/${name}/history${query}`, { token }),
+  };
 }

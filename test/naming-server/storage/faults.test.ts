@@ -17,8 +17,8 @@ import {
   startServerProcess,
 } from "../../support/naming-server.ts";
 import { personOf, recordOf, recordTextOf } from "../../support/people.ts";
+import { rowOf } from "../../support/record-row.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
-import { rowOf } from "./store-suite.ts";
 
 const bob = personOf("bob");
 const nowSeconds = () => Math.floor(Date.now() / 1000);

@@ -1,0 +1,292 @@
+import { describe, expect, test } from "vitest";
+import { nameAcceptedSchema } from "../../shared/api.ts";
+import { rawPublicKey } from "../../shared/ed25519.ts";
+import { signJws } from "../../shared/jws.ts";
+import { recoveryHash } from "../../shared/name-record.ts";
+import { JWS_TYPES, LIMITS } from "../../shared/protocol.ts";
+import { call, putRecord, refusal, register, signIn, startWatchedServer } from "../support/naming-server.ts";
+import {
+  addressRecordOf,
+  chainOf,
+  keyOf,
+  NOW_SECONDS,
+  personOf,
+  recordOf,
+  recordTextOf,
+  rotate,
+} from "../support/people.ts";
+
+const bob = personOf("bob");
+const mallory = personOf("mallory");
+
+const NAMES_REFUSED = [
+  ...["admin", "www", "p2pchat"].map((name) => [name, "USERNAME_RESERVED"] as const),
+  ...["ab", "a".repeat(33), "Alice", "ALICE", "-alice", "alice-", "al--ice", "xn--alice", "al.ice", "al_ice", "al ice"]
+    // Cyrillic a, right-to-left override, zero-width space, Kelvin sign, ligature, dotted capital I, NFD and NFC
+    .concat(
+      "\u0430lice",
+      "alice\u202e",
+      "al\u200bice",
+      "\u212aate",
+      "o\ufb00ice",
+      "\u0130van",
+      "ame\u0301lie",
+      "am\u00e9lie",
+    )
+    .concat("a'--", '";drop', "%", "a\0b", "a\r\nb", "../etc", "../../healthz")
+    .map((name) => [name, "USERNAME_INVALID"] as const),
+];
+
+describe("registering a name", () => {
+  test("answers 201 with what was stored, and 200 to the very same bytes, whatever the clock says by then", async () => {
+    const { server, look } = await startWatchedServer();
+    const record = await recordOf(bob);
+    const first = await putRecord(server, "bob", record.jws.text);
+    expect(first.status).toBe(201);
+    expect(nameAcceptedSchema.parse(first.json)).toEqual({ name: "bob", seq: 1, hash: record.hash });
+    server.clock.nowMs += 400_000;
+    const again = await putRecord(server, "bob", record.jws.text);
+    expect([again.status, again.json]).toEqual([200, first.json]);
+    expect((await look("bob")).json).toEqual({ name: "bob", record: record.jws.text, addresses: [] });
+  });
+
+  test("lets one of fifty have the name", async () => {
+    const { server, history } = await startWatchedServer();
+    const rivals = Array.from({ length: 50 }, (_, index) =>
+      personOf("bob", { identity: `rival ${index}`, device: `rival device ${index}` }),
+    );
+    const records = await Promise.all(rivals.map((rival) => recordTextOf(rival)));
+    const answers = await Promise.all(records.map((record) => putRecord(server, "bob", record)));
+    const statuses = answers.map(refusal);
+    expect(statuses.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect(statuses.filter(({ status }) => status === 409)).toEqual(
+      Array.from({ length: 49 }, () => ({ status: 409, code: "USERNAME_TAKEN" })),
+    );
+    expect((await history("bob")).json).toMatchObject({ records: { length: 1 } });
+  });
+
+  test.each([
+    ["a taken name", "bob", personOf("bob", { identity: "i", device: "d" }), 409, "USERNAME_TAKEN", undefined],
+    ["a look-alike", "b-0b", personOf("b-0b"), 409, "USERNAME_CONFUSABLE", undefined],
+    [
+      "a second name for a person",
+      "carol",
+      personOf("carol", { identity: "bob identity" }),
+      409,
+      "KEY_IN_USE",
+      "identity",
+    ],
+    ["another's device", "carol", personOf("carol", { device: "bob device" }), 409, "KEY_IN_USE", "device"],
+    ["another name than the path's", "dave", personOf("carol"), 400, "RECORD_INVALID", "name"],
+    [
+      "a record for another server",
+      "carol",
+      personOf("carol", { aud: "https://other.example" }),
+      400,
+      "RECORD_INVALID",
+      "aud",
+    ],
+  ] as const)("refuses %s and changes nothing", async (_what, name, person, status, code, reason) => {
+    const { server, look } = await startWatchedServer();
+    await register(server, bob);
+    const before = (await look("bob")).text;
+    const answer = await putRecord(server, name, await recordTextOf(person));
+    expect(refusal(answer)).toEqual({ status, code, ...(reason && { reason }) });
+    expect((await look("bob")).text).toBe(before);
+    if (name !== "bob") expect((await look(name)).status).toBe(404);
+  });
+
+  test("names the audience that it expects", async () => {
+    const { server } = await startWatchedServer();
+    const elsewhere = personOf("bob", { aud: "http://localhost:8080" });
+    const answer = await putRecord(server, "bob", await recordTextOf(elsewhere));
+    expect(answer.json).toMatchObject({ expectedAudience: server.publicUrl });
+  });
+
+  test.each([
+    ["ahead by more than the tolerated skew", LIMITS.clockSkewSeconds + 1],
+    ["ahead by a day", 86_400],
+    ["behind by ten minutes", -600],
+    ["behind by a day", -86_400],
+  ])("tells a clock that is %s the time", async (_what, offset) => {
+    const { server, look } = await startWatchedServer();
+    const answer = await putRecord(server, "bob", await recordTextOf(bob, { iat: NOW_SECONDS + offset }));
+    expect(refusal(answer)).toEqual({ status: 401, code: "CLOCK_SKEW" });
+    expect(answer.json).toMatchObject({ serverTime: NOW_SECONDS });
+    expect((await look("bob")).status).toBe(404);
+    const corrected = await putRecord(server, "bob", await recordTextOf(bob, { iat: NOW_SECONDS + 30 }));
+    expect(corrected.status).toBe(201);
+  });
+
+  test.each(NAMES_REFUSED)("refuses the name %j", async (name, code) => {
+    const { server, look } = await startWatchedServer();
+    const payload = { ...(await recordOf(bob)).payload, name };
+    const forged = await signJws(payload, { typ: JWS_TYPES.nameRecord, key: bob.identityKey });
+    const answer = await putRecord(server, encodeURIComponent(name), forged);
+    expect(refusal(answer)).toEqual({ status: 400, code });
+    expect(refusal(await look(encodeURIComponent(name)))).toEqual(
+      code === "USERNAME_RESERVED" ? { status: 404, code: "NAME_UNKNOWN" } : { status: 400, code },
+    );
+  });
+
+  test.each([
+    ["members that it does not know", { verified: true }],
+    ["a sequence beyond integers", { seq: 1e21 }],
+    ["no devices", { devices: [] }],
+    ["a small-order identity key", { identity: `AQ${"A".repeat(41)}` }],
+  ])("refuses a record with %s", async (_what, change) => {
+    const { server, look } = await startWatchedServer();
+    const payload = { ...(await recordOf(bob)).payload, ...change };
+    const forged = await signJws(payload, { typ: JWS_TYPES.nameRecord, key: bob.identityKey });
+    expect((await putRecord(server, "bob", forged)).status).toBe(400);
+    expect((await look("bob")).status).toBe(404);
+  });
+
+  test("refuses a device that did not agree", async () => {
+    const { server, look } = await startWatchedServer();
+    const { payload } = await recordOf(bob);
+    const [device] = payload.devices;
+    const { proof: _proof, ...unproven } = device ?? {};
+    const [foreign] = (await recordOf(mallory)).payload.devices;
+    for (const devices of [[unproven], [foreign], [{ ...device, proof: foreign?.proof }]]) {
+      const forged = await signJws({ ...payload, devices }, { typ: JWS_TYPES.nameRecord, key: bob.identityKey });
+      expect(refusal(await putRecord(server, "bob", forged))).toMatchObject({ status: 400, code: "RECORD_INVALID" });
+    }
+    expect((await look("bob")).status).toBe(404);
+  });
+
+  test("refuses a signature of another key, and any other kind of signed text", async () => {
+    const { server, look } = await startWatchedServer();
+    const { payload } = await recordOf(bob);
+    const forged = await signJws(payload, { typ: JWS_TYPES.nameRecord, key: mallory.identityKey });
+    expect(refusal(await putRecord(server, "bob", forged))).toEqual({ status: 401, code: "SIGNATURE_INVALID" });
+    const wrongKind = await signJws(payload, { typ: JWS_TYPES.assertion, key: bob.identityKey });
+    expect(refusal(await putRecord(server, "bob", wrongKind))).toEqual({
+      status: 400,
+      code: "RECORD_INVALID",
+      reason: "typ",
+    });
+    expect((await look("bob")).status).toBe(404);
+  });
+
+  test("takes only the one spelling of a record", async () => {
+    const { server } = await startWatchedServer();
+    const text = await recordTextOf(bob);
+    for (const spelling of [`${text}=`, `${text}\n`, ` ${text}`, text.replace(".", ".."), ""]) {
+      const answer = refusal(await putRecord(server, "bob", spelling));
+      expect(answer).toEqual({ status: 400, code: "RECORD_INVALID", reason: "form" });
+    }
+  });
+});
+
+describe("updating a name", () => {
+  async function startWithChain() {
+    const watched = await startWatchedServer();
+    const chain = await chainOf(bob, 3);
+    await putRecord(watched.server, "bob", chain[0].jws.text);
+    return { ...watched, chain };
+  }
+
+  test("takes the successor, again too, and lists both in its history", async () => {
+    const { server, look, history, chain } = await startWithChain();
+    const [first, second] = chain.map(({ jws }) => jws.text) as [string, string];
+    expect((await putRecord(server, "bob", second)).status).toBe(200);
+    expect((await putRecord(server, "bob", second)).status).toBe(200);
+    expect((await look("bob")).json).toMatchObject({ record: second });
+    expect((await history("bob")).json).toEqual({ name: "bob", records: [first, second], next: null });
+    expect((await history("bob", "?after=1")).json).toEqual({ name: "bob", records: [second], next: null });
+  });
+
+  test("refuses a skipped sequence, an older record and another branch", async () => {
+    const { server, look, chain } = await startWithChain();
+    const [first, second, third] = chain.map(({ jws }) => jws.text) as [string, string, string];
+    expect(refusal(await putRecord(server, "bob", third))).toEqual({ status: 412, code: "RECORD_CONFLICT" });
+    await putRecord(server, "bob", second);
+    expect(refusal(await putRecord(server, "bob", first))).toEqual({ status: 409, code: "USERNAME_TAKEN" });
+    const branch = await recordTextOf(bob, { previous: chain[0], iat: NOW_SECONDS + 20 });
+    expect(refusal(await putRecord(server, "bob", branch))).toEqual({ status: 412, code: "RECORD_CONFLICT" });
+    expect((await look("bob")).json).toMatchObject({ record: second });
+  });
+
+  test("refuses a successor of nothing", async () => {
+    const { server, look } = await startWatchedServer();
+    const [, second] = await chainOf(bob, 2);
+    expect(refusal(await putRecord(server, "bob", second?.jws.text ?? ""))).toMatchObject({ status: 412 });
+    expect((await look("bob")).status).toBe(404);
+  });
+
+  test("lets one of two updates through that carry the same If-Match", async () => {
+    const { server, look, chain } = await startWithChain();
+    const etag = (await look("bob")).headers.get("etag") ?? "";
+    const rivals = await Promise.all(
+      [1, 2].map((n) => recordTextOf(bob, { previous: chain[0], iat: NOW_SECONDS + n })),
+    );
+    const answers = await Promise.all(rivals.map((text) => putRecord(server, "bob", text, { "if-match": etag })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
+  });
+
+  test("refuses an If-Match of another record", async () => {
+    const { server, look, chain } = await startWithChain();
+    const [, second] = chain.map(({ jws }) => jws.text);
+    const stale = { "if-match": `"${chain[1]?.hash}"` };
+    expect(refusal(await putRecord(server, "bob", second ?? "", stale))).toMatchObject({ code: "RECORD_CONFLICT" });
+    expect((await look("bob")).json).toMatchObject({ record: chain[0].jws.text });
+    expect((await putRecord(server, "bob", second ?? "", { "if-match": `"${chain[0].hash}"` })).status).toBe(200);
+  });
+
+  test("rotates the identity key when the old key or the recovery key signs, and for nobody else", async () => {
+    const { server, look } = await startWatchedServer();
+    const recoveryKey = keyOf("bob recovery");
+    const first = await recordOf(bob, { recovery: recoveryHash(rawPublicKey(recoveryKey)) });
+    await putRecord(server, "bob", first.jws.text);
+    const next = personOf("bob", { identity: "bob next identity" });
+    const stolen = await recordTextOf(next, {
+      previous: first,
+      rotation: { signer: next.identityKey, isRecoveryKey: false },
+    });
+    expect(refusal(await putRecord(server, "bob", stolen))).toEqual({ status: 401, code: "SIGNATURE_INVALID" });
+    const wrongRecovery = { signer: mallory.identityKey, isRecoveryKey: true };
+    const usurped = await recordTextOf(next, { previous: first, rotation: wrongRecovery });
+    expect(refusal(await putRecord(server, "bob", usurped))).toMatchObject({ status: 400, reason: "recovery" });
+    expect((await look("bob")).json).toMatchObject({ record: first.jws.text });
+    const second = await rotate(bob, first, next);
+    expect((await putRecord(server, "bob", second.jws.text)).status).toBe(200);
+    const last = personOf("bob", { identity: "bob last identity" });
+    const third = await recordTextOf(last, {
+      previous: second,
+      rotation: { signer: next.identityKey, isRecoveryKey: false },
+    });
+    expect((await putRecord(server, "bob", third)).status).toBe(200);
+  });
+
+  test("lets the recovery key hand the name over", async () => {
+    const { server } = await startWatchedServer();
+    const recoveryKey = keyOf("bob recovery");
+    const first = await recordOf(bob, { recovery: recoveryHash(rawPublicKey(recoveryKey)) });
+    await putRecord(server, "bob", first.jws.text);
+    const next = personOf("bob", { identity: "bob next identity" });
+    const recovered = await recordTextOf(next, {
+      previous: first,
+      rotation: { signer: recoveryKey, isRecoveryKey: true },
+    });
+    expect((await putRecord(server, "bob", recovered)).status).toBe(200);
+  });
+
+  test("ends what a dropped device had: its token, its addresses, its key packages", async () => {
+    const { server, look } = await startWatchedServer();
+    const first = await recordOf(bob);
+    await putRecord(server, "bob", first.jws.text);
+    const token = await signIn(server, bob);
+    await call(server, "PUT", `/v1/devices/${bob.device}/addresses`, {
+      token,
+      type: "application/jose",
+      body: await addressRecordOf(bob),
+    });
+    expect((await look("bob")).json).toMatchObject({ addresses: [{ device: bob.device }] });
+    const moved = personOf("bob", { device: "bob new device" });
+    expect((await putRecord(server, "bob", await recordTextOf(moved, { previous: first }))).status).toBe(200);
+    expect((await look("bob")).json).toMatchObject({ addresses: [] });
+    const refused = await call(server, "GET", "/v1/names/bob", { token });
+    expect(refusal(refused)).toEqual({ status: 401, code: "TOKEN_INVALID", reason: "device" });
+  });
+});
