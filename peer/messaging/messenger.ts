@@ -56,6 +56,7 @@ export type MessengerDeps = {
 
 const RECORD_AGE_MS = 5000;
 const HISTORY_LIMIT = 100;
+const RETRY_PATIENCE_MS = 10_000;
 
 /** Everything a profile can do, over its store, its naming server and its peers. */
 export function createOperations(deps: MessengerDeps): Operations {
@@ -63,12 +64,7 @@ export function createOperations(deps: MessengerDeps): Operations {
     ...contactOperations(deps),
     send: (params) => send(deps, params),
     history: async (params) => ({ messages: history(deps, params) }),
-    outboxList: async () => ({
-      items: deps.store.outbox
-        .open()
-        .filter((row) => !row.tombstone)
-        .map(viewOutbox),
-    }),
+    outboxList: async () => ({ items: deps.store.outbox.open().filter(isListed).map(viewOutbox) }),
     outboxRetry: ({ id }) => retry(deps, id),
     outboxCancel: async ({ id }) => ({ cancelled: cancel(deps, id) }),
     status: () => status(deps),
@@ -183,19 +179,27 @@ function readTime(text: string | undefined, otherwise: number): number {
   return ms;
 }
 
+/** A message that was cancelled is gone; one that was given up is still to be seen. */
+function isListed({ tombstone, error }: OutboxRow): boolean {
+  return !tombstone || error !== undefined;
+}
+
 function viewOutbox(row: OutboxRow): OutboxItem {
   return {
     id: hex(row.messageId),
     to: row.to,
     device: row.device,
-    state: row.state === "failed" ? "failed" : "queued",
+    state: row.state === "failed" || row.tombstone ? "failed" : "queued",
     queuedAt: isoTime(row.acceptedAtMs),
     attempts: row.attempts,
     ...why(row),
   };
 }
 
-/** Failed messages are tried again too, but for those that were cancelled. */
+/**
+ * Failed messages are tried again too, but for those that were cancelled. A daemon goes on by itself; a process that ends
+ * with this command stays for what becomes of them.
+ */
 async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ retried: number }> {
   const rows = deps.store.outbox
     .open()
@@ -206,6 +210,9 @@ async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ ret
     for (const row of rows) if (row.state === "failed") deps.store.outbox.requeue(row.id);
   });
   (await deps.engine()).delivery.retry();
+  if (deps.daemon === null) {
+    await Promise.all(rows.map(({ messageId }) => deps.watch.settled(messageId, RETRY_PATIENCE_MS)));
+  }
   return { retried: rows.length };
 }
 
