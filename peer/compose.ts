@@ -31,7 +31,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const log = createLog(options.verbose ? "debug" : "warn");
   const feed = new EventFeed(store);
   const watch = new OutboxWatch(store, runtime);
-  const gaps = new GapTimers({ store, runtime, show: () => feed.wake() });
+  const gaps = new GapTimers({ store, runtime, show: () => feed.wake(), failed: (error) => notices.failed(error) });
   const contacts = announcing(inTransactions(store), feed);
   const audience = () => profile.server;
   const resolver = createResolver({ server: naming, contacts, now: () => clock.now(), audience, own: self });
@@ -129,13 +129,16 @@ type NoticeDeps = {
 function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notices {
   return {
     released: () => feed.wake(),
-    heldBack: () => gaps.refresh(),
+    stored: () => gaps.refresh(),
     keyPackageUsed: () => engine().running()?.publisher?.keyPackageUsed(),
     sessionChanged: (device) => engine().running()?.delivery.nudge(device),
+    commitAwaited: (device) => engine().running()?.delivery.finishCommit(device),
     outboxChanged: (messageIds) => watch.changed(messageIds),
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {
       disownBirth(store);
+      // A copy of session state must never encrypt again.
+      void engine().running()?.delivery.stop();
       const message = "this profile is an old copy of itself; start p2pchat again, and it becomes a new device";
       feed.emit({ type: "error", code: "PROFILE_UNSAFE", message });
     },

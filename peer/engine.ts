@@ -3,16 +3,17 @@ import type { Log } from "./log.ts";
 import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
 import type { Engine } from "./messaging/messenger.ts";
-import { giveUpOld, readdress } from "./messaging/outbox-upkeep.ts";
+import { giveUpOld } from "./messaging/outbox-upkeep.ts";
 import type { Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
+import { readdress } from "./messaging/readdress.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import type { OpenProfile } from "./open-profile.ts";
 
 /** A naming server that does not answer keeps nobody from listening: known contacts do without it. */
 const FIRST_PUBLISH_MS = 2000;
-const UPKEEP_EVERY_MS = 60 * 60_000;
+const UPKEEP_EVERY_MS = 60_000;
 
 export type EngineDeps = {
   readonly opened: OpenProfile;
@@ -67,7 +68,7 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     ...(daemon && { listen: { port: options.port ?? 0 } }),
     allowLocal: options.settings.allowLocal ?? profile.allowLocal,
     isContact: (device) => store.contacts.findByDevice(device) !== undefined,
-    events: { onChannel: (channel) => delivery.serve(channel), onConnected: (device) => delivery.retry(device) },
+    events: { onChannel: (channel) => delivery.serve(channel), onConnected: (device) => delivery.connected(device) },
     log,
   });
   const publisher = daemon
@@ -76,11 +77,11 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
         network,
       )
     : undefined;
-  const upkeep = repeat(runtime, () => {
+  const upkeep = repeat({ runtime, failed: notices.failed }, () => {
     notices.outboxChanged(giveUpOld({ self, store }, runtime.now()).map(({ messageId }) => messageId));
     store.restoreReserve();
+    delivery.start();
   });
-  delivery.start();
   if (publisher !== undefined) await atMost(FIRST_PUBLISH_MS, publisher.start(), runtime);
   if (daemon) delivery.greet();
   return {
@@ -105,11 +106,18 @@ function atMost(ms: number, work: Promise<void>, runtime: Runtime): Promise<void
   });
 }
 
-/** Now and every hour; the answer ends it. */
-function repeat(runtime: Runtime, run: () => void): () => void {
+/** Now and every minute; the answer ends it. */
+function repeat(
+  { runtime, failed }: { runtime: Runtime; failed: (error: unknown) => void },
+  run: () => void,
+): () => void {
   let cancel = () => {};
   const turn = () => {
-    run();
+    try {
+      run();
+    } catch (error) {
+      failed(error);
+    }
     cancel = runtime.after(UPKEEP_EVERY_MS, turn);
   };
   turn();

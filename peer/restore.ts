@@ -6,7 +6,7 @@ import { type NameRecord, signNameRecord } from "../shared/name-record.ts";
 import { type Keystore, newSecrets, openKeystore, rewriteKeystore } from "./identity/keystore.ts";
 import { askPassphrase } from "./identity/passphrase.ts";
 import { writeProfile } from "./identity/profile-file.ts";
-import { renumberOutbox } from "./messaging/outbox-upkeep.ts";
+import { renumberOutbox } from "./messaging/readdress.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 import {
   connectNaming,

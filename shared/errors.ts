@@ -109,6 +109,11 @@ export function isErrorCode(text: string): text is ErrorCode {
   return KNOWN.has(text);
 }
 
+/** Whatever was thrown, as a ChatError: what nobody foresaw is INTERNAL. */
+export function asChatError(error: unknown): ChatError {
+  return error instanceof ChatError ? error : new ChatError("INTERNAL", "unexpected", { cause: error });
+}
+
 /** True for a ChatError, of one of `codes` where any are given. */
 export function isChatError(error: unknown, ...codes: ErrorCode[]): error is ChatError {
   return error instanceof ChatError && (codes.length === 0 || codes.includes(error.code));

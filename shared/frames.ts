@@ -14,7 +14,6 @@ const v = z.literal(PROTOCOL_VERSION);
 const sessionId = bytesOf(32);
 const envelopeId = bytesOf(32);
 const recipientDevice = bytesOf(ED25519.publicKeyBytes);
-const MAX_STORED = 16;
 
 /** The first frame of either side. `stored`: the highest sequence stored of each of the other's conversations. */
 const hello = z.strictObject({
@@ -23,7 +22,7 @@ const hello = z.strictObject({
   incarnation: bytesOf(16),
   stored: z
     .array(z.strictObject({ incarnation: bytesOf(16), conversation: bytesOf(32), seq: sequence }))
-    .max(MAX_STORED),
+    .max(LIMITS.helloMaxMarks),
 });
 
 /** A new session. `hint`: the name to look up for whoever does not know this device; it proves nothing. */

@@ -59,6 +59,7 @@ export const LIMITS = {
   frameMaxBytes: 64 * 1024,
   sendWindowMessages: 64,
   sendWindowBytes: 1024 * 1024,
+  helloMaxMarks: 16,
   strangerMaxMessages: 20,
   strangerMaxBytes: 64 * 1024,
 } as const;

@@ -19,7 +19,9 @@ export function historyTable(database: Database, sealer: Sealer): HistoryStore {
      WHERE conversation = ? AND id < ? AND readable = 1 AND (inbound = 0 OR cursor IS NOT NULL) AND at >= ? AND at < ?
      ORDER BY id DESC LIMIT ${PAGE}`,
   );
-  const states = database.prepare<{ state: OutboxState }>("SELECT DISTINCT state FROM outbox WHERE message_id = ?");
+  const states = database.prepare<{ state: OutboxState }>(
+    "SELECT DISTINCT iif(tombstone, 'failed', state) AS state FROM outbox WHERE message_id = ?",
+  );
   const read = (row: MessageRow): HistoryEntry => {
     if (row.inbound === 1) return { direction: "in", ...rows.visible(row) };
     return { direction: "out", ...rows.own(row), state: overall(states.all(row.key).map(({ state }) => state)) };
@@ -55,7 +57,7 @@ function matches({ text }: HistoryEntry, { search }: HistoryQuery): boolean {
 }
 
 /** One device that has it makes a message stored. */
-export function overall(states: readonly OutboxState[]): OutboxState {
+function overall(states: readonly OutboxState[]): OutboxState {
   if (states.includes("stored")) return "stored";
   return states.includes("queued") ? "queued" : "failed";
 }

@@ -7,7 +7,7 @@ import { MESSAGE_COLUMNS, type MessageRow, messageRows } from "./message-rows.ts
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 
-type MarkRow = { lane: Uint8Array; high: number; link: Uint8Array | null; sealed: Uint8Array };
+type MarkRow = { lane: Uint8Array; high: number; sealed: Uint8Array };
 
 export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   const rows = messageRows(sealer);
@@ -17,19 +17,20 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   const deviceTag = (device: DeviceId) => sealer.tag("device", device);
   const openLane = (row: MarkRow) => lanes.open(hex(row.lane), row.sealed);
 
-  const hasEnvelope = database.prepare("SELECT 1 FROM messages WHERE key = ? AND inbound = 1");
+  const byEnvelope = database.prepare<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE key = ? AND inbound = 1`,
+  );
   const linkAt = database.prepare<{ link: Uint8Array }>(
     "SELECT link FROM messages WHERE lane = ? AND seq = ? AND inbound = 1",
   );
   const hasMessage = database.prepare("SELECT 1 FROM messages WHERE sender = ? AND message_id = ? AND inbound = 1");
-  const mark = database.prepare<MarkRow>("SELECT high, link FROM received WHERE lane = ?");
+  const mark = database.prepare<MarkRow>("SELECT high FROM received WHERE lane = ?");
   const marks = database.prepare<MarkRow>(
     "SELECT lane, high, sealed FROM received WHERE device = ? AND high > 0 ORDER BY changed_at DESC LIMIT ?",
   );
   const setMark = database.prepare(
-    `INSERT INTO received (lane, device, high, link, changed_at, sealed) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (lane) DO UPDATE SET
-       high = excluded.high, link = excluded.link, changed_at = excluded.changed_at`,
+    `INSERT INTO received (lane, device, high, changed_at, sealed) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (lane) DO UPDATE SET high = excluded.high, changed_at = excluded.changed_at`,
   );
   const changes = database.prepare<{ next: number }>("SELECT coalesce(max(changed_at), 0) + 1 AS next FROM received");
   const insert = database.prepare(
@@ -48,28 +49,29 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
      WHERE lane IN (SELECT lane FROM messages WHERE inbound = 1 AND cursor IS NULL)`,
   );
   const visibleAfter = database.prepare<MessageRow>(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE cursor > ? AND readable = 1 ORDER BY cursor LIMIT ?`,
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE cursor > ? AND (readable = 1 OR gap_before > 0)
+     ORDER BY cursor LIMIT ?`,
   );
   const usage = database.prepare<{ messages: number; bytes: number }>(
     "SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages WHERE sender = ? AND inbound = 1",
   );
   return {
-    hasEnvelope: (envelopeId) => hasEnvelope.get(envelopeId) !== undefined,
+    hasEnvelope(device, envelopeId) {
+      const row = byEnvelope.get(envelopeId);
+      return row !== undefined && rows.inbound(row).device === device;
+    },
     linkAt: (lane, seq) => linkAt.get(laneTag(lane), seq)?.link,
     hasMessage: (from, messageId) => hasMessage.get(sealer.tag("name", from), messageId) !== undefined,
-    mark(lane) {
-      const row = mark.get(laneTag(lane));
-      return row && { high: row.high, link: row.link };
-    },
+    mark: (lane) => mark.get(laneTag(lane))?.high,
     marks: (device, limit) =>
       marks.all(deviceTag(device), limit).map((row) => {
         const { incarnation, conversation } = openLane(row);
         return { incarnation, conversation, seq: row.high };
       }),
-    setMark(lane, { high, link }) {
+    setMark(lane, seq) {
       const tag = laneTag(lane);
       const changedAt = changes.get()?.next ?? 1;
-      setMark.run(tag, deviceTag(lane.device), high, link, changedAt, lanes.seal(hex(tag), lane));
+      setMark.run(tag, deviceTag(lane.device), seq, changedAt, lanes.seal(hex(tag), lane));
     },
     add(message, readable) {
       insert.run(
@@ -90,7 +92,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     release(lane, seq, gapBefore) {
       const row = release.get(gapBefore, laneTag(lane), seq);
       if (row === undefined) throw new ChatError("INTERNAL", "there is no such message to release");
-      return { ...rows.visible(row), readable: row.readable === 1 };
+      return rows.visible(row);
     },
     heldLanes: () => heldLanes.all().map(openLane),
     visibleAfter: (cursor, limit) => visibleAfter.all(cursor, limit).map((row) => rows.visible(row)),

@@ -19,19 +19,21 @@ export const MESSAGE_COLUMNS = "id, key, inbound, readable, cursor, gap_before, 
 export type MessageRows = {
   readonly sealed: SealedTable<InboundMessage | OwnMessage>;
   conversationTag(conversation: Uint8Array): Uint8Array;
+  inbound(row: MessageRow): InboundMessage;
   visible(row: MessageRow): VisibleMessage;
   own(row: MessageRow): OwnMessage;
 };
 
 export function messageRows(sealer: Sealer): MessageRows {
   const sealed = sealedTable<InboundMessage | OwnMessage>(sealer, "messages");
+  const inbound = (row: MessageRow) => sealed.open(hex(row.key), row.sealed) as InboundMessage;
   return {
     sealed,
+    inbound,
     conversationTag: (conversation) => sealer.tag("conversation", hex(conversation)),
     visible(row) {
-      const message = sealed.open(hex(row.key), row.sealed) as InboundMessage;
-      const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind } = message;
-      const place = { cursor: row.cursor ?? 0, gapBefore: row.gap_before };
+      const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind } = inbound(row);
+      const place = { cursor: row.cursor ?? 0, gapBefore: row.gap_before, readable: row.readable === 1 };
       return { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, ...place };
     },
     own: (row) => sealed.open(hex(row.key), row.sealed) as OwnMessage,

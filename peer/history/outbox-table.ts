@@ -52,8 +52,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     plaintext: row.envelope === null ? NO_PLAINTEXT : sealer.open("envelopes", rowName(row.envelope_id), row.envelope),
   });
   const insert = database.prepare(
-    `INSERT INTO outbox (message_id, device, seq, envelope_id, state, accepted_at, sealed, envelope)
-     VALUES (?, ?, ?, ?, 'queued', ?, ?, ?)`,
+    `INSERT INTO outbox (message_id, device, seq, envelope_id, state, tombstone, accepted_at, sealed, envelope)
+     VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?)`,
   );
   const queued = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND device = ? AND id > ? ORDER BY id LIMIT ?`,
@@ -61,19 +61,27 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const byId = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`);
   const ofMessage = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE message_id = ? ORDER BY id`);
   const open = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE state IN ('queued', 'failed') ORDER BY id`);
+  const failed = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM outbox WHERE state = 'failed' AND error = ? ORDER BY id`,
+  );
+  const queuedBefore = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND accepted_at < ? ORDER BY id`,
+  );
   const waiting = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE id IN (SELECT min(id) FROM outbox WHERE state = 'queued' GROUP BY device)`,
   );
   const markStored = database.prepare(
     `UPDATE outbox SET state = 'stored', path = ?, error = NULL, reason = NULL, envelope = NULL
-     WHERE envelope_id = ? AND device = ? AND state = 'queued'`,
+     WHERE envelope_id = ? AND device = ? AND state IN ('queued', 'failed')`,
   );
   const markFailed = database.prepare("UPDATE outbox SET state = 'failed', error = ?, reason = ? WHERE id = ?");
   const noteAttempt = database.prepare(
-    "UPDATE outbox SET attempts = attempts + 1, error = ?, reason = ? WHERE state = 'queued' AND device = ?",
+    `UPDATE outbox SET attempts = attempts + 1, error = ?, reason = ?
+     WHERE state = 'queued' AND tombstone = 0 AND device = ?`,
   );
   const replace = database.prepare(
-    "UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, sealed = ?, envelope = ? WHERE id = ?",
+    `UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, error = ?, sealed = ?, envelope = ?
+     WHERE id = ?`,
   );
   const requeue = database.prepare(
     "UPDATE outbox SET state = 'queued', error = NULL, reason = NULL WHERE id = ? AND state = 'failed'",
@@ -83,22 +91,24 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     "SELECT state, count(*) AS rows FROM outbox WHERE state IN ('queued', 'failed') GROUP BY state",
   );
   return {
-    add({ messageId, to, device, seq, envelopeId, plaintext, acceptedAtMs }) {
+    add({ messageId, to, device, seq, envelopeId, plaintext, tombstone, acceptedAtMs }) {
       const sealedRow = seal({ to, device, envelopeId, plaintext });
-      insert.run(messageId, deviceTag(device), seq, envelopeId, acceptedAtMs, ...sealedRow);
+      insert.run(messageId, deviceTag(device), seq, envelopeId, tombstone ? 1 : 0, acceptedAtMs, ...sealedRow);
     },
     queued: (device, afterId, limit) => queued.all(deviceTag(device), afterId, limit).map(read),
     ofMessage: (messageId) => ofMessage.all(messageId).map(read),
     open: () => open.all().map(read),
+    failed: (error) => failed.all(error).map(read),
+    queuedBefore: (acceptedAtMs) => queuedBefore.all(acceptedAtMs).map(read),
     waiting: () => waiting.all().map((row) => read(row)),
     markStored: (device, envelopeId, path) => markStored.run(path, envelopeId, deviceTag(device)).changes > 0,
     markFailed: (id, error, reason) => void markFailed.run(error, reason ?? null, id),
     noteAttempt: (device, error, reason) => void noteAttempt.run(error, reason ?? null, deviceTag(device)),
-    replace(id, { device, seq, envelopeId, plaintext, tombstone }) {
+    replace(id, { device, seq, envelopeId, plaintext, tombstone, error }) {
       const row = byId.get(id);
       if (row === undefined) return;
       const sealedRow = seal({ to: read(row).to, device, envelopeId, plaintext });
-      replace.run(deviceTag(device), seq, envelopeId, tombstone ? 1 : 0, ...sealedRow, id);
+      replace.run(deviceTag(device), seq, envelopeId, tombstone ? 1 : 0, error ?? null, ...sealedRow, id);
     },
     requeue: (id) => void requeue.run(id),
     remove: (id) => void remove.run(id),

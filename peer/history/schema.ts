@@ -24,11 +24,12 @@ const VERSION_1 = `
   CREATE INDEX contact_devices_by_name ON contact_devices (name_tag);
 
   CREATE TABLE sessions (
-    id_tag BLOB PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id_tag BLOB NOT NULL UNIQUE,
     device BLOB NOT NULL,
     -- null once closed: the id alone is remembered, so that its Welcome is refused for ever
     sealed BLOB
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   CREATE INDEX sessions_by_device ON sessions (device) WHERE sealed IS NOT NULL;
 
   CREATE TABLE key_packages (
@@ -80,7 +81,6 @@ const VERSION_1 = `
     lane BLOB PRIMARY KEY,
     device BLOB NOT NULL,
     high INTEGER NOT NULL,
-    link BLOB,
     changed_at INTEGER NOT NULL,
     sealed BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;

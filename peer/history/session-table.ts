@@ -10,7 +10,7 @@ export function sessionTable(database: Database, sealer: Sealer): SessionStore {
   const sealed = sealedTable<StoredSession>(sealer, "sessions");
   const idTag = (id: Uint8Array) => sealer.tag("session", hex(id));
   const forDevice = database.prepare<Row>(
-    "SELECT id_tag, sealed FROM sessions WHERE device = ? AND sealed IS NOT NULL",
+    "SELECT id_tag, sealed FROM sessions WHERE device = ? AND sealed IS NOT NULL ORDER BY id",
   );
   const upsert = database.prepare(
     `INSERT INTO sessions (id_tag, device, sealed) VALUES (?, ?, ?)

@@ -93,6 +93,7 @@ function addToOutbox(self: Self, store: Store, message: OwnMessage, device: Cont
     device,
     seq,
     acceptedAtMs,
+    tombstone: false,
     ...envelopeFor(self, store.numbering, message, device),
   });
 }

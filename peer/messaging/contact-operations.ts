@@ -45,17 +45,20 @@ function knownContact({ store, server }: MessengerDeps, typed: string): Contact 
   return contact;
 }
 
-/** Their sessions end too: whoever writes again begins as a stranger. */
+/** Their sessions end too, and what waits for them fails: whoever writes again begins as a stranger. */
 function removeContact(deps: MessengerDeps, typed: string): Contact {
   const { store } = deps;
   const contact = knownContact(deps, typed);
+  const waiting = store.outbox.open().filter(({ to, state }) => to === contact.username && state === "queued");
   store.transaction(() => {
+    for (const { id } of waiting) store.outbox.markFailed(id, "CONTACT_UNKNOWN", undefined);
     for (const device of contact.devices) {
       for (const { id } of store.sessions.forDevice(device)) store.sessions.close(id);
     }
     store.contacts.remove(contact.username);
   });
   for (const device of contact.devices) deps.running()?.delivery.forget(device);
+  deps.watch.changed(waiting.map(({ messageId }) => messageId));
   return contact;
 }
 

@@ -21,12 +21,14 @@ export type Core = {
 export type Notices = {
   /** Messages became visible; they are on disk. */
   released(released: readonly Released[]): void;
-  /** Somebody held back here may now show after the gap wait. */
-  heldBack(): void;
+  /** Messages were stored: some may wait behind a gap, others no longer. */
+  stored(): void;
   /** A one-time key package was used up. */
   keyPackageUsed(): void;
   /** A commit of that device was applied to a session with it. */
   sessionChanged(device: DeviceId): void;
+  /** That device committed in the same epoch as this side, and waits for this side's commit. */
+  commitAwaited(device: DeviceId): void;
   /** Those messages were stored or failed somewhere. */
   outboxChanged(messageIds: readonly Uint8Array[]): void;
   /** Rows that had failed for want of an answer are queued again. */

@@ -1,4 +1,5 @@
 import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Core } from "./core.ts";
 import { serveChannel } from "./inbound-lane.ts";
@@ -10,21 +11,27 @@ export class Delivery {
   readonly #core: Core;
   readonly #deps: SenderDeps;
   readonly #senders = new Map<DeviceId, PeerSender>();
-  readonly #serving = new Set<Channel>();
-  #stopped = false;
+  readonly #serving = new Map<Channel, Promise<void>>();
+  readonly #stopping = new AbortController();
 
   constructor(deps: SenderDeps) {
     this.#core = deps;
     this.#deps = deps;
   }
 
-  /** Takes up what waits from before. */
+  /** Takes up what waits: from before, or stored by another process since. */
   start(): void {
-    for (const { device, to } of this.#core.store.outbox.waiting()) this.#senderFor(device, to);
+    for (const { device, to } of this.#core.store.outbox.waiting()) this.#senderFor(device, to)?.nudge();
   }
 
-  /** New rows for that person: whoever adds them wants them to go now. */
+  /**
+   * New rows for that person: whoever adds them wants them to go now. What waits for a device that is not among theirs any
+   * more was written before, and goes before.
+   */
   deliver(to: Username, devices: readonly DeviceId[]): void {
+    for (const [device, sender] of this.#senders) {
+      if (sender.to === to && !devices.includes(device) && sender.hasQueued()) this.#deps.readdress(to, device);
+    }
     for (const device of devices) this.#senderFor(device, to)?.retry();
   }
 
@@ -36,16 +43,26 @@ export class Delivery {
     }
   }
 
-  /** Tries at once what waits for those, or for everybody. */
+  /** Tries at once what waits for that device, or for everybody. */
   retry(device?: DeviceId): void {
     this.start();
     for (const [known, sender] of this.#senders) if (device === undefined || known === device) sender.retry();
   }
 
+  /** A connection to that device came up, whoever dialled. */
+  connected(device: DeviceId): void {
+    this.#senders.get(device)?.connected();
+  }
+
+  /** That device waits for a commit of this side. */
+  finishCommit(device: DeviceId): void {
+    const contact = this.#core.store.contacts.findByDevice(device);
+    if (contact !== undefined) this.#senderFor(device, contact.username)?.finishCommit();
+  }
+
   /** The sessions with that device are over. */
   forget(device: DeviceId): void {
-    this.#core.book.forget(device);
-    this.nudge(device);
+    void this.#core.book.forget(device).then(() => this.nudge(device));
   }
 
   /** The device's session changed on the inbound side. */
@@ -54,22 +71,28 @@ export class Delivery {
   }
 
   serve(channel: Channel): void {
-    if (this.#stopped) {
-      channel.abort(new Error("stopping"));
+    if (this.#stopping.signal.aborted) {
+      channel.abort(new ChatError("INTERRUPTED", "stopping"));
       return;
     }
-    this.#serving.add(channel);
-    void serveChannel(this.#core, channel).finally(() => this.#serving.delete(channel));
+    const served = serveChannel(this.#core, channel, this.#stopping.signal);
+    this.#serving.set(
+      channel,
+      served.finally(() => this.#serving.delete(channel)),
+    );
   }
 
+  /** Resolves once nothing touches the store any more. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    await Promise.all([...this.#senders.values()].map((sender) => sender.stop()));
-    await Promise.all([...this.#serving].map((channel) => channel.close()));
+    this.#stopping.abort();
+    await Promise.all([
+      ...[...this.#senders.values()].map((sender) => sender.stop()),
+      ...[...this.#serving].map(([channel, served]) => Promise.all([channel.close(), served])),
+    ]);
   }
 
   #senderFor(device: DeviceId, to: Username): PeerSender | undefined {
-    if (this.#stopped) return undefined;
+    if (this.#stopping.signal.aborted) return undefined;
     const known = this.#senders.get(device);
     if (known !== undefined) return known;
     const sender = new PeerSender(this.#deps, { to, device });

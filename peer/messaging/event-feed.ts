@@ -49,7 +49,7 @@ export class EventFeed implements Feed {
         const page = this.#store.inbox.visibleAfter(cursor, PAGE);
         for (const message of page) {
           if (message.gapBefore > 0) yield gapBefore(message);
-          yield { type: "message", ...this.#view(message) };
+          if (message.readable) yield { type: "message", ...this.#view(message) };
           cursor = message.cursor;
         }
         if (page.length === 0 && reader.passing.length === 0) await reader.signal.wait();

@@ -1,8 +1,9 @@
 import type { DeviceId } from "../../shared/device-id.ts";
-import { ChatError } from "../../shared/errors.ts";
+import { asChatError, ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import { backOff } from "./back-off.ts";
-import { type LaneDeps, OutboundLane } from "./outbound-lane.ts";
+import { OutboundLane } from "./outbound-lane.ts";
+import type { SessionDeps } from "./outbound-session.ts";
 import type { Transport } from "./ports.ts";
 import { Signal } from "./signal.ts";
 
@@ -11,16 +12,19 @@ const CONNECT_TIMEOUT_MS = 15_000;
 const RECORD_AGE_MS = 60_000;
 const RECORD_AGE_AFTER_FAILURE_MS = 5000;
 
-export type SenderDeps = LaneDeps & {
+export type SenderDeps = SessionDeps & {
   readonly transport: () => Promise<Transport>;
   /** That device is no longer in the record: what waits for it goes to the devices that are. */
   readonly readdress: (to: Username, gone: DeviceId) => void;
 };
 
+/** Something to do though nothing is queued. */
+type Errand = "greet" | "pump";
+
 /** Delivers to one device for as long as the program runs: connects when there is something, backs off when it fails. */
 export class PeerSender {
   readonly #deps: SenderDeps;
-  readonly #to: Username;
+  readonly to: Username;
   readonly #device: DeviceId;
   readonly #wake = new Signal();
   readonly #stopping = new AbortController();
@@ -28,17 +32,20 @@ export class PeerSender {
   readonly #running: Promise<void>;
   #lane: OutboundLane | undefined;
   #failures = 0;
-  #mayGreet = false;
+  #errand: Errand | undefined;
+  #isTrying = false;
+  #connectedMeanwhile = false;
+  #mayTryAtOnce = true;
 
   constructor(deps: SenderDeps, target: { to: Username; device: DeviceId }) {
     this.#deps = deps;
-    this.#to = target.to;
+    this.to = target.to;
     this.#device = target.device;
     this.#backOff = backOff(deps.runtime);
     this.#running = this.#run();
   }
 
-  /** There is something to send, or the device's session changed. */
+  /** The device's session changed, or something may be there to send that need not go at once. */
   nudge(): void {
     this.#lane?.nudge();
     if (this.#failures === 0) this.#wake.raise();
@@ -46,16 +53,31 @@ export class PeerSender {
 
   /** Says hello once, even with nothing to send: a device that waits to reach this one learns that it can. */
   greet(): void {
-    this.#mayGreet = true;
+    this.#errand ??= "greet";
     this.nudge();
   }
 
-  /** Something speaks for trying now: the device connected, its record changed, the user asked. */
+  /** Brings the session up to date, even with nothing to send: the peer waits for this side's commit. */
+  finishCommit(): void {
+    this.#errand = "pump";
+    this.nudge();
+  }
+
+  /** The user wants it now, or the record changed. */
   retry(): void {
     this.#failures = 0;
     this.#backOff.reset();
     this.#lane?.nudge();
     this.#wake.raise();
+  }
+
+  /**
+   * A connection came up, whoever dialled. The own dial says nothing new; a try under way that fails nevertheless, because
+   * it dialled where the device no longer is, is repeated at once over that connection.
+   */
+  connected(): void {
+    if (this.#isTrying) this.#connectedMeanwhile = true;
+    else this.retry();
   }
 
   async stop(): Promise<void> {
@@ -66,62 +88,89 @@ export class PeerSender {
   }
 
   async #run(): Promise<void> {
-    const { store } = this.#deps;
     while (!this.#stopping.signal.aborted) {
       try {
-        if (store.outbox.queued(this.#device, 0, 1).length > 0) {
-          await this.#deliver();
-          this.#failures = 0;
-          this.#backOff.reset();
-        } else if (this.#mayGreet) {
-          this.#mayGreet = false;
-          await (await this.#openLane()).greet();
-        } else {
-          await this.#wake.wait();
-        }
+        if (!this.hasQueued() && this.#errand === undefined) await this.#wake.wait();
+        else await this.#try();
       } catch (error) {
-        await this.#fail(error);
+        await this.#recover(error);
       }
     }
   }
 
-  async #deliver(): Promise<void> {
-    await (await this.#openLane()).pump();
+  hasQueued(): boolean {
+    return this.#deps.store.outbox.queued(this.#device, 0, 1).length > 0;
+  }
+
+  async #try(): Promise<void> {
+    const errand = this.hasQueued() ? "pump" : this.#errand;
+    this.#errand = undefined;
+    this.#isTrying = true;
+    this.#connectedMeanwhile = false;
+    try {
+      const lane = await this.#openLane();
+      await (errand === "greet" ? lane.greet() : lane.pump());
+    } finally {
+      this.#isTrying = false;
+    }
+    this.#succeeded();
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#mayTryAtOnce = true;
+    this.#backOff.reset();
   }
 
   async #openLane(): Promise<OutboundLane> {
     if (this.#lane === undefined || this.#lane.closed) this.#lane = await this.#connect();
+    this.#stopping.signal.throwIfAborted();
     return this.#lane;
   }
 
   async #connect(): Promise<OutboundLane> {
-    const { resolver, transport, readdress } = this.#deps;
+    const { resolver, transport, book, readdress } = this.#deps;
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]);
     const maxAgeMs = this.#failures === 0 ? RECORD_AGE_MS : RECORD_AGE_AFTER_FAILURE_MS;
-    const { contact } = await resolver.resolve(this.#to, { maxAgeMs, signal });
+    const { contact } = await resolver.resolve(this.to, { maxAgeMs, signal });
     if (!contact.devices.includes(this.#device)) {
-      readdress(this.#to, this.#device);
+      readdress(this.to, this.#device);
+      await book.locked(this.#device, async () => book.closeAll(this.#device));
       throw new ChatError("PEER_UNREACHABLE", "that device is no longer theirs", { reason: "device" });
     }
     const channel = await (await transport()).connect(this.#device, contact.addresses[this.#device] ?? [], signal);
-    return new OutboundLane(this.#deps, channel, this.#to);
+    return new OutboundLane(this.#deps, channel, this.to);
   }
 
-  async #fail(error: unknown): Promise<void> {
-    const { store, notices, runtime } = this.#deps;
-    const known = error instanceof ChatError ? error : new ChatError("INTERNAL", "unexpected", { cause: error });
+  async #recover(error: unknown): Promise<void> {
+    const known = asChatError(error);
     this.#lane?.abort(known);
     this.#lane = undefined;
     if (this.#stopping.signal.aborted) return;
-    if (known.code === "INTERNAL") notices.failed(error);
+    if (known.code === "INTERNAL") this.#deps.notices.failed(error);
     this.#failures += 1;
-    try {
-      store.transaction(() => store.outbox.noteAttempt(this.#device, known.code, known.reason));
-    } catch (storage) {
-      notices.failed(storage);
+    if (!this.#noteFailure(known)) {
+      this.#failures = 0;
+      return;
     }
-    if (store.outbox.queued(this.#device, 0, 1).length === 0) return;
-    const cancel = runtime.after(this.#backOff.next(), () => this.#wake.raise());
+    if (this.#connectedMeanwhile && this.#mayTryAtOnce) this.#mayTryAtOnce = false;
+    else await this.#backedOff();
+  }
+
+  /** False when nothing waits to be tried again. */
+  #noteFailure({ code, reason }: ChatError): boolean {
+    const { store, notices } = this.#deps;
+    try {
+      if (!this.hasQueued()) return false;
+      store.transaction(() => store.outbox.noteAttempt(this.#device, code, reason));
+    } catch (error) {
+      notices.failed(error);
+    }
+    return true;
+  }
+
+  async #backedOff(): Promise<void> {
+    const cancel = this.#deps.runtime.after(this.#backOff.next(), () => this.#wake.raise());
     await this.#wake.wait();
     cancel();
   }

@@ -20,9 +20,14 @@ export class Progress {
     return this.#failure;
   }
 
+  /** The peer owes an answer from now on; before, it may have been silent for as long as it liked. */
+  expect(): void {
+    this.#lastMs = this.#runtime.monotonic();
+  }
+
   /** The peer answered something. */
   made(): void {
-    this.#lastMs = this.#runtime.monotonic();
+    this.expect();
     this.#signal.raise();
   }
 
@@ -53,8 +58,9 @@ export class Progress {
     }
   }
 
+  /** Resolves once it holds. @throws as `next` */
   async until(holds: () => boolean): Promise<void> {
-    this.#lastMs = this.#runtime.monotonic();
+    this.expect();
     while (!holds()) await this.next();
   }
 }

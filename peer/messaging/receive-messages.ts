@@ -1,11 +1,11 @@
 import { equalBytes, hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { type OpenedEnvelope, openEnvelope } from "../../shared/envelope.ts";
-import { ChatError, isChatError } from "../../shared/errors.ts";
+import { asChatError, ChatError, isChatError } from "../../shared/errors.ts";
 import type { FrameBody, FrameOf } from "../../shared/frames.ts";
-import { signReset } from "../../shared/session-reset.ts";
 import type { Core } from "./core.ts";
-import type { Contact } from "./ports.ts";
+import { afterOwnCommit, resetOf } from "./inbound-session.ts";
+import type { Contact, Session } from "./ports.ts";
 import type { LiveSession } from "./session-book.ts";
 import type { Lane } from "./store.ts";
 import { storeEnvelope } from "./store-envelope.ts";
@@ -47,18 +47,19 @@ async function decryptFrame(
   const key = hex(sessionId);
   const live = advanced.get(key) ?? book.find(device, sessionId);
   if (live === undefined) {
-    const signature = signReset({ sessionId, from: self.device, to: device }, self.deviceKey);
-    return { frame, answer: { type: "reset", sessionId, signature } };
+    return { frame, answer: resetOf(self, device, sessionId) };
   }
   try {
-    const { session, plaintext } = await sessions.decrypt(live.session, ciphertext);
+    const decrypt = (session: Session) => sessions.decrypt(session, ciphertext);
+    const { session, plaintext } = await afterOwnCommit(sessions, live.session, decrypt);
     const opened = openEnvelope(plaintext);
     if (!equalBytes(opened.envelopeId, envelopeId)) throw mismatch("hash", "the frame names another envelope");
     if (opened.sender !== device) throw mismatch("identity", "the envelope is signed by another device");
     advanced.set(key, { ...live, session });
     return { frame, opened };
   } catch (error) {
-    if (store.inbox.hasEnvelope(envelopeId)) return { frame, answer: { type: "ack", envelopeIds: [envelopeId] } };
+    if (store.inbox.hasEnvelope(device, envelopeId))
+      return { frame, answer: { type: "ack", envelopeIds: [envelopeId] } };
     if (isChatError(error, "SESSION_OUT_OF_ORDER", "SESSION_INVALID")) {
       return { frame, answer: { type: "resend", sessionId, envelopeId } };
     }
@@ -94,7 +95,7 @@ function storeAll(
     for (const live of advanced.values()) book.remember(device, live);
     answers.unshift({ type: "ack", envelopeIds: acked });
   }
-  if ([...lanes.values()].some((lane) => store.inbox.held(lane).length > 0)) notices.heldBack();
+  if (lanes.size > 0) notices.stored();
   if (released.length > 0) notices.released(released);
   if (requeued) notices.requeued(device);
   return answers;
@@ -122,15 +123,14 @@ function storeOne(
 
 /** An answer ends the quota that a stranger is under, so what failed for it goes out again. */
 function requeueAnswered({ store }: Core, contact: Contact): boolean {
-  const failed = store.outbox.open().filter((row) => row.state === "failed" && row.error === "QUOTA");
-  const mine = failed.filter((row) => row.to === contact.username);
+  const mine = store.outbox.failed("QUOTA").filter((row) => row.to === contact.username);
   for (const row of mine) store.outbox.requeue(row.id);
   return mine.length > 0;
 }
 
 /** What a peer is told: the code and its reason, never the message. */
 export function refusal(subject: Uint8Array | null, error: unknown): FrameBody {
-  const known = error instanceof ChatError ? error : new ChatError("INTERNAL", "unexpected", { cause: error });
+  const known = asChatError(error);
   return { type: "refuse", subject, code: known.code, reason: known.reason ?? null };
 }
 

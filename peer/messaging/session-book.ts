@@ -11,6 +11,11 @@ export type LiveSession = {
   readonly healedAtMs: number;
 };
 
+type Entry = { readonly lock: Mutex; users: number; live: Map<string, LiveSession> | undefined };
+
+/** Sessions that one device may have opened here: each costs disk, and it needs one. */
+const MAX_OPENED_BY_PEER = 4;
+
 /**
  * The sessions with each device, decoded once. All work on a device's sessions runs under its lock, reads the newest
  * value, computes, saves in a transaction, and only then changes what is in memory.
@@ -18,7 +23,7 @@ export type LiveSession = {
 export class SessionBook {
   readonly #sessions: SecureSessions;
   readonly #store: Store;
-  readonly #devices = new Map<DeviceId, { readonly lock: Mutex; live: Map<string, LiveSession> | undefined }>();
+  readonly #devices = new Map<DeviceId, Entry>();
 
   constructor(sessions: SecureSessions, store: Store) {
     this.#sessions = sessions;
@@ -26,8 +31,16 @@ export class SessionBook {
   }
 
   /** Runs with the device's sessions to itself. */
-  locked<T>(device: DeviceId, work: () => Promise<T>): Promise<T> {
-    return this.#entry(device).lock.run(work);
+  async locked<T>(device: DeviceId, work: () => Promise<T>): Promise<T> {
+    const entry = this.#entry(device);
+    entry.users += 1;
+    try {
+      return await entry.lock.run(work);
+    } finally {
+      entry.users -= 1;
+      // Strangers come and go: nothing is remembered of a device without a session.
+      if (entry.users === 0 && !entry.live?.size) this.#devices.delete(device);
+    }
   }
 
   find(device: DeviceId, id: Uint8Array): LiveSession | undefined {
@@ -61,22 +74,57 @@ export class SessionBook {
     this.remember(device, live);
   }
 
-  close(device: DeviceId, id: Uint8Array): void {
-    this.#store.transaction(() => this.#store.sessions.close(id));
-    this.#load(device).delete(hex(id));
+  /** Computes a session's next value under the lock and puts it; undefined when there is no such session or value. */
+  update<T>(
+    device: DeviceId,
+    id: Uint8Array,
+    next: (live: LiveSession) => Promise<{ readonly live: LiveSession; readonly result: T } | undefined>,
+  ): Promise<T | undefined> {
+    return this.locked(device, async () => {
+      const live = this.find(device, id);
+      const computed = live && (await next(live));
+      if (computed === undefined) return undefined;
+      this.put(device, computed.live);
+      return computed.result;
+    });
+  }
+
+  /** Ends a session for good; another device's session is none of its business. */
+  close(device: DeviceId, ids: readonly Uint8Array[]): void {
+    const known = ids.filter((id) => this.find(device, id) !== undefined);
+    if (known.length === 0) return;
+    this.#store.transaction(() => {
+      for (const id of known) this.#store.sessions.close(id);
+    });
+    for (const id of known) this.#load(device).delete(hex(id));
+  }
+
+  closeAll(device: DeviceId): void {
+    this.close(
+      device,
+      [...this.#load(device).values()].map(({ session }) => session.id),
+    );
+  }
+
+  /** The oldest that the device opened, beyond what it may have. */
+  surplus(device: DeviceId): readonly Uint8Array[] {
+    const opened = [...this.#load(device).values()].filter(({ session }) => !session.opener);
+    return opened.slice(0, Math.max(0, opened.length - MAX_OPENED_BY_PEER)).map(({ session }) => session.id);
   }
 
   /** What is kept has changed under the hand of another: read it anew. */
-  forget(device: DeviceId): void {
-    this.#entry(device).live = undefined;
+  async forget(device: DeviceId): Promise<void> {
+    await this.locked(device, async () => {
+      this.#entry(device).live = undefined;
+    });
   }
 
-  #entry(device: DeviceId) {
+  #entry(device: DeviceId): Entry {
     const known = this.#devices.get(device);
     if (known !== undefined) return known;
-    const entry = { lock: new Mutex(), live: undefined };
+    const entry: Entry = { lock: new Mutex(), users: 0, live: undefined };
     this.#devices.set(device, entry);
-    return entry as { readonly lock: Mutex; live: Map<string, LiveSession> | undefined };
+    return entry;
   }
 
   #load(device: DeviceId): Map<string, LiveSession> {

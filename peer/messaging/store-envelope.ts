@@ -29,31 +29,40 @@ export function storeEnvelope(
   if (!equalBytes(envelope.conversation, directConversation(self.username, contact.username))) {
     throw invalid("conversation", "the envelope belongs to another conversation");
   }
-  if (store.inbox.hasEnvelope(envelopeId)) return "repeated";
+  if (store.inbox.hasEnvelope(sender, envelopeId)) return "repeated";
   const { messageId, seq, kind, body, prevHash } = envelope;
   const lane: Lane = { device: sender, incarnation: envelope.incarnation, conversation: envelope.conversation };
-  checkPlace(store, lane, envelope);
+  if (isTaken(store, lane, envelope)) return "repeated";
+  checkChain(store, lane, envelope);
   checkQuota(store, contact, body.length);
   const text = kind === ENVELOPE_KINDS.text ? decodeText(body) : "";
   const from = contact.username;
   // A person's restored device or second device may send a message again under another envelope: one line, ever.
   const readable = kind === ENVELOPE_KINDS.text && !store.inbox.hasMessage(from, messageId);
   // Whoever is new to this device begins where they say.
-  if (store.inbox.mark(lane) === undefined)
-    store.inbox.setMark(lane, { high: prevHash === null ? seq - 1 : 0, link: null });
+  if (store.inbox.mark(lane) === undefined) store.inbox.setMark(lane, prevHash === null ? seq - 1 : 0);
   const times = { sentAtMs: envelope.sentAt, receivedAtMs: nowMs };
   const link = linkOf(envelope);
   store.inbox.add({ messageId, envelopeId, from, ...lane, seq, link, kind, body, text, ...times }, readable);
   return "stored";
 }
 
-/** One envelope for a sequence, and each names the one before it. */
-function checkPlace(store: Store, lane: Lane, { seq, prevHash }: Envelope): void {
-  if (store.inbox.linkAt(lane, seq) !== undefined) throw invalid("seq", `another envelope was stored as number ${seq}`);
+/**
+ * One envelope for a sequence. A tombstone that comes after the message it stands for has come too late: whatever was
+ * stored first stays.
+ */
+function isTaken(store: Store, lane: Lane, envelope: Envelope): boolean {
+  const stored = store.inbox.linkAt(lane, envelope.seq);
+  if (stored === undefined) return false;
+  if (envelope.kind === ENVELOPE_KINDS.tombstone && equalBytes(stored, linkOf(envelope))) return true;
+  throw invalid("seq", `another envelope was stored as number ${envelope.seq}`);
+}
+
+/** Each names the one before it to the same device; the first to a device may come after older ones. */
+function checkChain(store: Store, lane: Lane, { seq, prevHash }: Envelope): void {
   const before = store.inbox.linkAt(lane, seq - 1);
-  if (before !== undefined && (prevHash === null || !equalBytes(prevHash, before))) {
-    throw invalid("chain", `number ${seq} does not name the message before it`);
-  }
+  if (before === undefined || prevHash === null || equalBytes(prevHash, before)) return;
+  throw invalid("chain", `number ${seq} does not name the message before it`);
 }
 
 /** Someone who was never answered may not fill the disk. */

@@ -22,6 +22,7 @@ export type StoredSession = {
 };
 
 export interface SessionStore {
+  /** Those that are open, oldest first. */
   forDevice(device: DeviceId): readonly StoredSession[];
   save(session: StoredSession): void;
   /** Forgets the state for good and remembers the id, so that its Welcome is never accepted again. */
@@ -84,7 +85,7 @@ export type OutboxRow = {
 
 export type NewOutboxRow = Pick<
   OutboxRow,
-  "messageId" | "to" | "device" | "seq" | "envelopeId" | "plaintext" | "acceptedAtMs"
+  "messageId" | "to" | "device" | "seq" | "envelopeId" | "plaintext" | "tombstone" | "acceptedAtMs"
 >;
 
 /** Queued envelopes are sent by `seq`; a row is cleared only by its device's own ack. */
@@ -95,15 +96,22 @@ export interface OutboxStore {
   ofMessage(messageId: Uint8Array): readonly OutboxRow[];
   /** Everything that is queued or failed, tombstones included. */
   open(): readonly OutboxRow[];
+  /** What failed for that reason. */
+  failed(error: ErrorCode): readonly OutboxRow[];
+  /** What is queued since before that time. */
+  queuedBefore(acceptedAtMs: number): readonly OutboxRow[];
   /** Devices with something queued, and whose they are. */
   waiting(): readonly { readonly device: DeviceId; readonly to: Username }[];
-  /** False when no queued row of that device has this envelope. */
+  /** False when no open row of that device has this envelope. */
   markStored(device: DeviceId, envelopeId: Uint8Array, path: "direct"): boolean;
   markFailed(id: number, error: ErrorCode, reason: string | undefined): void;
-  /** An attempt for that device ended without an ack. */
+  /** An attempt for that device ended without an ack; what became of a message whose tombstone waits stays. */
   noteAttempt(device: DeviceId, error: ErrorCode, reason: string | undefined): void;
   /** The envelope changes, its place stays: a tombstone, another device, another incarnation. */
-  replace(id: number, row: Pick<OutboxRow, "device" | "seq" | "envelopeId" | "plaintext" | "tombstone">): void;
+  replace(
+    id: number,
+    row: Pick<OutboxRow, "device" | "seq" | "envelopeId" | "plaintext" | "tombstone" | "error">,
+  ): void;
   requeue(id: number): void;
   remove(id: number): void;
   counts(): { readonly queued: number; readonly failed: number };
@@ -125,9 +133,6 @@ export interface NumberingStore {
 /** One numbering: a device's, in one incarnation and conversation. */
 export type Lane = { readonly device: DeviceId; readonly incarnation: Uint8Array; readonly conversation: Uint8Array };
 
-/** A sender's numbering, as far as it is stored here without a hole. */
-export type ReceiveMark = { readonly high: number; readonly link: Uint8Array | null };
-
 export type InboundMessage = {
   readonly messageId: Uint8Array;
   readonly envelopeId: Uint8Array;
@@ -146,33 +151,39 @@ export type InboundMessage = {
   readonly receivedAtMs: number;
 };
 
-/** What a reader sees; `gapBefore` counts the messages known to be missing right before it. */
+/**
+ * What a reader sees; `gapBefore` counts the messages known to be missing right before it. One that is not `readable`
+ * stands for that gap alone.
+ */
 export type VisibleMessage = Pick<
   InboundMessage,
   "messageId" | "from" | "text" | "sentAtMs" | "receivedAtMs" | "seq" | "kind"
 > & {
   readonly cursor: number;
   readonly gapBefore: number;
+  readonly readable: boolean;
 };
 
 export interface InboxStore {
-  hasEnvelope(envelopeId: Uint8Array): boolean;
+  hasEnvelope(device: DeviceId, envelopeId: Uint8Array): boolean;
   /** The link of the message that was stored under that sequence. */
   linkAt(lane: Lane, seq: number): Uint8Array | undefined;
   /** Whether that person's message was stored before, by whichever of their devices. */
   hasMessage(from: Username, messageId: Uint8Array): boolean;
-  mark(lane: Lane): ReceiveMark | undefined;
+  /** The sequence up to which that numbering is visible. */
+  mark(lane: Lane): number | undefined;
   /** The newest marks of a device, for the hello. */
   marks(device: DeviceId, limit: number): readonly (Omit<Lane, "device"> & { readonly seq: number })[];
-  setMark(lane: Lane, mark: ReceiveMark): void;
+  setMark(lane: Lane, seq: number): void;
   /** Stores a message that nobody sees yet; one that is not `readable` never will be. */
   add(message: InboundMessage, readable: boolean): void;
   /** Sequences stored and not visible yet, ascending. */
   held(lane: Lane): readonly number[];
   /** Makes one visible under the next cursor, behind `gapBefore` missing ones. */
-  release(lane: Lane, seq: number, gapBefore: number): VisibleMessage & { readonly readable: boolean };
+  release(lane: Lane, seq: number, gapBefore: number): VisibleMessage;
   /** Every lane with something held, for the timers after a restart. */
   heldLanes(): readonly Lane[];
+  /** What is readable or behind a gap, in the order of the cursors. */
   visibleAfter(cursor: number, limit: number): readonly VisibleMessage[];
   /** What a person who was never answered has stored here. */
   usage(from: Username): { readonly messages: number; readonly bytes: number };

@@ -1,3 +1,4 @@
+import { hex } from "../../shared/bytes.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Lane, Store, VisibleMessage } from "./store.ts";
 
@@ -13,64 +14,77 @@ export type Released = { readonly lane: Lane; readonly message: VisibleMessage }
  */
 export function releaseReady(store: Store, lane: Lane, pastGap = false): Released[] {
   const released: Released[] = [];
-  let high = store.inbox.mark(lane)?.high ?? 0;
+  const before = store.inbox.mark(lane) ?? 0;
+  let high = before;
   let mayPass = pastGap;
   for (const seq of store.inbox.held(lane)) {
-    if (seq > high + 1 && !mayPass) break;
-    if (seq > high + 1) mayPass = false;
-    const gapBefore = Math.max(0, seq - high - 1);
-    const { readable, ...message } = store.inbox.release(lane, seq, gapBefore);
-    if (readable) released.push({ lane, message });
-    if (seq > high) {
-      high = seq;
-      store.inbox.setMark(lane, { high, link: store.inbox.linkAt(lane, seq) ?? null });
-    }
+    const missing = Math.max(0, seq - high - 1);
+    if (missing > 0 && !mayPass) break;
+    if (missing > 0) mayPass = false;
+    const message = store.inbox.release(lane, seq, missing);
+    if (message.readable || missing > 0) released.push({ lane, message });
+    high = Math.max(high, seq);
   }
+  if (high > before) store.inbox.setMark(lane, high);
   return released;
 }
 
-/** Waits out the gaps: one timer for each lane that holds messages back. */
-export class GapTimers {
-  readonly #store: Store;
-  readonly #runtime: Runtime;
-  readonly #show: (released: readonly Released[]) => void;
-  readonly #cancels = new Map<string, () => void>();
+type Waiting = { readonly firstHeld: number; readonly cancel: () => void };
 
-  constructor(deps: { store: Store; runtime: Runtime; show: (released: readonly Released[]) => void }) {
-    this.#store = deps.store;
-    this.#runtime = deps.runtime;
-    this.#show = deps.show;
+export type GapTimersDeps = {
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly show: (released: readonly Released[]) => void;
+  readonly failed: (error: unknown) => void;
+};
+
+/** Waits out the gaps: one timer for the first message that a lane holds back. */
+export class GapTimers {
+  readonly #deps: GapTimersDeps;
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(deps: GapTimersDeps) {
+    this.#deps = deps;
   }
 
-  /** After a restart, and after each delivery: starts the timers of lanes that hold something, stops the others. */
+  /** After a restart, and after each delivery: every gap has its own wait, none inherits that of a gap that was filled. */
   refresh(): void {
-    const waiting = new Map(this.#store.inbox.heldLanes().map((lane) => [keyOf(lane), lane]));
-    for (const [key, cancel] of this.#cancels) {
-      if (waiting.has(key)) continue;
+    const { inbox } = this.#deps.store;
+    const held = new Map(inbox.heldLanes().map((lane) => [keyOf(lane), { lane, first: inbox.held(lane)[0] }]));
+    for (const [key, { firstHeld, cancel }] of this.#waiting) {
+      if (held.get(key)?.first === firstHeld) continue;
       cancel();
-      this.#cancels.delete(key);
+      this.#waiting.delete(key);
     }
-    for (const [key, lane] of waiting) {
-      if (!this.#cancels.has(key))
-        this.#cancels.set(
-          key,
-          this.#runtime.after(GAP_WAIT_MS, () => this.#giveUp(key, lane)),
-        );
+    for (const [key, { lane, first }] of held) {
+      if (first !== undefined && !this.#waiting.has(key)) this.#wait(key, lane, first);
     }
   }
 
   stop(): void {
-    for (const cancel of this.#cancels.values()) cancel();
-    this.#cancels.clear();
+    for (const { cancel } of this.#waiting.values()) cancel();
+    this.#waiting.clear();
   }
 
-  #giveUp(key: string, lane: Lane): void {
-    this.#cancels.delete(key);
-    this.#show(this.#store.transaction(() => releaseReady(this.#store, lane, true)));
-    this.refresh();
+  #wait(key: string, lane: Lane, firstHeld: number): void {
+    const cancel = this.#deps.runtime.after(GAP_WAIT_MS, () => this.#giveUp(key, lane, firstHeld));
+    this.#waiting.set(key, { firstHeld, cancel });
+  }
+
+  /** Where the disk does not allow it, the message waits once more. */
+  #giveUp(key: string, lane: Lane, firstHeld: number): void {
+    const { store, show, failed } = this.#deps;
+    this.#waiting.delete(key);
+    try {
+      show(store.transaction(() => releaseReady(store, lane, true)));
+      this.refresh();
+    } catch (error) {
+      failed(error);
+      this.#wait(key, lane, firstHeld);
+    }
   }
 }
 
 function keyOf({ device, incarnation, conversation }: Lane): string {
-  return [device, Buffer.from(incarnation).toString("hex"), Buffer.from(conversation).toString("hex")].join("/");
+  return [device, hex(incarnation), hex(conversation)].join("/");
 }
