@@ -1,0 +1,130 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type OutputChunk, type RolldownOptions, rolldown } from "rolldown";
+import { beforeAll, describe, expect, test } from "vitest";
+import config from "../rolldown.config.ts";
+import { startTestServer } from "./support/control-socket.ts";
+import { terminal } from "./support/fake-daemon.ts";
+import { Program } from "./support/program.ts";
+import { temporaryDirectory } from "./support/temporary-directory.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const HEAVY = /node_modules\/(?:libp2p|@libp2p|@chainsafe|ts-mls|express|jose|zod|cborg|multiformats|@noble)\//;
+const PROGRAMS = [config].flat() as RolldownOptions[];
+
+type Built = Readonly<
+  Record<string, { readonly code: string; readonly modules: readonly string[]; readonly imports: readonly string[] }>
+>;
+
+/** The chunks of a program, built in memory. */
+async function buildInMemory(options: RolldownOptions): Promise<Built> {
+  const bundle = await rolldown({ ...options, cwd: ROOT, logLevel: "silent" });
+  const { output } = await bundle.generate([options.output ?? {}].flat()[0]);
+  await bundle.close();
+  const chunks = output.filter((part): part is OutputChunk => part.type === "chunk");
+  expect(chunks).toHaveLength(output.length);
+  return Object.fromEntries(
+    chunks.map(({ fileName, code, moduleIds, imports }) => [fileName, { code, modules: moduleIds, imports }]),
+  );
+}
+
+/** Modules that are loaded with a chunk, before anything is imported on demand. */
+function loadedWith(built: Built, entry: string, seen = new Set<string>()): readonly string[] {
+  if (seen.has(entry)) return [];
+  seen.add(entry);
+  const { modules = [], imports = [] } = built[entry] ?? {};
+  return [...modules, ...imports.flatMap((file) => loadedWith(built, file, seen))];
+}
+
+let p2pchat: Built;
+
+beforeAll(async () => {
+  const [peer] = PROGRAMS;
+  if (peer === undefined) throw new Error("nothing is built");
+  p2pchat = await buildInMemory(peer);
+}, 60_000);
+
+test("two builds are equal byte for byte", async () => {
+  const [first, second] = [
+    await Promise.all(PROGRAMS.map(buildInMemory)),
+    await Promise.all(PROGRAMS.map(buildInMemory)),
+  ];
+  expect(second).toEqual(first);
+  expect(Object.keys(first[0] ?? {})).toContain("main.cjs");
+  expect(Object.keys(first[1] ?? {})).toContain("main.js");
+});
+
+test("no chunk names the machine that built it, or carries a map", () => {
+  for (const { code } of Object.values(p2pchat)) {
+    expect(code).not.toContain(ROOT);
+    expect(code).not.toContain("sourceMappingURL");
+  }
+});
+
+test("what every command loads holds no heavy package, while the whole does", () => {
+  const atStart = loadedWith(p2pchat, "main.cjs");
+  const everything = Object.values(p2pchat).flatMap(({ modules }) => modules);
+  expect(atStart.filter((id) => id.includes("/yargs/"))).not.toEqual([]);
+  expect(atStart.filter((id) => HEAVY.test(id))).toEqual([]);
+  expect(everything.filter((id) => HEAVY.test(id))).not.toEqual([]);
+  expect(everything.filter((id) => /naming-server\/|node_modules\/express\//.test(id))).toEqual([]);
+});
+
+describe("when it runs,", () => {
+  /** An installed package, whose every loaded file is told at the end. */
+  function installed() {
+    const root = temporaryDirectory();
+    const chunks = join(root, "dist/p2pchat");
+    mkdirSync(chunks, { recursive: true });
+    for (const [file, { code }] of Object.entries(p2pchat)) writeFileSync(join(chunks, file), code);
+    for (const file of ["package.json", "peer/p2pchat.cjs", "shared/launcher.cjs"])
+      cpSync(join(ROOT, file), join(root, file));
+    const record = join(root, "loaded.json");
+    const spy = join(root, "spy.cjs");
+    const files = "Object.keys(require.cache)";
+    writeFileSync(
+      spy,
+      `process.on("exit", () => require("fs").writeFileSync(${JSON.stringify(record)}, JSON.stringify(${files})));`,
+    );
+    const command = [process.execPath, "--require", spy, join(root, "peer/p2pchat.cjs")];
+    const chunksLoaded = () =>
+      (JSON.parse(readFileSync(record, "utf8")) as string[]).filter((file) => file.startsWith(chunks));
+    const modulesLoaded = () => chunksLoaded().flatMap((file) => p2pchat[file.slice(chunks.length + 1)]?.modules ?? []);
+    return { root, command, chunksLoaded, modulesLoaded };
+  }
+
+  test("--help loads one program and no heavy package", async () => {
+    const { root, command, chunksLoaded, modulesLoaded } = installed();
+    const help = new Program([...command, "--help"], { directory: root, env: { HOME: root } });
+    expect(await help.outcome()).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("send <to>") });
+    expect(chunksLoaded().length).toBeGreaterThan(0);
+    expect(modulesLoaded().filter((id) => HEAVY.test(id))).toEqual([]);
+  });
+
+  test("send through a daemon loads no heavy package", async () => {
+    const { root, command, chunksLoaded, modulesLoaded } = installed();
+    const { home, profile } = terminal();
+    await startTestServer({ directory: profile });
+    const send = new Program([...command, "send", "bob", "hi"], {
+      directory: root,
+      env: { HOME: root, P2PCHAT_HOME: home },
+    });
+    expect(await send.outcome()).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("delivered") });
+    expect(chunksLoaded().length).toBeGreaterThan(0);
+    expect(modulesLoaded().filter((id) => HEAVY.test(id))).toEqual([]);
+  });
+});
+
+test("the package holds the built programs, their launchers and what npm adds, and nothing else", () => {
+  const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  const expected =
+    /^(?:dist\/[\w/.-]+\.c?js|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
+  expect(files.map(({ path }) => path)).toContain("peer/p2pchat.cjs");
+  expect(files.map(({ path }) => path).filter((path) => !expected.test(path))).toEqual([]);
+});
