@@ -83,7 +83,7 @@ function rolledBack(pinned: NameRecord, offered: NameRecord): ChatError {
   );
 }
 
-/** `details`: `username`, `pinnedFingerprint`, `offeredFingerprint` and the offered record's `seq`. */
+/** `details`: `username`, `oldFingerprint`, `newFingerprint` and the offered record's `seq`. */
 export function keyChanged(pinned: Party, offered: NameRecord): ChatError {
   return new ChatError(
     "KEY_CHANGED",
@@ -97,8 +97,8 @@ const partyOf = ({ payload, identity }: NameRecord): Party => ({ username: paylo
 function comparison(pinned: Party, offered: NameRecord) {
   return {
     username: pinned.username,
-    pinnedFingerprint: fingerprintOf(pinned.identity),
-    offeredFingerprint: fingerprintOf(offered.identity),
+    oldFingerprint: fingerprintOf(pinned.identity),
+    newFingerprint: fingerprintOf(offered.identity),
     seq: offered.payload.seq,
   };
 }

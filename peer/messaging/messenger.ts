@@ -2,6 +2,7 @@ import { hex, utf8 } from "../../shared/bytes.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
+import { parseNameRecord } from "../../shared/name-record.ts";
 import { readText } from "../../shared/text.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Acceptor } from "./accept-message.ts";
@@ -105,9 +106,14 @@ export async function queueForContact(
 }
 
 function assertMayWrite(contact: Contact): void {
-  const { username, blocked, changed } = contact;
+  const { username, blocked, changed, identity } = contact;
   if (blocked) throw new ChatError("CONTACT_BLOCKED", `${username} is blocked here; nothing was sent`);
-  if (changed !== undefined) throw new ChatError("KEY_CHANGED", `the key of ${username} has changed; nothing was sent`);
+  if (changed === undefined) return;
+  const oldFingerprint = fingerprintOf(identity);
+  const newFingerprint = fingerprintOf(parseNameRecord(changed.record).identity);
+  throw new ChatError("KEY_CHANGED", `the key of ${username} has changed; nothing was sent`, {
+    details: { username, oldFingerprint, newFingerprint },
+  });
 }
 
 /** The recipient, checked as far as the naming server can be asked; nothing is stored before this succeeds. */

@@ -105,8 +105,8 @@ describe("following a pinned record", () => {
     const error = await expectError(follow(first, await recordOf(mallory), unasked), "KEY_CHANGED");
     expect(error.details).toEqual({
       username: "bob",
-      pinnedFingerprint: fingerprintOf(bob.identity),
-      offeredFingerprint: fingerprintOf(mallory.identity),
+      oldFingerprint: fingerprintOf(bob.identity),
+      newFingerprint: fingerprintOf(mallory.identity),
       seq: 1,
     });
   });

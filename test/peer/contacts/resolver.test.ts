@@ -261,8 +261,8 @@ describe("one's own name", () => {
     const error = await expectError(it.resolver.resolve(alice.username), "KEY_CHANGED");
     expect(error.details).toMatchObject({
       username: "alice",
-      pinnedFingerprint: fingerprintOf(alice.identity),
-      offeredFingerprint: fingerprintOf(aliceAgain.identity),
+      oldFingerprint: fingerprintOf(alice.identity),
+      newFingerprint: fingerprintOf(aliceAgain.identity),
     });
   });
 

@@ -24,8 +24,8 @@ describe("a changed key", () => {
     const error = await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
     expect(error.details).toEqual({
       username: "bob",
-      pinnedFingerprint: fingerprintOf(bob.identity),
-      offeredFingerprint: fingerprintOf(mallory.identity),
+      oldFingerprint: fingerprintOf(bob.identity),
+      newFingerprint: fingerprintOf(mallory.identity),
       seq: 1,
     });
     expect(it.stored()).toMatchObject({
@@ -47,7 +47,7 @@ describe("a changed key", () => {
     const it = await swappedOut();
     it.server.show([first]);
     const error = await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
-    expect(error.details?.["offeredFingerprint"]).toBe(fingerprintOf(mallory.identity));
+    expect(error.details?.["newFingerprint"]).toBe(fingerprintOf(mallory.identity));
     expect(it.stored().changed?.record).toBe(swapped.jws.text);
   });
 
@@ -108,7 +108,7 @@ describe("trusting a changed key", () => {
     const unseen = await recordOf(third);
     it.server.show([unseen]);
     const error = await expectError(it.resolver.trust(bob.username), "KEY_CHANGED");
-    expect(error.details?.["offeredFingerprint"]).toBe(fingerprintOf(third.identity));
+    expect(error.details?.["newFingerprint"]).toBe(fingerprintOf(third.identity));
     expect(it.stored()).toMatchObject({ identity: bob.identity, changed: { record: unseen.jws.text } });
   });
 
