@@ -1,5 +1,5 @@
 import { lstatSync, type Stats } from "node:fs";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
 import type { OperationName, Operations } from "../messaging/operations.ts";
@@ -61,6 +61,8 @@ async function connectTo(
   path: string,
   { peerId, timeoutMs, signal }: ConnectOptions,
 ): Promise<ControlClient | undefined> {
+  // Loaded here, so that commands that never get this far (help, a wrong option) do not pay for it.
+  const { connect } = await import("node:net");
   const connection = new ClientConnection(connect(path), signal);
   const greeting = await connection.greeting(timeoutMs);
   signal.throwIfAborted();

@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import type { Operations, TrustResult } from "../../messaging/operations.ts";
 import type { Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
@@ -30,6 +29,7 @@ async function showThenAccept(operations: Operations, username: string, context:
 
 async function isWanted(shown: TrustResult, { terminal, output, interruption }: CliContext): Promise<boolean> {
   if (output.json || terminal.stdin.isTTY !== true) return true;
+  const { createInterface } = await import("node:readline/promises");
   const prompt = createInterface({ input: terminal.stdin, output: terminal.stderr });
   prompt.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
   try {
