@@ -1,9 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { failing } from "../support/lies.ts";
-import { aliceAndBob, type Person, startLyingWorld, strangers } from "../support/p2pchat.ts";
+import { aliceAndBob, startLyingWorld, strangers } from "../support/p2pchat.ts";
 import { problem } from "../support/scripted-server.ts";
 
 /*
@@ -15,8 +14,8 @@ test("0 and 7 tell delivered from queued, 8 a name that nobody has, 1 a mistake"
   expect(await alice.send("bob", "hi")).toMatchObject({ exit: 0, line: { state: "stored" } });
   await listening.stop();
   expect(await alice.send("bob", "hi", "--timeout", "500ms")).toMatchObject({ exit: 7, line: { state: "queued" } });
-  expect(await alice.send("nobody", "hi")).toMatchObject({ exit: 8, line: { type: "error", code: "NAME_UNKNOWN" } });
-  expect(await alice.ask(["lookup", "nobody"])).toMatchObject({ exit: 8, line: { code: "NAME_UNKNOWN" } });
+  expect(await alice.send("zachary", "hi")).toMatchObject({ exit: 8, line: { type: "error", code: "NAME_UNKNOWN" } });
+  expect(await alice.ask(["lookup", "zachary"])).toMatchObject({ exit: 8, line: { code: "NAME_UNKNOWN" } });
   const mistakes: [readonly string[], string][] = [
     [["send", "alice", "me"], "SELF_SEND"],
     [["send", "Not A Name", "hi"], "USERNAME_INVALID"],
@@ -28,7 +27,7 @@ test("0 and 7 tell delivered from queued, 8 a name that nobody has, 1 a mistake"
     [["send", "bob@names.example.org", "hi"], "SERVER_MISMATCH"],
     [["sned", "bob", "hi"], "USAGE"],
     [["history", "bob", "--limit", "-1"], "USAGE"],
-    [["contacts", "show", "nobody"], "CONTACT_UNKNOWN"],
+    [["contacts", "show", "zachary"], "CONTACT_UNKNOWN"],
     [["register", "alice", "--no-passphrase"], "CONFIG_INVALID"],
     [["--profile", "absent", "whoami"], "PROFILE_MISSING"],
   ];
@@ -78,12 +77,6 @@ test("6 tells a wrong passphrase, or none, and the right one still opens the pro
   expect(await carol.ask(["whoami", "--passphrase-file", String(right)])).toMatchObject({ exit: 0 });
 });
 
-/** Looks past the lock, into the database of a profile that a command is using. */
-function countQueued(person: Person): unknown {
-  using database = new DatabaseSync(join(person.profile, "chat.db"), { readOnly: true });
-  return database.prepare("SELECT count(*) AS queued FROM outbox").get()?.["queued"];
-}
-
 describe("130 tells an interruption", () => {
   test("of a listener by Ctrl-C, which ends it in order; SIGTERM ends it with 0", async () => {
     const { bob, listening } = await aliceAndBob();
@@ -96,7 +89,7 @@ describe("130 tells an interruption", () => {
   test("of a send that waits, whose message stays in the outbox", async () => {
     const { alice } = await strangers();
     const waiting = alice.start(["send", "bob", "--json", "--timeout", "1h"], { stdin: "kept" });
-    await expect.poll(() => countQueued(alice), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => alice.countRows("outbox"), { timeout: 20_000 }).toBe(1);
     waiting.signal("SIGINT");
     expect(await waiting.outcome()).toMatchObject({ code: 130, lines: [{ type: "error", code: "INTERRUPTED" }] });
   });

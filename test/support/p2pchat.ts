@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { type LyingServer, startLyingServer } from "./lying-server.ts";
@@ -174,6 +175,12 @@ export class Person {
     const program = this.start(["listen", "--json", ...args], options);
     await program.next(({ type }) => type === "ready");
     return program;
+  }
+
+  /** Looks past the lock, into the database of a profile that a command may be using. */
+  countRows(table: "outbox" | "inbox"): number {
+    using database = new DatabaseSync(join(this.profile, "chat.db"), { readOnly: true });
+    return Number(database.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.["rows"]);
   }
 
   environment(): Record<string, string> {

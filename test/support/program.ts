@@ -93,12 +93,12 @@ export class Program {
 
   /** The next line that fits, now or later; the others stay for later calls. */
   async next(fits: (line: Line) => boolean, timeoutMs = PATIENCE_MS): Promise<Line> {
-    let found = -1;
+    let line: Line | undefined;
     await this.until(() => {
-      found = this.#unread.findIndex(fits);
-      return found !== -1;
+      const found = this.#unread.findIndex(fits);
+      if (found !== -1) [line] = this.#unread.splice(found, 1);
+      return line !== undefined;
     }, timeoutMs);
-    const [line] = this.#unread.splice(found, 1);
     if (line === undefined) throw new Error("nothing was found");
     return line;
   }
