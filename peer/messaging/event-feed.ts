@@ -16,6 +16,8 @@ type Reader = { readonly signal: Signal; readonly passing: PassingEvent[] };
 export class EventFeed implements Feed {
   readonly #store: Store;
   readonly #readers = new Set<Reader>();
+  /** What happened before anybody read: the first reader gets it. */
+  readonly #early: PassingEvent[] = [];
 
   constructor(store: Store) {
     this.#store = store;
@@ -27,6 +29,7 @@ export class EventFeed implements Feed {
   }
 
   emit(event: PassingEvent): void {
+    if (this.#readers.size === 0 && this.#early.length < MAX_PENDING_EVENTS) this.#early.push(event);
     for (const { signal, passing } of this.#readers) {
       if (passing.length < MAX_PENDING_EVENTS) passing.push(event);
       signal.raise();
@@ -39,7 +42,7 @@ export class EventFeed implements Feed {
 
   async *events(options: { since?: number; signal: AbortSignal }): AsyncIterable<ChatEvent> {
     let cursor = options.since ?? this.#store.cursors.get(LISTENER);
-    const reader: Reader = { signal: new Signal(), passing: [] };
+    const reader: Reader = { signal: new Signal(), passing: this.#early.splice(0) };
     const stop = () => reader.signal.raise();
     this.#readers.add(reader);
     options.signal.addEventListener("abort", stop);
