@@ -13,7 +13,7 @@ import { Worker } from "./support/worker.ts";
 
 const NAMES = 10_000;
 const CONNECTIONS = 32;
-const REQUESTS = 12_000;
+const REQUESTS = 25_000;
 const WARM_UP_REQUESTS = 6000;
 const ROUNDS = 7;
 

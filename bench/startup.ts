@@ -51,14 +51,21 @@ async function measure({ args, wallMs, cpuMs }: Subject, env: NodeJS.ProcessEnv,
 
 function compare(one: Subject, reference: Subject): Row[] {
   const target = one.target === undefined ? {} : { target: { atMost: one.target } };
-  return [{ measure: `${one.name} / node -e 0`, unit: "x", ...ratios(one.wallMs, reference.wallMs), ...target }];
+  const byCpu = mean(one.cpuMs) / mean(reference.cpuMs);
+  return [
+    { measure: `${one.name} / node -e 0`, unit: "x", ...ratios(one.wallMs, reference.wallMs), ...target },
+    { measure: `${one.name} / node -e 0, by CPU`, unit: "x", ...summarise([byCpu]) },
+  ];
+}
+
+function absolute({ name, wallMs, cpuMs }: Subject): Row[] {
+  return [
+    { measure: name, unit: "ms", ...summarise(wallMs) },
+    { measure: `${name}: CPU, mean`, unit: "ms", ...summarise([mean(cpuMs)]) },
+  ];
 }
 
 /** CPU times come in ticks of 10 ms, so only their mean says something. */
-function absolute({ name, wallMs, cpuMs }: Subject): Row[] {
-  const mean = cpuMs.reduce((sum, value) => sum + value, 0) / cpuMs.length;
-  return [
-    { measure: name, unit: "ms", ...summarise(wallMs) },
-    { measure: `${name}: CPU, mean`, unit: "ms", ...summarise([mean]) },
-  ];
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
