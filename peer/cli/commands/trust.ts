@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { Operations, TrustResult } from "../../messaging/operations.ts";
 import type { Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
@@ -29,15 +30,18 @@ async function showThenAccept(operations: Operations, username: string, context:
 
 async function isWanted(shown: TrustResult, { terminal, output, interruption }: CliContext): Promise<boolean> {
   if (output.json || terminal.stdin.isTTY !== true) return true;
-  const { createInterface } = await import("node:readline/promises");
-  const prompt = createInterface({ input: terminal.stdin, output: terminal.stderr });
-  prompt.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
-  try {
-    const question = `${describeKeys(shown)}\nAccept the new key of ${shown.username}? Type yes: `;
-    return (await prompt.question(question, { signal: interruption.signal })).trim().toLowerCase() === "yes";
-  } finally {
-    prompt.close();
-  }
+  terminal.stderr.write(`${describeKeys(shown)}\nAccept the new key of ${shown.username}? Type yes: `);
+  const answer = await readLine(terminal.stdin, interruption.signal);
+  return answer?.trim().toLowerCase() === "yes";
+}
+
+/** Undefined at the end of the input. */
+async function readLine(input: Readable, signal: AbortSignal): Promise<string | undefined> {
+  const { createInterface } = await import("node:readline");
+  const lines = createInterface({ input, signal });
+  for await (const line of lines) return line;
+  signal.throwIfAborted();
+  return undefined;
 }
 
 function describeKeys({ oldFingerprint, newFingerprint }: TrustResult): string {

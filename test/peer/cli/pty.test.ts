@@ -1,0 +1,58 @@
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { terminalWithDaemon } from "../../support/fake-daemon.ts";
+import { MESSAGE } from "../../support/fake-operations.ts";
+
+const MAIN = fileURLToPath(new URL("../../../peer/main.ts", import.meta.url));
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+
+const HOSTILE = "\x1b]0;x\x07 \x1b[2J \u009b31m \x1b]52;c;aGk=\x07 \x1bP+q544e\x1b\\ hi\rbob: pay \u202egpj.exe";
+
+/** What a terminal is sent when a command runs in it. */
+async function onTerminal(home: string, args: string, typed = ""): Promise<{ seen: string; status: number | null }> {
+  const child = spawn("script", ["-qec", `${process.execPath} ${MAIN} ${args}`, "/dev/null"], {
+    env: { PATH: process.env["PATH"], HOME: home, P2PCHAT_HOME: home, TERM: "xterm", TZ: "UTC" },
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let seen = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    seen += text;
+    if (typed !== "" && seen.endsWith("Type yes: ")) child.stdin.write(typed);
+  });
+  const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { seen, status };
+}
+
+test.runIf(hasScript)("a terminal gets no escape sequence but our own emphasis", async () => {
+  const message = { ...MESSAGE, text: HOSTILE, direction: "in" } as const;
+  const { home } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+  const { seen } = await onTerminal(home, "history bob");
+  expect(seen).toContain("\x1b[1mbob\x1b[22m: <U+001B>]0;x<U+0007>");
+  const rest = seen.replaceAll("\x1b[1m", "").replaceAll("\x1b[22m", "").trimEnd();
+  expect(rest).toMatch(/^[\x20-\x7e]+$/);
+});
+
+test.runIf(hasScript)("send on a terminal does not wait for a message that nobody pipes in", async () => {
+  const { home } = await terminalWithDaemon();
+  expect(await onTerminal(home, "send bob")).toMatchObject({ status: 1, seen: expect.stringContaining("no message") });
+});
+
+test.runIf(hasScript).each([
+  ["yes\n", 0, [false, true]],
+  ["no\n", 4, [false]],
+  ["\x04", 4, [false]],
+  ["\x03", 130, [false]],
+])("trust shows both fingerprints on a terminal, and %j decides", async (typed, exitCode, accepts) => {
+  const asked: boolean[] = [];
+  const { home } = await terminalWithDaemon({
+    trust: async ({ username, accept }) => {
+      asked.push(accept);
+      return { username, oldFingerprint: "cccc dddd", newFingerprint: "eeee ffff", accepted: accept };
+    },
+  });
+  const { seen, status } = await onTerminal(home, "trust bob", typed);
+  expect(status).toBe(exitCode);
+  expect(seen).toMatch(/cccc dddd.*eeee ffff.*Type yes: /s);
+  expect(asked).toEqual(accepts);
+});
