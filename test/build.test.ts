@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OutputChunk, type RolldownOptions, rolldown } from "rolldown";
 import { beforeAll, describe, expect, test } from "vitest";
-import config from "../rolldown.config.ts";
+import config from "../.config/rolldown.config.ts";
 import { startTestServer } from "./support/control-socket.ts";
 import { terminal } from "./support/fake-daemon.ts";
 import { Program } from "./support/program.ts";

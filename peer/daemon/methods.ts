@@ -35,7 +35,7 @@ const PARAMS = {
   contactsRemove: named,
   contactsBlock: z.strictObject({ username: word, blocked: z.boolean() }),
   verify: z.strictObject({ username: word, number: word.exactOptional() }),
-  trust: z.strictObject({ username: word, accept: z.boolean() }),
+  trust: z.strictObject({ username: word, accept: word.exactOptional() }),
   lookup: named,
   online: nothing,
   status: nothing,

@@ -94,22 +94,27 @@ async function verify(deps: MessengerDeps, params: { username: string; number?: 
   return { username, safetyNumber, verified: true };
 }
 
-/** Shows both keys, asked of the server anew; with `accept`, the new one is pinned. */
-async function trust(deps: MessengerDeps, params: { username: string; accept: boolean }): Promise<TrustResult> {
+/** Shows both keys, asked of the server anew; pins the new one where `accept` is its fingerprint. */
+async function trust(deps: MessengerDeps, params: { username: string; accept?: string }): Promise<TrustResult> {
   const { username } = knownContact(deps, params.username);
   await deps.resolver.resolve(username).catch((error: unknown) => {
     if (!(error instanceof ChatError)) throw error;
   });
   const contact = knownContact(deps, username);
   const oldFingerprint = fingerprintOf(contact.identity);
-  const offered = contact.changed === undefined ? contact.identity : parseNameRecord(contact.changed.record).identity;
-  const newFingerprint = fingerprintOf(offered);
-  if (!params.accept || contact.changed === undefined) {
-    return { username, oldFingerprint, newFingerprint, accepted: contact.changed === undefined };
+  if (contact.changed === undefined) {
+    return { username, oldFingerprint, newFingerprint: oldFingerprint, accepted: true };
   }
-  await deps.resolver.trust(username);
+  const newFingerprint = fingerprintOf(parseNameRecord(contact.changed.record).identity);
+  if (params.accept === undefined) return { username, oldFingerprint, newFingerprint, accepted: false };
+  if (params.accept !== newFingerprint) {
+    throw new ChatError("KEY_CHANGED", `the key of ${username} has changed again; nothing was accepted`, {
+      details: { username, oldFingerprint, newFingerprint },
+    });
+  }
+  const accepted = await deps.resolver.trust(username);
   deps.running()?.delivery.retry();
-  return { username, oldFingerprint, newFingerprint, accepted: true };
+  return { username, oldFingerprint, newFingerprint: fingerprintOf(accepted.identity), accepted: true };
 }
 
 async function lookup(deps: MessengerDeps, typed: string): Promise<RecordView> {

@@ -162,8 +162,11 @@ export interface Operations {
   contactsBlock(params: { readonly username: string; readonly blocked: boolean }): Promise<ContactView>;
   /** Shows the safety number; with `number`, marks the contact verified or throws SAFETY_NUMBER_MISMATCH. */
   verify(params: { readonly username: string; readonly number?: string }): Promise<VerifyResult>;
-  /** Shows a changed key; with `accept`, pins it. */
-  trust(params: { readonly username: string; readonly accept: boolean }): Promise<TrustResult>;
+  /**
+   * Shows a changed key; with `accept`, the fingerprint that was shown, pins it.
+   * @throws ChatError KEY_CHANGED when the server offers yet another key by then
+   */
+  trust(params: { readonly username: string; readonly accept?: string }): Promise<TrustResult>;
   lookup(params: { readonly username: string }): Promise<RecordView>;
   online(): Promise<{ readonly online: readonly OnlinePersonView[] }>;
   status(): Promise<Status>;

@@ -64,7 +64,7 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       username,
       oldFingerprint: "cccc dddd",
       newFingerprint: "eeee ffff",
-      accepted: accept,
+      accepted: accept === "eeee ffff",
     }),
     lookup: async ({ username }) => ({
       username,

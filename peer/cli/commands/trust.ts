@@ -23,9 +23,9 @@ export const trust: Command = {
 
 /** A person is asked once more; a script has decided by running the command. */
 async function showThenAccept(operations: Operations, username: string, context: CliContext): Promise<TrustResult> {
-  const shown = await operations.trust({ username, accept: false });
+  const shown = await operations.trust({ username });
   if (shown.accepted || !(await isWanted(shown, context))) return shown;
-  return await operations.trust({ username, accept: true });
+  return await operations.trust({ username, accept: shown.newFingerprint });
 }
 
 async function isWanted(shown: TrustResult, { terminal, output, interruption }: CliContext): Promise<boolean> {
