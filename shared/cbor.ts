@@ -1,7 +1,8 @@
 import { decode, encode } from "cborg";
-import type * as z from "zod";
+import * as z from "zod";
 import { equalBytes } from "./bytes.ts";
 import { ChatError, type ErrorCode } from "./errors.ts";
+import { PROTOCOL_VERSION } from "./protocol.ts";
 
 /** Deterministic CBOR (RFC 8949 4.2.1): shortest forms, sorted keys, definite lengths. */
 export function encodeCbor(value: unknown): Uint8Array {
@@ -22,6 +23,23 @@ export function decodeCbor<T>(schema: z.ZodType<T>, bytes: Uint8Array, code: Err
   throw new ChatError(code, `${where?.path.join(".") || "value"}: ${where?.message ?? "invalid"}`, {
     reason: "schema",
   });
+}
+
+const versionSchema = z.object({ v: z.int() });
+
+/**
+ * Reads a map that says its version in `v`, so that one of another version is not taken for garbage.
+ *
+ * @throws ChatError VERSION_UNSUPPORTED, `code`
+ */
+export function decodeVersioned<T>(schema: z.ZodType<T>, bytes: Uint8Array, code: ErrorCode): T {
+  try {
+    return decodeCbor(schema, bytes, code);
+  } catch (error) {
+    const { v: version } = decodeCbor(versionSchema, bytes, code);
+    if (version === PROTOCOL_VERSION) throw error;
+    throw new ChatError("VERSION_UNSUPPORTED", `the peer speaks version ${version}, this program ${PROTOCOL_VERSION}`);
+  }
 }
 
 function decodeStrict(bytes: Uint8Array, code: ErrorCode): unknown {

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import * as z from "zod";
 import { concat } from "./bytes.ts";
-import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { decodeCbor, decodeVersioned, encodeCbor } from "./cbor.ts";
 import { type DeviceId, deviceIdOf } from "./device-id.ts";
 import { ED25519, publicKeyObject, signWithDomain, verifyWithDomain } from "./ed25519.ts";
 import { ChatError } from "./errors.ts";
@@ -64,7 +64,7 @@ export type OpenedEnvelope = {
  */
 export function openEnvelope(plaintext: Uint8Array): OpenedEnvelope {
   const signed = decodeCbor(signedSchema, unpad(plaintext), "ENVELOPE_INVALID");
-  const envelope = decodeCbor(envelopeSchema, signed.envelope, "ENVELOPE_INVALID");
+  const envelope = decodeVersioned(envelopeSchema, signed.envelope, "ENVELOPE_INVALID");
   try {
     verifyWithDomain(SIGNATURE_DOMAINS.envelope, signed.envelope, signed.signature, publicKeyObject(envelope.sender));
   } catch (cause) {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { decodeVersioned, encodeCbor } from "./cbor.ts";
 import { ED25519 } from "./ed25519.ts";
 import { ChatError, ERROR_CODES } from "./errors.ts";
 import { LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
@@ -104,8 +104,6 @@ export function encodeFrame(body: FrameBody): Uint8Array {
   return encodeCbor({ v: PROTOCOL_VERSION, ...body });
 }
 
-const versionSchema = z.object({ v: z.int() });
-
 /**
  * Reads a frame, strictly.
  *
@@ -115,11 +113,5 @@ export function decodeFrame(encoded: Uint8Array): Frame {
   if (encoded.length > LIMITS.frameMaxBytes) {
     throw new ChatError("FRAME_TOO_LARGE", `a frame has at most ${LIMITS.frameMaxBytes} bytes`);
   }
-  try {
-    return decodeCbor(frameSchema, encoded, "FRAME_INVALID");
-  } catch (error) {
-    const { v: version } = decodeCbor(versionSchema, encoded, "FRAME_INVALID");
-    if (version === PROTOCOL_VERSION) throw error;
-    throw new ChatError("VERSION_UNSUPPORTED", `the peer speaks version ${version}, this program ${PROTOCOL_VERSION}`);
-  }
+  return decodeVersioned(frameSchema, encoded, "FRAME_INVALID");
 }
