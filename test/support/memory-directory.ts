@@ -1,0 +1,74 @@
+import type { ClaimedKeyPackage, NamingServer } from "../../peer/messaging/ports.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
+import type { NameRecord } from "../../shared/name-record.ts";
+import type { Username } from "../../shared/username.ts";
+import { type MemoryNaming, memoryNaming } from "./memory-naming.ts";
+import { addressOf } from "./memory-network.ts";
+
+/** A naming server in memory: records, and key packages that are handed out once each. */
+export interface MemoryDirectory extends NamingServer, Pick<MemoryNaming, "fail" | "hold"> {
+  /** Lists the last record, whatever was listed before; every device has an address. */
+  list(...records: readonly NameRecord[]): void;
+  /** Leaves key packages of a device, the last resort aside. */
+  leave(device: DeviceId, keyPackages: readonly Uint8Array[], lastResort?: Uint8Array): void;
+  /** One-time packages of that device which are left. */
+  left(device: DeviceId): number;
+  readonly claims: number;
+}
+
+type Packages = { readonly once: Uint8Array[]; lastResort: Uint8Array | undefined };
+
+export function memoryDirectory(): MemoryDirectory {
+  const naming = memoryNaming();
+  const packages = new Map<DeviceId, Packages>();
+  let claims = 0;
+
+  const packagesOf = (device: DeviceId): Packages => {
+    const known = packages.get(device) ?? { once: [], lastResort: undefined };
+    packages.set(device, known);
+    return known;
+  };
+
+  const claimOne = (device: DeviceId): ClaimedKeyPackage[] => {
+    const { once, lastResort } = packagesOf(device);
+    const keyPackage = once.shift();
+    if (keyPackage !== undefined) return [{ device, keyPackage, lastResort: false }];
+    return lastResort === undefined ? [] : [{ device, keyPackage: lastResort, lastResort: true }];
+  };
+
+  return {
+    lookup: (username) => naming.lookup(username),
+    history: (username, after) => naming.history(username, after),
+    fail: (error) => naming.fail(error),
+    hold: () => naming.hold(),
+    list(...records) {
+      const devices = records.at(-1)?.devices ?? [];
+      naming.show(records, Object.fromEntries(devices.map((device) => [device, [addressOf(device)]])));
+    },
+    leave(device, once, lastResort) {
+      packagesOf(device).once.push(...once);
+      packagesOf(device).lastResort = lastResort ?? packagesOf(device).lastResort;
+    },
+    left: (device) => packagesOf(device).once.length,
+    async claimKeyPackages(username: Username) {
+      claims += 1;
+      const { record } = await naming.lookup(username);
+      return record.devices.flatMap(claimOne);
+    },
+    async online() {
+      return [];
+    },
+    putRecord: notHere,
+    publishAddresses: notHere,
+    withdrawAddresses: notHere,
+    uploadKeyPackages: notHere,
+    get claims() {
+      return claims;
+    },
+  };
+}
+
+async function notHere(): Promise<never> {
+  throw new ChatError("NOT_FOUND", "this test has no such part of a naming server");
+}

@@ -1,0 +1,228 @@
+import { createResolver } from "../../peer/contacts/resolver.ts";
+import { type OpenStore, openStore } from "../../peer/history/store.ts";
+import { Acceptor } from "../../peer/messaging/accept-message.ts";
+import type { Core, Notices } from "../../peer/messaging/core.ts";
+import { Delivery } from "../../peer/messaging/delivery.ts";
+import { EventFeed } from "../../peer/messaging/event-feed.ts";
+import { createOperations, type Engine } from "../../peer/messaging/messenger.ts";
+import type { Operations, SendResult } from "../../peer/messaging/operations.ts";
+import { giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
+import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
+import type { Contact, ContactStore, Resolver, SecureSessions } from "../../peer/messaging/ports.ts";
+import { readdress } from "../../peer/messaging/readdress.ts";
+import type { Self } from "../../peer/messaging/self.ts";
+import { SessionBook } from "../../peer/messaging/session-book.ts";
+import type { OutboxRow } from "../../peer/messaging/store.ts";
+import { GapTimers } from "../../peer/messaging/visibility.ts";
+import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
+import { sha256 } from "../../shared/hash.ts";
+import type { FakeTime } from "./fake-time.ts";
+import type { MemoryDirectory } from "./memory-directory.ts";
+import type { MemoryNetwork } from "./memory-network.ts";
+import { AUDIENCE, type Person } from "./people.ts";
+
+/** What several processes of one test share. */
+export type Surroundings = {
+  readonly time: FakeTime;
+  readonly network: MemoryNetwork;
+  readonly directory: MemoryDirectory;
+  /** Counts what is under way outside the event loop's turns. */
+  readonly pending: { count: number };
+};
+
+export type PeerOptions = {
+  readonly person: Person;
+  readonly databasePath: string;
+  readonly incarnation?: string;
+  /** Stands between the rules and the sessions. */
+  readonly wrapSessions?: (sessions: SecureSessions) => SecureSessions;
+};
+
+/** One person's program, wired as `peer/compose.ts` wires it, over the network, the time and the directory of a test. */
+export class MessagingPeer {
+  readonly person: Person;
+  readonly self: Self;
+  readonly store: OpenStore;
+  readonly sessions: SecureSessions;
+  readonly core: Core;
+  readonly delivery: Delivery;
+  readonly feed: EventFeed;
+  readonly operations: Operations;
+  readonly failures: unknown[] = [];
+  restoredNotices = 0;
+  readonly #surroundings: Surroundings;
+  readonly #runtime: ReturnType<FakeTime["runtime"]>;
+  readonly #gaps: GapTimers;
+
+  constructor(surroundings: Surroundings, options: PeerOptions) {
+    const { time, network, directory, pending } = surroundings;
+    const { person, incarnation = "first life" } = options;
+    this.#surroundings = surroundings;
+    this.person = person;
+    this.self = {
+      username: person.username,
+      device: person.device,
+      deviceKey: person.deviceKey,
+      identity: person.identity,
+      incarnation: sha256(Buffer.from(`${person.username} ${incarnation}`)).subarray(0, 16),
+    };
+    const runtime = time.runtime(`${person.device} ${incarnation} ${options.databasePath}`);
+    this.#runtime = runtime;
+    this.store = openStore(options.databasePath, { dataKey: sha256(Buffer.from(person.device)), profileId: "test" });
+    const { store, self } = this;
+    // The library checks lifetimes against the system's clock.
+    const made = createSecureSessions({ device: self.device, deviceSeed: seedOf(person), now: () => Date.now() });
+    this.sessions = options.wrapSessions?.(made) ?? made;
+    this.feed = new EventFeed(store);
+    const watch = new OutboxWatch(store, runtime);
+    const failed = (error: unknown) => void this.failures.push(error);
+    this.#gaps = new GapTimers({ store, runtime, show: () => this.feed.wake(), failed });
+    const resolver = counted(
+      createResolver({
+        server: directory,
+        contacts: inTransactions(store),
+        now: () => runtime.now(),
+        audience: () => AUDIENCE,
+        own: self,
+      }),
+      pending,
+    );
+    const notices: Notices = {
+      released: () => this.feed.wake(),
+      stored: () => this.#gaps.refresh(),
+      keyPackageUsed: () => undefined,
+      sessionChanged: (device) => this.delivery.nudge(device),
+      commitAwaited: (device) => this.delivery.finishCommit(device),
+      outboxChanged: (messageIds) => watch.changed(messageIds),
+      requeued: (device) => this.delivery.retry(device),
+      restored: () => {
+        this.restoredNotices += 1;
+        void this.delivery.stop();
+      },
+      failed,
+    };
+    const book = new SessionBook(this.sessions, store);
+    this.core = { self, store, runtime, sessions: this.sessions, book, resolver, notices };
+    const transport = network.attach(self.device, {
+      onChannel: (channel) => this.delivery.serve(channel),
+      onConnected: (device) => this.delivery.connected(device),
+    });
+    this.delivery = new Delivery({
+      ...this.core,
+      naming: directory,
+      transport: async () => transport,
+      readdress: (to, gone) => this.delivery.deliver(to, readdress({ self, store }, to, gone)),
+    });
+    const engine: Engine = {
+      delivery: this.delivery,
+      publisher: undefined,
+      addresses: () => transport.addresses(),
+      connections: () => 0,
+    };
+    this.operations = createOperations({
+      self,
+      store,
+      runtime,
+      resolver,
+      naming: directory,
+      acceptor: new Acceptor({ self, store, runtime }),
+      watch,
+      engine: async () => engine,
+      running: () => engine,
+      server: AUDIENCE,
+      profile: "test",
+      daemon: { pid: 1, startedAt: "" },
+    });
+    this.#gaps.refresh();
+    this.delivery.start();
+  }
+
+  /** Makes key packages and leaves them in the directory. */
+  async leaveKeyPackages(count: number, { lastResort = false } = {}): Promise<void> {
+    for (let made = 0; made < count; made += 1) await this.#leaveOne(false);
+    if (lastResort) await this.#leaveOne(true);
+  }
+
+  async #leaveOne(lastResort: boolean): Promise<void> {
+    const keyPackage = await this.sessions.createKeyPackage({ lastResort });
+    const { store } = this;
+    store.transaction(() => store.keyPackages.save({ ...keyPackage, lastResort, createdAtMs: 0 }));
+    const { directory } = this.#surroundings;
+    if (lastResort) directory.leave(this.self.device, [], keyPackage.publicPackage);
+    else directory.leave(this.self.device, [keyPackage.publicPackage]);
+  }
+
+  /** Into the outbox; the delivery goes on by itself. */
+  send(to: MessagingPeer | string, text: string, id?: string): Promise<SendResult> {
+    const name = typeof to === "string" ? to : to.person.username;
+    return this.operations.send({ to: name, text, wait: "queued", timeoutMs: 60_000, ...(id !== undefined && { id }) });
+  }
+
+  /** The texts that became visible, in that order, a gap as the number of messages that are missing. */
+  inbox(): (string | number)[] {
+    const visible = this.store.inbox.visibleAfter(0, Number.MAX_SAFE_INTEGER);
+    return visible.flatMap(({ text, gapBefore, readable }) => [
+      ...(gapBefore > 0 ? [gapBefore] : []),
+      ...(readable ? [text] : []),
+    ]);
+  }
+
+  /** Everything on its way or failed: text or tombstone, state and why. */
+  outbox(): readonly Pick<OutboxRow, "seq" | "state" | "error" | "tombstone">[] {
+    return this.store.outbox.open().map(({ seq, state, error, tombstone }) => ({ seq, state, error, tombstone }));
+  }
+
+  contact(of: MessagingPeer | Person): Contact | undefined {
+    return this.store.contacts.find("person" in of ? of.person.username : of.username);
+  }
+
+  upkeep(): void {
+    const given = giveUpOld(this, this.#runtime.now());
+    this.core.notices.outboxChanged(given.map(({ messageId }) => messageId));
+  }
+
+  /** Ends as a program does that is asked to. */
+  async stop(): Promise<void> {
+    this.#gaps.stop();
+    await this.delivery.stop();
+    this.kill();
+  }
+
+  /** Ends between two instructions: nothing that follows reaches the network or the disk. */
+  kill(): void {
+    this.#runtime.stop();
+    this.#surroundings.network.detach(this.self.device);
+    this.store.close();
+  }
+}
+
+/** The 32-byte seed of a person's device key. */
+export function seedOf({ deviceKey }: Pick<Person, "deviceKey">): Uint8Array {
+  return new Uint8Array(deviceKey.export({ format: "der", type: "pkcs8" }).subarray(-32));
+}
+
+function inTransactions({ contacts, transaction }: OpenStore): ContactStore {
+  return {
+    ...contacts,
+    save: (contact) => transaction(() => contacts.save(contact)),
+    remove: (username) => transaction(() => contacts.remove(username)),
+  };
+}
+
+/** Record signatures are checked outside the event loop: whoever waits for quiet waits for these. */
+function counted(resolver: Resolver, pending: { count: number }): Resolver {
+  const count = async <T>(work: Promise<T>): Promise<T> => {
+    pending.count += 1;
+    try {
+      return await work;
+    } finally {
+      pending.count -= 1;
+    }
+  };
+  return {
+    resolve: (username, options) => count(resolver.resolve(username, options)),
+    resolveDevice: (device, hint, signal) => count(resolver.resolveDevice(device, hint, signal)),
+    inspect: (username, signal) => count(resolver.inspect(username, signal)),
+    trust: (username, signal) => count(resolver.trust(username, signal)),
+  };
+}
