@@ -6,7 +6,6 @@ import type { Engine } from "./messaging/messenger.ts";
 import { giveUpOld } from "./messaging/outbox-upkeep.ts";
 import type { Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
-import { readdress } from "./messaging/readdress.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import type { OpenProfile } from "./open-profile.ts";
@@ -60,7 +59,6 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     ...core,
     naming,
     transport: async () => network,
-    readdress: (to, gone) => delivery.deliver(to, readdress({ self, store }, to, gone)),
   });
   const daemon = options.mode === "daemon";
   const network = await startNetwork({

@@ -5,6 +5,7 @@ import type { Core } from "./core.ts";
 import { serveChannel } from "./inbound-lane.ts";
 import { PeerSender, type SenderDeps } from "./peer-sender.ts";
 import type { Channel } from "./ports.ts";
+import { readdress } from "./readdress.ts";
 
 /** Both directions: one sender for each device with something waiting, and an answer to every channel that opens. */
 export class Delivery {
@@ -14,9 +15,9 @@ export class Delivery {
   readonly #serving = new Map<Channel, Promise<void>>();
   readonly #stopping = new AbortController();
 
-  constructor(deps: SenderDeps) {
+  constructor(deps: Omit<SenderDeps, "deviceGone">) {
     this.#core = deps;
-    this.#deps = deps;
+    this.#deps = { ...deps, deviceGone: (to, gone) => this.#deviceGone(to, gone) };
   }
 
   /** Takes up what waits: from before, or stored by another process since. */
@@ -30,7 +31,7 @@ export class Delivery {
    */
   deliver(to: Username, devices: readonly DeviceId[]): void {
     for (const [device, sender] of this.#senders) {
-      if (sender.to === to && !devices.includes(device) && sender.hasQueued()) this.#deps.readdress(to, device);
+      if (sender.to === to && !devices.includes(device) && sender.hasQueued()) this.#deviceGone(to, device);
     }
     for (const device of devices) this.#senderFor(device, to)?.retry();
   }
@@ -62,7 +63,8 @@ export class Delivery {
 
   /** The sessions with that device are over. */
   forget(device: DeviceId): void {
-    void this.#core.book.forget(device).then(() => this.nudge(device));
+    const { book, notices } = this.#core;
+    void book.forget(device).then(() => this.nudge(device), notices.failed);
   }
 
   /** The device's session changed on the inbound side. */
@@ -89,6 +91,14 @@ export class Delivery {
       ...[...this.#senders.values()].map((sender) => sender.stop()),
       ...[...this.#serving].map(([channel, served]) => Promise.all([channel.close(), served])),
     ]);
+  }
+
+  /** What waits for it goes to the devices that are there now, and its sessions end. */
+  #deviceGone(to: Username, gone: DeviceId): void {
+    const { book } = this.#core;
+    const devices = readdress(this.#core, to, gone);
+    void book.locked(gone, async () => book.closeAll(gone)).catch(this.#core.notices.failed);
+    this.deliver(to, devices);
   }
 
   #senderFor(device: DeviceId, to: Username): PeerSender | undefined {

@@ -1,7 +1,7 @@
 import { equalBytes } from "../../shared/bytes.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
-import { asChatError, ChatError, type ErrorCode, isChatError } from "../../shared/errors.ts";
+import { asChatError, ChatError, type ErrorCode } from "../../shared/errors.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameOf } from "../../shared/frames.ts";
 import { OutboundSession, type SessionDeps } from "./outbound-session.ts";
 import type { Channel } from "./ports.ts";
@@ -164,16 +164,18 @@ export class OutboundLane {
 
   /** The peer says what it has of this profile: more than was ever sent means that this is an old copy. */
   #takeHello({ stored }: FrameOf<"hello">): void {
-    const { self, store, notices } = this.#deps;
+    const { self, store } = this.#deps;
     const conversation = directConversation(self.username, this.#to);
     const mine = stored.find(
       (mark) => equalBytes(mark.incarnation, self.incarnation) && equalBytes(mark.conversation, conversation),
     );
-    if (mine !== undefined && mine.seq > store.numbering.last(conversation)) {
-      notices.restored();
-      throw new ChatError("PROFILE_UNSAFE", "this profile is an old copy of itself", { reason: "restored" });
-    }
+    if (mine !== undefined && mine.seq > store.numbering.last(conversation)) this.#stopAsOldCopy();
     this.#greeted = true;
+  }
+
+  #stopAsOldCopy(): never {
+    this.#deps.notices.restored();
+    throw new ChatError("PROFILE_UNSAFE", "this profile is an old copy of itself", { reason: "restored" });
   }
 
   #takeResend({ envelopeId }: FrameOf<"resend">): void {
@@ -191,16 +193,27 @@ export class OutboundLane {
 
   async #takeRefusal({ subject, code, reason }: FrameOf<"refuse">): Promise<void> {
     const error = new ChatError(code, `the recipient's device refused: ${code}`, reason === null ? {} : { reason });
-    const row = subject === null ? undefined : this.#window.take(subject);
-    const isOurs = row !== undefined || subject === null || this.#session.isCurrent(subject);
-    // Of what went out on a session that was dropped since.
-    if (!isOurs) return;
-    if (isChatError(error, ...SENDER_REFUSED)) this.#failAll(error);
-    else if (row !== undefined && isChatError(error, ...MESSAGE_REFUSED) && reason !== "identity")
-      this.#fail([row], error);
-    else if (row === undefined && subject !== null && isChatError(error, ...SESSION_REFUSED)) {
-      await this.#restartAfter(subject, () => this.#session.drop(subject));
-    } else throw error;
+    if (subject === null) throw error;
+    const row = this.#window.take(subject);
+    if (row !== undefined) this.#messageRefused(row, error);
+    else if (this.#session.isCurrent(subject)) await this.#sessionRefused(subject, error);
+    // Anything else went out on a session that was dropped since.
+  }
+
+  #messageRefused(row: OutboxRow, error: ChatError): void {
+    const { code, reason } = error;
+    // Another message of this profile stands under that number.
+    if (code === "ENVELOPE_INVALID" && reason === "seq") this.#stopAsOldCopy();
+    if (SENDER_REFUSED.includes(code)) this.#failAll(error);
+    // A device that is not listed yet, or a full disk, may be different next time.
+    else if (MESSAGE_REFUSED.includes(code) && reason !== "identity") this.#fail([row], error);
+    else throw error;
+  }
+
+  async #sessionRefused(sessionId: Uint8Array, error: ChatError): Promise<void> {
+    if (SENDER_REFUSED.includes(error.code)) this.#failAll(error);
+    if (!SESSION_REFUSED.includes(error.code)) throw error;
+    await this.#restartAfter(sessionId, () => this.#session.drop(sessionId));
   }
 
   /** Whatever else is queued would be refused as well. */

@@ -14,8 +14,8 @@ const RECORD_AGE_AFTER_FAILURE_MS = 5000;
 
 export type SenderDeps = SessionDeps & {
   readonly transport: () => Promise<Transport>;
-  /** That device is no longer in the record: what waits for it goes to the devices that are. */
-  readonly readdress: (to: Username, gone: DeviceId) => void;
+  /** That device is no longer in its owner's record. */
+  readonly deviceGone: (to: Username, gone: DeviceId) => void;
 };
 
 /** Something to do though nothing is queued. */
@@ -129,13 +129,12 @@ export class PeerSender {
   }
 
   async #connect(): Promise<OutboundLane> {
-    const { resolver, transport, book, readdress } = this.#deps;
+    const { resolver, transport, deviceGone } = this.#deps;
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]);
     const maxAgeMs = this.#failures === 0 ? RECORD_AGE_MS : RECORD_AGE_AFTER_FAILURE_MS;
     const { contact } = await resolver.resolve(this.to, { maxAgeMs, signal });
     if (!contact.devices.includes(this.#device)) {
-      readdress(this.to, this.#device);
-      await book.locked(this.#device, async () => book.closeAll(this.#device));
+      deviceGone(this.to, this.#device);
       throw new ChatError("PEER_UNREACHABLE", "that device is no longer theirs", { reason: "device" });
     }
     const channel = await (await transport()).connect(this.#device, contact.addresses[this.#device] ?? [], signal);

@@ -103,7 +103,7 @@ function storeAll(
 
 /** Nothing to answer but an ack, or the refusal; in a transaction. */
 function storeOne(
-  { self, store, runtime }: Core,
+  { self, store, runtime, notices }: Core,
   { opened, frame }: Extract<Decrypted, { opened: OpenedEnvelope }>,
   contact: Contact | undefined,
   lanes: Map<string, Lane>,
@@ -117,6 +117,8 @@ function storeOne(
     return undefined;
   } catch (error) {
     if (isChatError(error, "STORAGE", "STORE_CORRUPT") || !(error instanceof ChatError)) throw error;
+    // Whoever numbers two messages alike lies, or is an old copy of somebody.
+    if (error.reason === "seq" || error.reason === "chain") notices.failed(error);
     return refusal(frame.envelopeId, error);
   }
 }

@@ -9,6 +9,7 @@ export class FakeTime {
   #nowMs = NOW_MS;
   #monotonicMs = 0;
   #timers: Timer[] = [];
+  #processes = 0;
 
   /** Moves the wall clock alone, as people and time servers do. */
   setClock(nowMs: number): void {
@@ -38,8 +39,10 @@ export class FakeTime {
   }
 
   /** One process's view of this time, with dice of its own; `stop` ends its timers, as a kill does. */
-  runtime(seed: string): Runtime & { stop(): void } {
+  runtime(name: string): Runtime & { stop(): void } {
     const owner = {};
+    this.#processes += 1;
+    const seed = `${name} ${this.#processes}`;
     let drawn = 0;
     let stopped = false;
     const draw = (length: number) => {

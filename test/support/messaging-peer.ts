@@ -9,7 +9,6 @@ import type { Operations, SendResult } from "../../peer/messaging/operations.ts"
 import { giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
 import type { Contact, ContactStore, Resolver, SecureSessions } from "../../peer/messaging/ports.ts";
-import { readdress } from "../../peer/messaging/readdress.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { SessionBook } from "../../peer/messaging/session-book.ts";
 import type { OutboxRow } from "../../peer/messaging/store.ts";
@@ -111,7 +110,6 @@ export class MessagingPeer {
       ...this.core,
       naming: directory,
       transport: async () => transport,
-      readdress: (to, gone) => this.delivery.deliver(to, readdress({ self, store }, to, gone)),
     });
     const engine: Engine = {
       delivery: this.delivery,
