@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 
 const SERVER = new URL("../../naming-server/main.ts", import.meta.url).pathname;
 const P2PCHAT = new URL("../../peer/main.ts", import.meta.url).pathname;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 const home = mkdtempSync(join(tmpdir(), "p2pchat-demo-"));
 const started: ChildProcess[] = [];
