@@ -1,9 +1,11 @@
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { ConnectionGater } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p, type Libp2p } from "libp2p";
+import { concat } from "../../shared/bytes.ts";
+import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import type { NetworkLimits } from "./limits.ts";
 
 type Listeners = { getAddrs(): { toString(): string }[] };
@@ -26,7 +28,8 @@ type Options = {
 export async function createNode({ deviceSeed, listen, gater, limits }: Options): Promise<Libp2pNode> {
   return createLibp2p({
     start: false,
-    privateKey: await generateKeyPairFromSeed("Ed25519", deviceSeed),
+    // libp2p derives a public key from a seed in JavaScript, which takes a tenth of a one-shot `send`
+    privateKey: privateKeyFromRaw(concat(deviceSeed, publicKeyOfSeed(deviceSeed))),
     addresses: { listen: [...listen] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
