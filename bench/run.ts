@@ -10,7 +10,7 @@ import { measureLookup } from "./lookup.ts";
 import { measureMemory } from "./memory.ts";
 import { measureMessages } from "./message.ts";
 import { measureStartup } from "./startup.ts";
-import { type BenchOptions, hasBuild, type Origin, pathTo } from "./support/program.ts";
+import { type BenchOptions, hasBuild, isOutdated, type Origin, pathTo } from "./support/program.ts";
 import { type Part, printPart, type Row, saveResults } from "./support/report.ts";
 import { measureThroughput } from "./throughput.ts";
 
@@ -32,7 +32,8 @@ if (unknown.length > 0)
 
 const origin: Origin = hasBuild && !values.sources ? "build" : "sources";
 const nodeOptions = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${pathTo("bench/results/profiles")}`] : [];
-console.log(`p2pchat from its ${origin}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`);
+const age = origin === "build" && isOutdated() ? " (older than the sources: npm run build)" : "";
+console.log(`p2pchat from its ${origin}${age}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`);
 
 const measured: Part[] = [];
 for (const [name, measure] of Object.entries(PARTS)) {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, globSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -14,7 +14,16 @@ export type BenchOptions = {
   readonly nodeOptions: readonly string[];
 };
 
-export const hasBuild = existsSync(pathTo("dist/p2pchat/main.cjs"));
+const BUILT = ["dist/p2pchat/main.cjs", "dist/naming-server/main.js"].map(pathTo);
+
+export const hasBuild = BUILT.every((path) => existsSync(path));
+
+/** The sources have changed since the build. */
+export function isOutdated(): boolean {
+  const sources = globSync("{naming-server,peer,shared}/**/*.ts", { cwd: pathTo("") });
+  const builtMs = Math.min(...BUILT.map((path) => statSync(path).mtimeMs));
+  return sources.some((path) => statSync(pathTo(path)).mtimeMs > builtMs);
+}
 
 export function p2pchatPath(origin: Origin): string {
   return pathTo(origin === "build" ? "peer/p2pchat.cjs" : "peer/main.ts");
