@@ -115,8 +115,14 @@ export class OutboundLane {
     await this.#session.outOfOrder();
   }
 
-  #send(frames: readonly Uint8Array[]): Promise<void> {
-    return this.#channel.send(frames, this.#ended.signal);
+  async #send(frames: readonly Uint8Array[]): Promise<void> {
+    try {
+      await this.#channel.send(frames, this.#ended.signal);
+    } catch (error) {
+      // Why the lane ended says more than that it did.
+      this.#progress.assertAlive();
+      throw error;
+    }
   }
 
   #end(error: Error): void {

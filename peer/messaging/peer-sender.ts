@@ -42,7 +42,8 @@ export class PeerSender {
     this.to = target.to;
     this.#device = target.device;
     this.#backOff = backOff(deps.runtime);
-    this.#running = this.#run();
+    // Not at once: whoever made this sender has more to say.
+    this.#running = Promise.resolve().then(() => this.#run());
   }
 
   /** The device's session changed, or something may be there to send that need not go at once. */
@@ -105,6 +106,7 @@ export class PeerSender {
   async #try(): Promise<void> {
     const errand = this.hasQueued() ? "pump" : this.#errand;
     this.#errand = undefined;
+    this.#wake.lower();
     this.#isTrying = true;
     this.#connectedMeanwhile = false;
     try {
@@ -123,7 +125,8 @@ export class PeerSender {
   }
 
   async #openLane(): Promise<OutboundLane> {
-    if (this.#lane === undefined || this.#lane.closed) this.#lane = await this.#connect();
+    if (this.#lane?.closed) this.#lane = undefined;
+    this.#lane ??= await this.#connect();
     this.#stopping.signal.throwIfAborted();
     return this.#lane;
   }
@@ -143,6 +146,7 @@ export class PeerSender {
 
   async #recover(error: unknown): Promise<void> {
     const known = asChatError(error);
+    const wasConnected = this.#lane !== undefined;
     this.#lane?.abort(known);
     this.#lane = undefined;
     if (this.#stopping.signal.aborted) return;
@@ -152,7 +156,7 @@ export class PeerSender {
       this.#failures = 0;
       return;
     }
-    if (this.#connectedMeanwhile && this.#mayTryAtOnce) this.#mayTryAtOnce = false;
+    if (!wasConnected && this.#connectedMeanwhile && this.#mayTryAtOnce) this.#mayTryAtOnce = false;
     else await this.#backedOff();
   }
 

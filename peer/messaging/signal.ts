@@ -8,6 +8,11 @@ export class Signal {
     this.#wake?.();
   }
 
+  /** What was raised so far is being looked at. */
+  lower(): void {
+    this.#raised = false;
+  }
+
   /** Resolves at the next raise, or at once if there was one since the last wait. For one waiter at a time. */
   async wait(): Promise<void> {
     if (!this.#raised) await new Promise<void>((resolve) => (this.#wake = resolve));
