@@ -16,7 +16,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const P2PCHAT = join(REPOSITORY, "peer", "main.ts");
 /** Compiled code is shared by all runs: it halves the time that a command takes to start. */
-const CODE_CACHE = join(REPOSITORY, "node_modules", ".cache", "p2pchat-e2e");
+export const CODE_CACHE = join(REPOSITORY, "node_modules", ".cache", "p2pchat-e2e");
 
 export type RunOptions = {
   readonly stdin?: StartOptions["stdin"];
