@@ -58,10 +58,10 @@ export class PeerSender {
     this.nudge();
   }
 
-  /** Brings the session up to date, even with nothing to send: the peer waits for this side's commit. */
+  /** Brings the session up to date, even with nothing to send: the peer is there and waits for this side's commit. */
   finishCommit(): void {
     this.#errand = "pump";
-    this.nudge();
+    this.retry();
   }
 
   /** The user wants it now, or the record changed. */
@@ -91,8 +91,8 @@ export class PeerSender {
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
-        if (!this.hasQueued() && this.#errand === undefined) await this.#wake.wait();
-        else await this.#try();
+        if (this.hasQueued() || this.#errand !== undefined) await this.#try();
+        else await this.#idle();
       } catch (error) {
         await this.#recover(error);
       }
@@ -101,6 +101,11 @@ export class PeerSender {
 
   hasQueued(): boolean {
     return this.#deps.store.outbox.queued(this.#device, 0, 1).length > 0;
+  }
+
+  async #idle(): Promise<void> {
+    this.#failures = 0;
+    await this.#wake.wait();
   }
 
   async #try(): Promise<void> {
@@ -152,10 +157,7 @@ export class PeerSender {
     if (this.#stopping.signal.aborted) return;
     if (known.code === "INTERNAL") this.#deps.notices.failed(error);
     this.#failures += 1;
-    if (!this.#noteFailure(known)) {
-      this.#failures = 0;
-      return;
-    }
+    if (!this.#noteFailure(known)) return;
     if (!wasConnected && this.#connectedMeanwhile && this.#mayTryAtOnce) this.#mayTryAtOnce = false;
     else await this.#backedOff();
   }

@@ -1,8 +1,9 @@
+import { hash } from "node:crypto";
 import { copyFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
-/** Everything that a database holds, as text: two that are equal hold the same rows, byte for byte. */
+/** What a database holds, table by table, as hashes: two that are equal hold the same rows, byte for byte. */
 export function databaseContent(path: string): string {
   const copy = `${temporaryDirectory()}/copy.db`;
   for (const suffix of ["", "-wal"]) copyFileSync(path + suffix, copy + suffix);
@@ -12,10 +13,14 @@ export function databaseContent(path: string): string {
     return tables
       .map(({ name }) => {
         const rows = database.prepare(`SELECT * FROM "${name}"`).all();
-        return `${name} ${JSON.stringify(rows, (_, value) => (value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value))}`;
+        return `${name}: ${rows.length} rows, ${hash("sha256", JSON.stringify(rows, bytesAsHex))}`;
       })
       .join("\n");
   } finally {
     database.close();
   }
+}
+
+function bytesAsHex(_: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value;
 }
