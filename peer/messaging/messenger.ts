@@ -56,6 +56,7 @@ export type MessengerDeps = {
 };
 
 const RECORD_AGE_MS = 5000;
+const LOOKUP_PATIENCE_MS = 60_000;
 const HISTORY_LIMIT = 100;
 const RETRY_PATIENCE_MS = 10_000;
 
@@ -122,7 +123,8 @@ async function recipient(deps: MessengerDeps, { to, timeoutMs, wait }: SendParam
   if (username === deps.self.username) throw new ChatError("SELF_SEND", "that is this profile's own name");
   const known = deps.store.contacts.find(username);
   // A pinned contact is written to at once where nobody waits and nothing runs; the next delivery asks the server.
-  const patienceMs = wait === "queued" && known !== undefined ? Math.min(timeoutMs, RECORD_AGE_MS) : timeoutMs;
+  const longestMs = wait === "queued" && known !== undefined ? RECORD_AGE_MS : LOOKUP_PATIENCE_MS;
+  const patienceMs = Math.min(timeoutMs, longestMs);
   const signal = AbortSignal.timeout(Math.max(1, Math.ceil(patienceMs)));
   const { contact } = await deps.resolver.resolve(username, { maxAgeMs: RECORD_AGE_MS, signal });
   assertMayWrite(contact);

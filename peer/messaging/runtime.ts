@@ -13,11 +13,14 @@ export interface Runtime {
   random(): number;
 }
 
+/** What `setTimeout` can count to, 24 days; it takes anything longer for nothing at all. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export const systemRuntime: Runtime = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms);
+    const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS));
     return () => clearTimeout(timer);
   },
   randomBytes: (length) => new Uint8Array(randomBytes(length)),

@@ -16,8 +16,8 @@ export class FakeTime {
     this.#nowMs = nowMs;
   }
 
-  get nextTimerMs(): number {
-    return Math.min(...this.#timers.map(({ atMs }) => atMs)) - this.#monotonicMs;
+  get nowMs(): number {
+    return this.#nowMs;
   }
 
   get timers(): number {
