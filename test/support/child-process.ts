@@ -13,9 +13,19 @@ export function startScript(script: URL, args: readonly string[], wrapper: reado
 
 /** Starts a command that ends with the test at the latest. */
 export function startCommand([command = "", ...args]: readonly string[]): Child {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
-  onTestFinished(() => void child.kill("SIGKILL"));
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  onTestFinished(() => killGroup(child));
   return child;
+}
+
+/** The child leads a group of its own: what it started in turn ends with it. */
+function killGroup({ pid }: Child): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 /** The next line that a child prints on stdout. */
