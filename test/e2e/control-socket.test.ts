@@ -13,7 +13,7 @@ test("sixteen sends at once share the connection of a daemon, and all arrive", a
   await Promise.all(texts.map((text) => listening.nextMessage(text)));
   expect(textsOf(listening.seen).toSorted()).toEqual(texts.toSorted());
   expect((await alice.ask(["status"])).line).toMatchObject({ daemon: { pid: daemon.pid }, connections: 1 });
-}, 60_000);
+});
 
 test("sends at once without a daemon take turns, and none is lost", async () => {
   const { alice, listening } = await aliceAndBob();
@@ -24,7 +24,7 @@ test("sends at once without a daemon take turns, and none is lost", async () => 
   await alice.send("bob", "last", "--timeout", "20s");
   await listening.nextMessage("last");
   expect(textsOf(listening.seen).toSorted()).toEqual(["first", "last", ...texts].toSorted());
-}, 60_000);
+});
 
 test("a send while another one holds the profile is queued beside it, and goes out with the next", async () => {
   const { alice, bob, listening } = await aliceAndBob();
@@ -60,4 +60,4 @@ test("a daemon that starts or stops meanwhile loses nothing", async () => {
   answers.forEach(({ exit }, index) => {
     if (exit !== 3) expect(arrived).toContain(texts[index]);
   });
-}, 60_000);
+});

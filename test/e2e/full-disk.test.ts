@@ -36,7 +36,7 @@ describe.skipIf(!canMount())("a full disk", () => {
     await listening.nextMessage("three");
     const texts = listening.seen.filter(({ type }) => type === "message").map(({ text }) => text);
     expect(texts).toEqual(["one", "two", "three"]);
-  }, 60_000);
+  });
 
   test("of the sender: send fails loudly with 3 and nothing is claimed; with room it works again", async () => {
     const world = await startWorld();
@@ -65,5 +65,5 @@ describe.skipIf(!canMount())("a full disk", () => {
       [1, "one"],
       [2, "two"],
     ]);
-  }, 60_000);
+  });
 });

@@ -48,4 +48,4 @@ test("what others send can be seen but does nothing, in listen, in history and i
     "first line\nbob: forged\n2026-11-20 12:00 bob: forged",
     "the last",
   ]);
-}, 60_000);
+});

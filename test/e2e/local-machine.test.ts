@@ -210,13 +210,14 @@ describe("secrets", () => {
       ...keys.map((key) => Buffer.from(encodeBase64url(key))),
     ];
     const scan = () => found([alice.profile, world.temporary], canaries);
+    expect(found([alice.profile], [Buffer.from("alice")])).toEqual([join(alice.profile, "profile.json")]);
     expect(scan()).toEqual([]);
     await Promise.all([daemon.stop(), listening.stop()]);
     expect(scan()).toEqual([]);
     for (const log of [daemon.stderr, listening.stderr]) {
       for (const canary of canaries) expect(log).not.toContain(canary.toString());
     }
-  }, 60_000);
+  });
 });
 
 const PASSPHRASE = "correct horse battery staple";

@@ -171,6 +171,7 @@ test("a listener that starts again shows what it has not shown, and with --since
   await alice.listen();
   await alice.send("bob", "one");
   await alice.send("bob", "two");
+  await bob.send("alice", "so that bob dials in when he starts");
   const { cursor } = (await listening.nextMessage("one")) as { cursor?: number };
   await listening.nextMessage("two");
   await listening.stop();

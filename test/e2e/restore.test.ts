@@ -62,7 +62,7 @@ test("a restored profile is a new device: nothing it sends is taken for old, and
   expect(arrived).toContain("queued in the copy");
   expect(await bob.send("alice", "both ways", "--timeout", "20s")).toMatchObject({ exit: 0 });
   await restored.nextMessage("both ways");
-}, 90_000);
+});
 
 test("an old copy in the very same files is found out by the first peer, and starts a new life", async () => {
   const { alice, bob, listening } = await aliceAndBob();
@@ -79,7 +79,7 @@ test("an old copy in the very same files is found out by the first peer, and sta
   expect(await deviceOf(alice)).not.toBe(oldDevice);
   expect((await alice.ask(["outbox"])).line["items"]).toEqual([]);
   expect(textsOf((await bob.run(["history", "alice", "--json"])).lines)).toEqual(["one", "two", "three", "four"]);
-}, 60_000);
+});
 
 test("of two copies that live on, the one that comes second is told that it has been superseded", async () => {
   const { alice, listening } = await aliceAndBob();
@@ -94,4 +94,4 @@ test("of two copies that live on, the one that comes second is told that it has 
   const superseded = await third.send("bob", "from the third");
   expect(superseded).toMatchObject({ exit: 1, line: { type: "error", code: "PROFILE_UNSAFE", reason: "superseded" } });
   expect(textsOf(listening.seen)).toEqual(["one", "from the twin"]);
-}, 60_000);
+});
