@@ -7,9 +7,9 @@ import { asStorageError } from "./storage-error.ts";
 
 const BUSY_TIMEOUT_MS = 2000;
 
-/** FULL: on disk before `transaction` returns. NORMAL: survives the process, not a power failure. */
-type Synchronous = "FULL" | "NORMAL";
-const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const satisfies Record<Synchronous, number>;
+const SYNCHRONOUS_FULL = 2;
+/** In pages: few interruptions in a flood of messages, for a WAL of up to 16 MiB. */
+const CHECKPOINT_EVERY = 4096;
 
 /** Handles that met an I/O error: closing them would write to a disk whose state is not known. */
 const abandoned = new Set<DatabaseSync>();
@@ -24,17 +24,6 @@ export function openDatabase(path: string, options: { migrations: Migrations; ch
   const database = withReserve(reserve, () => open(path, reserve, options));
   reserve.restore();
   return database;
-}
-
-/**
- * A second handle on an open database, for marks that gate no acknowledgement (what has been shown): its transactions do
- * not wait for the disk, survive a killed process, and may be lost in a power failure. Never `synchronous=OFF`: that
- * also leaves out the syncs around WAL resets and checkpoints, and endangers what the first handle has written.
- *
- * @throws ChatError STORAGE, STORE_CORRUPT
- */
-export function openCursorHandle(path: string): Database {
-  return guarded(() => new Database(connect(path, "NORMAL"), reserveFile(`${path}.reserve`)));
 }
 
 /** One connection. Synchronous throughout: nothing else runs in the process between two statements of a transaction. */
@@ -65,7 +54,30 @@ export class Database {
    * @throws ChatError STORAGE, STORE_CORRUPT; INTERNAL when nested, or when `work` is asynchronous
    */
   transaction<T>(work: () => T extends PromiseLike<unknown> ? never : T): T {
+    this.#assertNotNested();
+    return this.#write(work);
+  }
+
+  /**
+   * The same for marks that gate no acknowledgement (what was shown, what a peer has confirmed): does not wait for the
+   * disk. A killed process loses nothing of it, a power failure may undo it, until the next `transaction` is on disk.
+   * Never `synchronous=OFF`: that leaves out the syncs around checkpoints too, and endangers what was on disk.
+   */
+  mark<T>(work: () => T extends PromiseLike<unknown> ? never : T): T {
+    this.#assertNotNested();
+    this.#run(() => this.#handle.exec("PRAGMA synchronous = NORMAL"));
+    try {
+      return this.#write(work);
+    } finally {
+      this.#run(() => this.#handle.exec("PRAGMA synchronous = FULL"));
+    }
+  }
+
+  #assertNotNested(): void {
     if (this.#handle.isOpen && this.#handle.isTransaction) throw new ChatError("INTERNAL", "transactions do not nest");
+  }
+
+  #write<T>(work: () => T): T {
     this.#run(() => this.#handle.exec("BEGIN IMMEDIATE"));
     try {
       const result = work();
@@ -150,7 +162,7 @@ function open(
 ): Database {
   // SQLite gives its -wal and -shm the mode of the database
   createPrivateFile(path);
-  const handle = connect(path, "FULL");
+  const handle = connect(path);
   try {
     if (checkIntegrity) assertSound(handle);
     migrate(handle, path, migrations);
@@ -179,12 +191,13 @@ function guarded<T>(work: () => T): T {
   }
 }
 
-function connect(path: string, synchronous: Synchronous): DatabaseSync {
+function connect(path: string): DatabaseSync {
   const handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     configure(handle, {
       journal_mode: ["WAL", "wal"],
-      synchronous: [synchronous, SYNCHRONOUS[synchronous]],
+      synchronous: ["FULL", SYNCHRONOUS_FULL],
+      wal_autocheckpoint: [String(CHECKPOINT_EVERY), CHECKPOINT_EVERY],
       foreign_keys: ["ON", 1],
       // deleted keys are overwritten, and no query spills into the temporary folder
       secure_delete: ["ON", 1],

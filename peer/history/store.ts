@@ -1,6 +1,6 @@
 import type { CursorStore, RequestStore, Store } from "../messaging/store.ts";
 import { contactTable } from "./contact-table.ts";
-import { type Database, openCursorHandle, openDatabase } from "./database.ts";
+import { type Database, openDatabase } from "./database.ts";
 import { historyTable } from "./history-table.ts";
 import { inboxTable } from "./inbox-table.ts";
 import { keyPackageTable } from "./key-package-table.ts";
@@ -26,10 +26,10 @@ export type OpenStore = Store & {
  */
 export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8Array; profileId: string }): OpenStore {
   const database = openDatabase(path, { migrations: MIGRATIONS });
-  const relaxed = openCursorHandle(path);
   const sealer = createSealer(dataKey, profileId);
   return {
     transaction: (work) => database.transaction(work as () => never),
+    mark: (work) => database.mark(work as () => never),
     contacts: contactTable(database, sealer),
     sessions: sessionTable(database, sealer),
     keyPackages: keyPackageTable(database, sealer),
@@ -38,13 +38,10 @@ export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8
     inbox: inboxTable(database, sealer),
     history: historyTable(database, sealer),
     requests: requestTable(database, sealer),
-    cursors: cursorTable(relaxed),
+    cursors: cursorTable(database),
     meta: metaTable(database, sealer),
     restoreReserve: () => void database.restoreReserve(),
-    close() {
-      relaxed.close();
-      database.close();
-    },
+    close: () => database.close(),
   };
 }
 
@@ -64,6 +61,6 @@ function cursorTable(database: Database): CursorStore {
   );
   return {
     get: (reader) => find.get(reader)?.cursor ?? 0,
-    set: (reader, cursor) => void upsert.run(reader, cursor),
+    set: (reader, cursor) => void database.mark(() => upsert.run(reader, cursor).changes),
   };
 }

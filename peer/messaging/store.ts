@@ -225,6 +225,8 @@ export interface CursorStore {
 export interface Store {
   /** All or nothing, on disk when it returns. @throws ChatError STORAGE */
   transaction<T>(work: () => T): T;
+  /** All or nothing, but without waiting for the disk: for what gates no ack, and is found out again if it is lost. */
+  mark<T>(work: () => T): T;
   readonly contacts: ContactStore;
   readonly sessions: SessionStore;
   readonly keyPackages: KeyPackageStore;

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
-import { openCursorHandle, openDatabase } from "../../../peer/history/database.ts";
+import { openDatabase } from "../../../peer/history/database.ts";
 import { createSealer } from "../../../peer/history/sealer.ts";
 import { utf8 } from "../../../shared/bytes.ts";
 import { canInjectFaults, canMount, UNSHARE } from "../../support/capabilities.ts";
@@ -130,7 +130,7 @@ describe("a transaction", () => {
   test("is refused while another connection writes, without waiting for ever", async () => {
     const path = newPath();
     const database = newDatabase(path);
-    const other = openCursorHandle(path);
+    const other = newDatabase(path);
     const contend = () => database.transaction(() => other.transaction(() => undefined));
     await expectError(contend, "STORAGE", "busy");
     other.transaction(() => undefined);
@@ -139,19 +139,30 @@ describe("a transaction", () => {
   });
 });
 
-describe("a handle for marks", () => {
-  test("does not wait for the disk, but is seen at once", () => {
-    const path = newPath();
-    const database = newDatabase(path);
-    const marks = openCursorHandle(path);
-    expect(marks.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 1 });
-    marks.transaction(() => void marks.prepare("INSERT INTO notes (body) VALUES (NULL)").run());
-    expect(countNotes(database)).toBe(1);
-    marks.close();
+describe("a mark", () => {
+  test("does not wait for the disk, and what follows does again", () => {
+    const database = newDatabase();
+    const synchronous = database.prepare<{ synchronous: number }>("PRAGMA synchronous");
+    expect(database.mark(() => synchronous.get()?.synchronous)).toBe(1);
+    expect(database.transaction(() => synchronous.get()?.synchronous)).toBe(2);
     database.close();
   });
 
-  test("keeps its marks when the process is killed", async () => {
+  test("that fails leaves nothing, and what follows waits for the disk again", () => {
+    const database = newDatabase();
+    const insert = database.prepare("INSERT INTO notes (body) VALUES (NULL)");
+    const attempt = () =>
+      database.mark(() => {
+        insert.run();
+        throw new RangeError("no");
+      });
+    expect(attempt).toThrow(RangeError);
+    expect(countNotes(database)).toBe(0);
+    expect(database.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+    database.close();
+  });
+
+  test("stays when the process is killed", async () => {
     const path = newPath();
     newDatabase(path).close();
     const child = startScript(new URL("./marks-script.ts", import.meta.url), [path]);
