@@ -137,6 +137,10 @@ function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notic
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {
       disownBirth(store);
+      const waiting = store.outbox.waiting();
+      store.transaction(() => {
+        for (const { device } of waiting) store.outbox.noteAttempt(device, "PROFILE_UNSAFE", "restored");
+      });
       // A copy of session state must never encrypt again.
       void engine().running()?.delivery.stop();
       const message = "this profile is an old copy of itself; start p2pchat again, and it becomes a new device";
