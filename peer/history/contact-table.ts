@@ -1,4 +1,4 @@
-import { hex } from "../../shared/bytes.ts";
+import { equalBytes, hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { Contact, ContactStore } from "../messaging/ports.ts";
 import type { Database } from "./database.ts";
@@ -11,10 +11,17 @@ export function contactTable(database: Database, sealer: Sealer): ContactStore {
   const sealed = sealedTable<Contact>(sealer, "contacts");
   const tagOf = (username: string) => sealer.tag("name", username);
   const deviceTag = (device: DeviceId) => sealer.tag("device", device);
+  // The same contact is asked for with every message, and rarely changes.
+  const opened = new Map<string, { readonly sealed: Uint8Array; readonly contact: Contact }>();
   const read = (row: Row | undefined): Contact | undefined => {
     if (row === undefined) return undefined;
-    const contact = sealed.open(hex(row.name_tag), row.sealed);
-    return { ...contact, changed: contact.changed ?? undefined };
+    const name = hex(row.name_tag);
+    const known = opened.get(name);
+    if (known !== undefined && equalBytes(known.sealed, row.sealed)) return known.contact;
+    const stored = sealed.open(name, row.sealed);
+    const contact = { ...stored, changed: stored.changed ?? undefined };
+    opened.set(name, { sealed: row.sealed, contact });
+    return contact;
   };
   const find = database.prepare<Row>("SELECT name_tag, sealed FROM contacts WHERE name_tag = ?");
   const findByDevice = database.prepare<Row>(
@@ -42,6 +49,9 @@ export function contactTable(database: Database, sealer: Sealer): ContactStore {
       removeDevices.run(tag);
       for (const device of contact.devices) addDevice.run(deviceTag(device), tag);
     },
-    remove: (username) => remove.run(tagOf(username)).changes > 0,
+    remove(username) {
+      opened.delete(hex(tagOf(username)));
+      return remove.run(tagOf(username)).changes > 0;
+    },
   };
 }

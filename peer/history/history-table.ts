@@ -1,12 +1,11 @@
-import { hex } from "../../shared/bytes.ts";
-import type { HistoryEntry, HistoryQuery, HistoryStore, OutboxState } from "../messaging/store.ts";
+import type { HistoryEntry, HistoryQuery, HistoryStore, OutboxStore } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, messageRows } from "./message-rows.ts";
 import type { Sealer } from "./sealer.ts";
 
 const PAGE = 256;
 
-export function historyTable(database: Database, sealer: Sealer): HistoryStore {
+export function historyTable(database: Database, sealer: Sealer, outbox: Pick<OutboxStore, "stateOf">): HistoryStore {
   const rows = messageRows(sealer);
   const insert = database.prepare(
     `INSERT INTO messages (key, message_id, inbound, conversation, seq, at, bytes, readable, sealed)
@@ -19,17 +18,14 @@ export function historyTable(database: Database, sealer: Sealer): HistoryStore {
      WHERE conversation = ? AND id < ? AND readable = 1 AND (inbound = 0 OR cursor IS NOT NULL) AND at >= ? AND at < ?
      ORDER BY id DESC LIMIT ${PAGE}`,
   );
-  const states = database.prepare<{ state: OutboxState }>(
-    "SELECT DISTINCT iif(tombstone, 'failed', state) AS state FROM outbox WHERE message_id = ?",
-  );
   const read = (row: MessageRow): HistoryEntry => {
     if (row.inbound === 1) return { direction: "in", ...rows.visible(row) };
-    return { direction: "out", ...rows.own(row), state: overall(states.all(row.key).map(({ state }) => state)) };
+    return { direction: "out", ...rows.own(row), state: outbox.stateOf(row.key) };
   };
   return {
     addOwn(message) {
       const { messageId, conversation, seq, acceptedAtMs, body } = message;
-      const sealed = rows.sealed.seal(hex(messageId), message);
+      const sealed = rows.seal(messageId, message);
       insert.run(messageId, messageId, rows.conversationTag(conversation), seq, acceptedAtMs, body.length, sealed);
     },
     findOwn(messageId) {
@@ -54,10 +50,4 @@ export function historyTable(database: Database, sealer: Sealer): HistoryStore {
 /** Texts are sealed, so searching means opening them. */
 function matches({ text }: HistoryEntry, { search }: HistoryQuery): boolean {
   return search === undefined || text.toLocaleLowerCase().includes(search.toLocaleLowerCase());
-}
-
-/** One device that has it makes a message stored. */
-function overall(states: readonly OutboxState[]): OutboxState {
-  if (states.includes("stored")) return "stored";
-  return states.includes("queued") ? "queued" : "failed";
 }

@@ -85,7 +85,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
         message.receivedAtMs,
         message.body.length,
         readable ? 1 : 0,
-        rows.sealed.seal(hex(message.envelopeId), message),
+        rows.seal(message.envelopeId, message),
       );
     },
     held: (lane) => held.all(laneTag(lane)).map(({ seq }) => seq),

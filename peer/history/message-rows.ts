@@ -1,6 +1,7 @@
 import { hex } from "../../shared/bytes.ts";
+import { decodeText, ENVELOPE_KINDS } from "../../shared/envelope.ts";
 import type { InboundMessage, OwnMessage, VisibleMessage } from "../messaging/store.ts";
-import { type SealedTable, sealedTable } from "./sealed-table.ts";
+import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 
 /** A row of `messages`: what came in and what went out share one table, so that history has one order. */
@@ -17,18 +18,21 @@ export type MessageRow = {
 export const MESSAGE_COLUMNS = "id, key, inbound, readable, cursor, gap_before, sealed";
 
 export type MessageRows = {
-  readonly sealed: SealedTable<InboundMessage | OwnMessage>;
+  seal(key: Uint8Array, message: InboundMessage | OwnMessage): Uint8Array;
   conversationTag(conversation: Uint8Array): Uint8Array;
   inbound(row: MessageRow): InboundMessage;
   visible(row: MessageRow): VisibleMessage;
   own(row: MessageRow): OwnMessage;
 };
 
+type Stored<Message> = Omit<Message, "text"> & { readonly text?: undefined };
+
 export function messageRows(sealer: Sealer): MessageRows {
-  const sealed = sealedTable<InboundMessage | OwnMessage>(sealer, "messages");
-  const inbound = (row: MessageRow) => sealed.open(hex(row.key), row.sealed) as InboundMessage;
+  const sealed = sealedTable<Stored<InboundMessage> | Stored<OwnMessage>>(sealer, "messages");
+  const inbound = (row: MessageRow) => withText(sealed.open(hex(row.key), row.sealed) as Stored<InboundMessage>);
   return {
-    sealed,
+    // The text is in the body already.
+    seal: (key, message) => sealed.seal(hex(key), { ...message, text: undefined }),
     inbound,
     conversationTag: (conversation) => sealer.tag("conversation", hex(conversation)),
     visible(row) {
@@ -36,6 +40,10 @@ export function messageRows(sealer: Sealer): MessageRows {
       const place = { cursor: row.cursor ?? 0, gapBefore: row.gap_before, readable: row.readable === 1 };
       return { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, ...place };
     },
-    own: (row) => sealed.open(hex(row.key), row.sealed) as OwnMessage,
+    own: (row) => withText(sealed.open(hex(row.key), row.sealed) as Stored<OwnMessage>),
   };
+}
+
+function withText<Message extends { kind: string; body: Uint8Array }>(message: Message): Message & { text: string } {
+  return { ...message, text: message.kind === ENVELOPE_KINDS.text ? decodeText(message.body) : "" };
 }

@@ -1,5 +1,6 @@
 import { hex } from "../../shared/bytes.ts";
 import { type ErrorCode, isErrorCode } from "../../shared/errors.ts";
+import { pad, unpad } from "../../shared/padding.ts";
 import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
@@ -33,8 +34,11 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const seal = ({ to, device, envelopeId, plaintext }: Sealed & Pick<NewOutboxRow, "envelopeId" | "plaintext">) =>
     [
       sealed.seal(rowName(envelopeId), { to, device }),
-      sealer.seal("envelopes", rowName(envelopeId), plaintext),
+      sealer.seal("envelopes", rowName(envelopeId), unpad(plaintext)),
     ] as const;
+  // Padding is for the wire; in the database it would only cost pages.
+  const openEnvelope = (envelopeId: Uint8Array, sealedEnvelope: Uint8Array) =>
+    pad(sealer.open("envelopes", rowName(envelopeId), sealedEnvelope));
   const deviceTag = (device: string) => sealer.tag("device", device);
   const read = (row: Row): OutboxRow => ({
     id: row.id,
@@ -49,7 +53,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     reason: row.reason ?? undefined,
     acceptedAtMs: row.accepted_at,
     ...sealed.open(rowName(row.envelope_id), row.sealed),
-    plaintext: row.envelope === null ? NO_PLAINTEXT : sealer.open("envelopes", rowName(row.envelope_id), row.envelope),
+    plaintext: row.envelope === null ? NO_PLAINTEXT : openEnvelope(row.envelope_id, row.envelope),
   });
   const insert = database.prepare(
     `INSERT INTO outbox (message_id, device, seq, envelope_id, state, tombstone, accepted_at, sealed, envelope)
@@ -60,6 +64,9 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   );
   const byId = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`);
   const ofMessage = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE message_id = ? ORDER BY id`);
+  const states = database.prepare<{ state: OutboxState }>(
+    "SELECT DISTINCT iif(tombstone, 'failed', state) AS state FROM outbox WHERE message_id = ?",
+  );
   const open = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE state IN ('queued', 'failed') ORDER BY id`);
   const failed = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE state = 'failed' AND error = ? ORDER BY id`,
@@ -97,6 +104,11 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     },
     queued: (device, afterId, limit) => queued.all(deviceTag(device), afterId, limit).map(read),
     ofMessage: (messageId) => ofMessage.all(messageId).map(read),
+    stateOf(messageId) {
+      const found = states.all(messageId).map(({ state }) => state);
+      if (found.includes("stored")) return "stored";
+      return found.includes("queued") ? "queued" : "failed";
+    },
     open: () => open.all().map(read),
     failed: (error) => failed.all(error).map(read),
     queuedBefore: (acceptedAtMs) => queuedBefore.all(acceptedAtMs).map(read),

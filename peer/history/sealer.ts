@@ -29,6 +29,7 @@ const KEY_BYTES = 32;
 const LOOKUP_TAG_BYTES = 16;
 const TAGS_REMEMBERED = 4096;
 const KEYS_REMEMBERED = 64;
+const NONCES_AT_ONCE = 256;
 const OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
 /**
@@ -46,9 +47,10 @@ export function createSealer(dataKey: Uint8Array, profileId: string): Sealer {
     const text = kindAndText.slice(kind.length + 1);
     return createHmac("sha256", derive("p2pchat/tag/1", kind)).update(text).digest().subarray(0, LOOKUP_TAG_BYTES);
   });
+  const nextNonce = noncePool();
   return {
     seal(table, row, plaintext) {
-      const nonce = randomBytes(NONCE_BYTES);
+      const nonce = nextNonce();
       const cipher = createCipheriv(CIPHER, derive("p2pchat/seal/1", table), nonce, { authTagLength: TAG_BYTES });
       cipher.setAAD(placeOf(profileId, table, row));
       const body = cipher.update(plaintext);
@@ -70,6 +72,17 @@ export function createSealer(dataKey: Uint8Array, profileId: string): Sealer {
       return plaintext;
     },
     tag: (kind, text) => tag(`${kind}/${text}`),
+  };
+}
+
+/** Random bytes are drawn for many nonces at once: one draw costs as much as sealing a short value. */
+function noncePool(): () => Uint8Array {
+  let pool = new Uint8Array();
+  return () => {
+    if (pool.length < NONCE_BYTES) pool = new Uint8Array(randomBytes(NONCES_AT_ONCE * NONCE_BYTES));
+    const nonce = pool.subarray(0, NONCE_BYTES);
+    pool = pool.subarray(NONCE_BYTES);
+    return nonce;
   };
 }
 

@@ -27,16 +27,17 @@ export type OpenStore = Store & {
 export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8Array; profileId: string }): OpenStore {
   const database = openDatabase(path, { migrations: MIGRATIONS });
   const sealer = createSealer(dataKey, profileId);
+  const outbox = outboxTable(database, sealer);
   return {
     transaction: (work) => database.transaction(work as () => never),
     mark: (work) => database.mark(work as () => never),
     contacts: contactTable(database, sealer),
     sessions: sessionTable(database, sealer),
     keyPackages: keyPackageTable(database, sealer),
-    outbox: outboxTable(database, sealer),
+    outbox,
     numbering: numberingTable(database, sealer),
     inbox: inboxTable(database, sealer),
-    history: historyTable(database, sealer),
+    history: historyTable(database, sealer, outbox),
     requests: requestTable(database, sealer),
     cursors: cursorTable(database),
     meta: metaTable(database, sealer),

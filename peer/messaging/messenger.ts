@@ -22,7 +22,7 @@ import type {
   Status,
 } from "./operations.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
-import { type OutboxWatch, overallState } from "./outbox-watch.ts";
+import type { OutboxWatch } from "./outbox-watch.ts";
 import type { Contact, NamingServer, Resolver } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Runtime } from "./runtime.ts";
@@ -136,7 +136,7 @@ export function sendResult(store: Store, messageId: Uint8Array, to: Username): S
   return {
     id: hex(messageId),
     to,
-    state: overallState(rows),
+    state: store.outbox.stateOf(messageId),
     devices: rows.map((row) => ({
       device: row.device,
       state: row.tombstone ? "failed" : row.state,

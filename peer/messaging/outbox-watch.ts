@@ -1,13 +1,6 @@
 import { hex } from "../../shared/bytes.ts";
 import type { Runtime } from "./runtime.ts";
-import type { OutboxRow, OutboxState, Store } from "./store.ts";
-
-/** What became of a message as a whole: one device that has it is enough; a tombstone counts as failed. */
-export function overallState(rows: readonly OutboxRow[]): OutboxState {
-  const states = rows.map((row) => (row.tombstone ? "failed" : row.state));
-  if (states.includes("stored")) return "stored";
-  return states.includes("queued") ? "queued" : "failed";
-}
+import type { Store } from "./store.ts";
 
 /** Lets callers wait until a message is stored or has failed. */
 export class OutboxWatch {
@@ -48,6 +41,6 @@ export class OutboxWatch {
   }
 
   #isSettled(messageId: Uint8Array): boolean {
-    return overallState(this.#store.outbox.ofMessage(messageId)) !== "queued";
+    return this.#store.outbox.stateOf(messageId) !== "queued";
   }
 }

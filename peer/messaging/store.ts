@@ -94,6 +94,8 @@ export interface OutboxStore {
   /** Queued rows for a device after row `afterId`, oldest first. */
   queued(device: DeviceId, afterId: number, limit: number): readonly OutboxRow[];
   ofMessage(messageId: Uint8Array): readonly OutboxRow[];
+  /** What became of a message as a whole: one device that has it is enough; a tombstone counts as failed. */
+  stateOf(messageId: Uint8Array): OutboxState;
   /** Everything that is queued or failed, tombstones included. */
   open(): readonly OutboxRow[];
   /** What failed for that reason. */
