@@ -45,8 +45,10 @@ function someOf(first: number, last: number): number[] {
 
 describe.skipIf(!canInjectFaults())("a process killed in the middle of a system call", () => {
   test("while it sends: the message is there whole or not at all, and the same --id again is harmless", async () => {
-    const { alice, listening } = await aliceAndBob();
+    const { alice, bob, listening } = await aliceAndBob();
     await alice.send("bob", "acquainted");
+    // From here on she is no stranger, who may write only so much.
+    await bob.send("alice", "go on", "--wait", "queued");
     const log = join(alice.world.directory, "calls");
     const send = (text: string, wrapper: readonly string[] = []) =>
       alice.run(["send", "bob", "--json", "--wait", "queued", "--id", text], { stdin: text, wrapper });
@@ -68,7 +70,8 @@ describe.skipIf(!canInjectFaults())("a process killed in the middle of a system 
     expect(await alice.send("bob", "last")).toMatchObject({ exit: 0 });
     await listening.nextMessage("last");
     expect(textsOf(listening.seen)).toEqual([...expected, "last"]);
-    expect(textsOf((await alice.run(["history", "bob", "--json"])).lines)).toEqual([...expected, "last"]);
+    const { lines } = await alice.run(["history", "bob", "--json", "--limit", "1000"]);
+    expect(textsOf(lines.filter(({ from }) => from === "alice"))).toEqual([...expected, "last"]);
   }, 300_000);
 
   test("while it receives, before the commit or between it and the acknowledgement: shown once, and the sender knows", async () => {
@@ -105,8 +108,11 @@ describe.skipIf(!canInjectFaults())("a process killed in the middle of a system 
       }
     }
     expect(killed).toBeGreaterThan(CALLS.length / 2);
-    expect(textsOf(shown)).toEqual(expected);
-    const history = textsOf((await bob.run(["history", "alice", "--json"])).lines);
+    // Killed between printing a line and noting that, it prints the line again.
+    const once = [...new Map(shown.filter(({ id }) => id !== undefined).map((line) => [line.id, line])).values()];
+    expect(textsOf(once)).toEqual(expected);
+    expect(textsOf(shown).length - once.length).toBeLessThanOrEqual(killed);
+    const history = textsOf((await bob.run(["history", "alice", "--json", "--limit", "1000"])).lines);
     expect(history).toEqual(["acquainted", "so that bob dials in", "traced", ...expected]);
     expect(sender.isRunning).toBe(true);
   }, 300_000);
