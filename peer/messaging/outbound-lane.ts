@@ -80,7 +80,8 @@ export class OutboundLane {
       this.#progress.assertAlive();
       if (this.#resendAsked) await this.#rewind();
       await this.#session.ready();
-      if (await this.#sendChunk()) continue;
+      // A commit meanwhile may not let messages past those that were not understood.
+      if (this.#resendAsked || (await this.#sendChunk())) continue;
       if (this.#window.isEmpty) return;
       await this.#progress.next();
     }
@@ -143,13 +144,16 @@ export class OutboundLane {
     }
   }
 
-  /** Acks of one batch share one transaction. Those that name nothing in flight here say nothing. */
+  /**
+   * Those that name nothing in flight here say nothing. A mark will do: whatever a power failure takes of it is sent
+   * again and acknowledged again.
+   */
   #takeAcks(frames: readonly Frame[]): void {
     const acked = frames.flatMap((frame) => (frame.type === "ack" ? frame.envelopeIds : []));
     const rows = acked.flatMap((envelopeId) => this.#window.take(envelopeId) ?? []);
     if (rows.length === 0) return;
     const { store, notices } = this.#deps;
-    store.transaction(() => {
+    store.mark(() => {
       for (const { envelopeId } of rows) store.outbox.markStored(this.#device, envelopeId, this.#channel.path);
     });
     this.#session.acknowledged();

@@ -167,7 +167,7 @@ export class PeerSender {
     const { store, notices } = this.#deps;
     try {
       if (!this.hasQueued()) return false;
-      store.transaction(() => store.outbox.noteAttempt(this.#device, code, reason));
+      store.mark(() => store.outbox.noteAttempt(this.#device, code, reason));
     } catch (error) {
       notices.failed(error);
     }
