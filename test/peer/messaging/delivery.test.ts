@@ -170,6 +170,22 @@ describe("delivery between two people", () => {
     expectAtRest(alice, bob);
   });
 
+  test("lets nothing past a message that was lost on the way, a commit in between or not", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const texts = Array.from({ length: 70 }, (_, index) => `message ${index}`);
+    let lost = false;
+    world.network.judge = ({ frame }) => {
+      if (lost || frame?.type !== "message") return "pass";
+      lost = true;
+      return "drop";
+    };
+    await Promise.all(texts.map((text) => alice.send(bob, text)));
+    await world.pass(5 * 60_000);
+    expect(bob.inbox()).toEqual(["hello bob", ...texts]);
+    expectAtRest(alice, bob);
+  });
+
   test("stops at once, whatever it is waiting for", async () => {
     const world = new MessagingWorld();
     const { alice, bob } = await world.acquainted();

@@ -4,6 +4,7 @@ import { directConversation } from "../../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { signWithDomain } from "../../../shared/ed25519.ts";
 import { type Envelope, encodeText, linkOf, sealEnvelope } from "../../../shared/envelope.ts";
+import { ChatError } from "../../../shared/errors.ts";
 import { encodeFrame, type FrameBody } from "../../../shared/frames.ts";
 import { sha256 } from "../../../shared/hash.ts";
 import { pad, unpad } from "../../../shared/padding.ts";
@@ -205,6 +206,42 @@ describe("an envelope is stored once, or refused without a trace", () => {
   });
 });
 
+describe("what is on disk", () => {
+  test("is the session's state with the message: after a restart the next one is understood", async () => {
+    const { world, bob, opener } = await attacked();
+    await opener.openSession();
+    await opener.write();
+    await opener.write();
+    world.restart(bob);
+    await opener.openLane();
+    expect(types(await opener.write())).toEqual(["ack"]);
+  });
+
+  test("is all of a batch or nothing", async () => {
+    const at = await attacked();
+    await at.opener.openSession();
+    const frames = [];
+    for (let count = 0; count < 5; count += 1) {
+      frames.push(await at.opener.frameOf(sealEnvelope(at.opener.envelope(), at.mallory.deviceKey)));
+    }
+    const { add } = at.bob.store.inbox;
+    let added = 0;
+    Object.assign(at.bob.store.inbox, {
+      add(...args: Parameters<typeof add>) {
+        added += 1;
+        if (added === 4) throw new ChatError("STORAGE", "the disk is full", { reason: "full" });
+        add(...args);
+      },
+    });
+    const before = databaseContent(at.world.databaseOf(at.bob.person));
+    expect(refusals(await at.opener.exchange(...frames))).toEqual(Array(5).fill(["STORAGE", "full"]));
+    expect(databaseContent(at.world.databaseOf(at.bob.person))).toBe(before);
+    Object.assign(at.bob.store.inbox, { add });
+    expect(types(await at.opener.exchange(...frames))).toEqual(["ack"]);
+    expect(at.bob.inbox()).toHaveLength(5);
+  });
+});
+
 describe("who may write", () => {
   test("refuses a device that no record lists", async () => {
     const { bob, opener } = await attacked({ listed: false });
@@ -371,9 +408,10 @@ describe("order and holes", () => {
     const second = at.opener.envelope();
     await at.opener.write();
     await at.world.pass(4000);
-    await at.opener.exchange(await at.opener.frameOf(sealEnvelope(second, at.mallory.deviceKey)));
+    const filling = await at.opener.frameOf(sealEnvelope(second, at.mallory.deviceKey));
     at.opener.envelope();
-    await at.opener.write();
+    const fifth = await at.opener.frameOf(sealEnvelope(at.opener.envelope(), at.mallory.deviceKey));
+    await at.opener.exchange(filling, fifth);
     await at.world.pass(4000);
     expect(at.bob.inbox()).toEqual(["message 1", "message 2", "message 3"]);
     await at.world.pass(1000);
