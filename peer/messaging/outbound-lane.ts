@@ -32,6 +32,8 @@ export class OutboundLane {
   readonly #ended = new AbortController();
   #greeted = false;
   #resendAsked = false;
+  /** The session that the messages in flight were encrypted under. */
+  #sentOn: Uint8Array | null = null;
 
   constructor(deps: SessionDeps, channel: Channel, to: OutboxRow["to"]) {
     this.#deps = deps;
@@ -97,12 +99,15 @@ export class OutboundLane {
 
   /** False when there is nothing that may go now. */
   async #sendChunk(): Promise<boolean> {
+    // Nothing overtakes what is in flight on a session that may have been lost.
+    if (!this.#window.isEmpty && !this.#session.isCurrent(this.#sentOn)) return false;
     const rows = this.#window.next();
     if (rows.length === 0) return false;
     const encrypted = await this.#session.encrypt(rows);
     // The session may have been lost meanwhile, and with it what was encrypted under it.
     if (encrypted === undefined || !this.#session.isCurrent(encrypted.sessionId)) return true;
     if (this.#window.isEmpty) this.#progress.expect();
+    this.#sentOn = encrypted.sessionId;
     for (const row of rows) this.#window.add(row);
     await this.#send(encrypted.frames);
     return true;
