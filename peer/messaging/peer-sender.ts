@@ -10,7 +10,7 @@ import { Signal } from "./signal.ts";
 const CONNECT_TIMEOUT_MS = 15_000;
 /** How old an answer of the naming server may be when things go well, and when they do not. */
 const RECORD_AGE_MS = 60_000;
-const RECORD_AGE_AFTER_FAILURE_MS = 5000;
+const RECORD_AGE_AFTER_FAILURE_MS = 1000;
 
 export type SenderDeps = SessionDeps & {
   readonly transport: () => Promise<Transport>;
