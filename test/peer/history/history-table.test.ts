@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import type { HistoryQuery } from "../../../peer/messaging/store.ts";
+import { bob, idOf, inbound, laneOfBob, openedStore, outgoing, own } from "../../support/opened-store.ts";
+import { NOW_MS } from "../../support/people.ts";
+
+const everything: HistoryQuery = {
+  conversation: laneOfBob.conversation,
+  limit: 100,
+  sinceMs: 0,
+  beforeMs: Number.MAX_SAFE_INTEGER,
+  search: undefined,
+};
+
+/** Bob's messages 1 and 3, own 2 and 4; bob's 5 is held back, 6 is a tombstone. */
+function talk() {
+  const store = openedStore();
+  const { history, inbox, outbox } = store;
+  store.transaction(() => {
+    inbox.setMark(laneOfBob, 0);
+    for (const seq of [1, 2, 3, 4, 5, 6]) {
+      if (seq % 2 === 0 && seq < 6) {
+        history.addOwn(own(seq));
+        outbox.add(outgoing(seq));
+      } else inbox.add(inbound(seq), seq !== 6);
+    }
+    for (const seq of [1, 3, 6]) inbox.release(laneOfBob, seq, 0);
+  });
+  const texts = (query: Partial<HistoryQuery> = {}) =>
+    history.list({ ...everything, ...query }).map(({ text }) => text);
+  return { ...store, texts };
+}
+
+describe("history", () => {
+  test("has both sides in one order: what is visible, and what was sent", () => {
+    const { history, texts } = talk();
+    expect(texts()).toEqual(["text 1", "own 2", "text 3", "own 4"]);
+    expect(history.list(everything)[1]).toMatchObject({ direction: "out", ...own(2), state: "queued" });
+    expect(history.list(everything)[0]).toMatchObject({ direction: "in", from: "bob", seq: 1 });
+  });
+
+  test("gives the newest that fit, oldest first", () => {
+    const { texts } = talk();
+    expect(texts({ limit: 2 })).toEqual(["text 3", "own 4"]);
+    expect(texts({ limit: 0 })).toEqual([]);
+  });
+
+  test("keeps to a time: since it, and before it", () => {
+    const { texts } = talk();
+    expect(texts({ sinceMs: NOW_MS + 3 })).toEqual(["text 3", "own 4"]);
+    expect(texts({ beforeMs: NOW_MS + 3 })).toEqual(["text 1", "own 2"]);
+  });
+
+  test("finds a text in any case, further back than a page", () => {
+    const { history, transaction, texts } = talk();
+    transaction(() => {
+      for (let seq = 10; seq < 600; seq += 1) history.addOwn(own(seq, { text: seq === 10 ? "the Needle" : "hay" }));
+    });
+    expect(texts({ search: "nEEdle" })).toEqual(["the Needle"]);
+    expect(texts({ search: "hay", limit: 300 })).toHaveLength(300);
+    expect(texts({ search: "pin" })).toEqual([]);
+  });
+
+  test("of another conversation is empty", () => {
+    expect(talk().texts({ conversation: idOf("other") })).toEqual([]);
+  });
+
+  test("says what became of a message; one that was given up has failed, whatever its tombstone does", () => {
+    const { history, outbox, transaction } = talk();
+    const stateOf = (seq: number) => history.list(everything).find((entry) => entry.text === `own ${seq}`);
+    transaction(() => outbox.markStored(bob.device, outgoing(2).envelopeId, "direct"));
+    expect(stateOf(2)).toMatchObject({ state: "stored" });
+    const [row] = outbox.ofMessage(own(4).messageId);
+    if (row === undefined) throw new Error("no such row");
+    const tombstone = { ...row, envelopeId: idOf("tombstone"), tombstone: true, error: "TIMED_OUT" } as const;
+    transaction(() => outbox.replace(row.id, tombstone));
+    expect(stateOf(4)).toMatchObject({ state: "failed" });
+    transaction(() => outbox.markStored(bob.device, idOf("tombstone"), "direct"));
+    expect(stateOf(4)).toMatchObject({ state: "failed" });
+  });
+
+  test("finds and erases own messages, never another's", () => {
+    const { history, transaction, texts } = talk();
+    expect(history.findOwn(own(2).messageId)).toEqual(own(2));
+    expect(history.findOwn(inbound(1).envelopeId)).toBeUndefined();
+    transaction(() => {
+      history.eraseOwn(own(2).messageId);
+      history.eraseOwn(inbound(1).envelopeId);
+    });
+    expect(history.findOwn(own(2).messageId)).toBeUndefined();
+    expect(texts()).toEqual(["text 1", "text 3", "own 4"]);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import type { Lane } from "../../../peer/messaging/store.ts";
+import { bob, carol, idOf, inbound, laneOfBob, openedStore } from "../../support/opened-store.ts";
+
+function withMessages(...seqs: number[]) {
+  const store = openedStore();
+  store.transaction(() => {
+    store.inbox.setMark(laneOfBob, 0);
+    for (const seq of seqs) store.inbox.add(inbound(seq), true);
+  });
+  return store;
+}
+
+describe("the inbox", () => {
+  test("knows the envelopes of each device", () => {
+    const { inbox } = withMessages(1);
+    expect(inbox.hasEnvelope(bob.device, inbound(1).envelopeId)).toBe(true);
+    expect(inbox.hasEnvelope(carol.device, inbound(1).envelopeId)).toBe(false);
+    expect(inbox.hasEnvelope(bob.device, inbound(2).envelopeId)).toBe(false);
+  });
+
+  test("knows messages by their sender, whatever the envelope", () => {
+    const { inbox } = withMessages(1);
+    expect(inbox.hasMessage(bob.username, inbound(1).messageId)).toBe(true);
+    expect(inbox.hasMessage(carol.username, inbound(1).messageId)).toBe(false);
+  });
+
+  test("keeps the link of each number, lane by lane", () => {
+    const { inbox } = withMessages(1, 2);
+    expect(inbox.linkAt(laneOfBob, 2)).toEqual(inbound(2).link);
+    expect(inbox.linkAt(laneOfBob, 3)).toBeUndefined();
+    expect(inbox.linkAt({ ...laneOfBob, incarnation: idOf("other", 16) }, 2)).toBeUndefined();
+  });
+
+  test("refuses a second message under one number", () => {
+    const { inbox, transaction } = withMessages(1);
+    const second = inbound(1, { envelopeId: idOf("another") });
+    expect(() => transaction(() => inbox.add(second, true))).toThrow(/UNIQUE/);
+    expect(inbox.hasEnvelope(bob.device, second.envelopeId)).toBe(false);
+  });
+
+  test("shows nothing before it is released, then each under the next cursor", () => {
+    const { inbox, transaction } = withMessages(1, 2, 4);
+    expect(inbox.held(laneOfBob)).toEqual([1, 2, 4]);
+    expect(inbox.heldLanes()).toEqual([laneOfBob]);
+    expect(inbox.visibleAfter(0, 10)).toEqual([]);
+    transaction(() => {
+      inbox.release(laneOfBob, 1, 0);
+      inbox.release(laneOfBob, 4, 2);
+    });
+    const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind } = inbound(4);
+    expect(inbox.visibleAfter(1, 10)).toEqual([
+      { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, cursor: 2, gapBefore: 2, readable: true },
+    ]);
+    expect(inbox.held(laneOfBob)).toEqual([2]);
+    transaction(() => inbox.release(laneOfBob, 2, 0));
+    expect(inbox.heldLanes()).toEqual([]);
+    expect(inbox.visibleAfter(0, 2).map((one) => one.seq)).toEqual([1, 4]);
+    expect(() => transaction(() => inbox.release(laneOfBob, 9, 0))).toThrow("no such message");
+  });
+
+  test("shows what nobody reads for its gap alone", () => {
+    const { inbox, transaction } = openedStore();
+    transaction(() => {
+      inbox.setMark(laneOfBob, 0);
+      inbox.add(inbound(1), false);
+      inbox.add(inbound(3), false);
+      inbox.release(laneOfBob, 1, 0);
+      inbox.release(laneOfBob, 3, 1);
+    });
+    expect(inbox.visibleAfter(0, 10)).toMatchObject([{ seq: 3, gapBefore: 1, readable: false }]);
+  });
+
+  test("tells a device the newest of its marks", () => {
+    const { inbox, transaction } = openedStore();
+    const lanes: Lane[] = Array.from({ length: 5 }, (_, index) => ({ ...laneOfBob, incarnation: idOf(index, 16) }));
+    transaction(() => {
+      for (const lane of lanes) inbox.setMark(lane, 1);
+      inbox.setMark({ ...laneOfBob, device: carol.device }, 9);
+      inbox.setMark(lanes[1] ?? laneOfBob, 2);
+      inbox.setMark({ ...laneOfBob, incarnation: idOf("begun", 16) }, 0);
+    });
+    const { conversation } = laneOfBob;
+    expect(inbox.marks(bob.device, 2)).toEqual([
+      { incarnation: idOf(1, 16), conversation, seq: 2 },
+      { incarnation: idOf(4, 16), conversation, seq: 1 },
+    ]);
+    expect(inbox.mark(lanes[1] ?? laneOfBob)).toBe(2);
+    expect(inbox.mark(laneOfBob)).toBeUndefined();
+  });
+
+  test("counts what somebody has stored here", () => {
+    const { inbox } = withMessages(1, 2);
+    const bytes = inbound(1).body.length + inbound(2).body.length;
+    expect(inbox.usage(bob.username)).toEqual({ messages: 2, bytes });
+    expect(inbox.usage(carol.username)).toEqual({ messages: 0, bytes: 0 });
+  });
+});

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { pad } from "../../../shared/padding.ts";
+import { bob, carol, idOf, openedStore, outgoing } from "../../support/opened-store.ts";
+
+function withRows(count: number) {
+  const store = openedStore();
+  store.transaction(() => {
+    for (let seq = 1; seq <= count; seq += 1) store.outbox.add(outgoing(seq));
+  });
+  return store;
+}
+
+const seqs = (rows: readonly { readonly seq: number }[]) => rows.map(({ seq }) => seq);
+
+describe("the outbox", () => {
+  test("gives back what was added, in that order, page by page", () => {
+    const { outbox } = withRows(5);
+    const [first, second] = outbox.queued(bob.device, 0, 2);
+    expect(first).toMatchObject({ ...outgoing(1), state: "queued", path: null, attempts: 0, error: undefined });
+    expect(seqs(outbox.queued(bob.device, second?.id ?? 0, 10))).toEqual([3, 4, 5]);
+    expect(outbox.queued(carol.device, 0, 10)).toEqual([]);
+  });
+
+  test("clears a row by its device and envelope, and by nothing else", () => {
+    const { outbox, transaction } = withRows(2);
+    transaction(() => {
+      expect(outbox.markStored(carol.device, idOf("own envelope 1"), "direct")).toBe(false);
+      expect(outbox.markStored(bob.device, idOf("own envelope 3"), "direct")).toBe(false);
+      expect(outbox.markStored(bob.device, idOf("own envelope 1"), "direct")).toBe(true);
+      expect(outbox.markStored(bob.device, idOf("own envelope 1"), "direct")).toBe(false);
+    });
+    expect(seqs(outbox.queued(bob.device, 0, 10))).toEqual([2]);
+    const [stored] = outbox.ofMessage(outgoing(1).messageId);
+    expect(stored).toMatchObject({ state: "stored", path: "direct", plaintext: new Uint8Array() });
+  });
+
+  test("fails and queues again; an ack settles a failed row too", () => {
+    const { outbox, transaction } = withRows(3);
+    const [one, two] = outbox.queued(bob.device, 0, 3);
+    transaction(() => {
+      outbox.markFailed(one?.id ?? 0, "QUOTA", undefined);
+      outbox.markFailed(two?.id ?? 0, "ENVELOPE_INVALID", "chain");
+    });
+    expect(seqs(outbox.queued(bob.device, 0, 10))).toEqual([3]);
+    expect(seqs(outbox.failed("QUOTA"))).toEqual([1]);
+    expect(outbox.counts()).toEqual({ queued: 1, failed: 2 });
+    transaction(() => outbox.requeue(one?.id ?? 0));
+    expect(outbox.queued(bob.device, 0, 1)).toMatchObject([{ seq: 1, error: undefined, reason: undefined }]);
+    transaction(() => outbox.markStored(bob.device, idOf("own envelope 2"), "direct"));
+    expect(outbox.counts()).toEqual({ queued: 2, failed: 0 });
+  });
+
+  test("counts attempts of queued messages of that device, and leaves tombstones their reason", () => {
+    const { outbox, transaction } = withRows(2);
+    const [one] = outbox.queued(bob.device, 0, 1);
+    if (one === undefined) throw new Error("nothing is queued");
+    transaction(() => {
+      outbox.add(outgoing(9, { device: carol.device }));
+      outbox.replace(one.id, { ...one, envelopeId: idOf("tombstone"), tombstone: true, error: "TIMED_OUT" });
+      outbox.noteAttempt(bob.device, "PEER_UNREACHABLE", "no-address");
+    });
+    expect(outbox.open().map(({ seq, attempts, error, reason }) => [seq, attempts, error, reason])).toEqual([
+      [1, 0, "TIMED_OUT", undefined],
+      [2, 1, "PEER_UNREACHABLE", "no-address"],
+      [9, 0, undefined, undefined],
+    ]);
+  });
+
+  test("replaces an envelope, a device and a number in place", () => {
+    const { outbox, transaction } = withRows(2);
+    const [one] = outbox.queued(bob.device, 0, 1);
+    if (one === undefined) throw new Error("nothing is queued");
+    const plaintext = pad(Buffer.from("another"));
+    transaction(() =>
+      outbox.replace(one.id, { ...one, device: carol.device, seq: 7, envelopeId: idOf("new"), plaintext }),
+    );
+    expect(outbox.queued(carol.device, 0, 1)).toMatchObject([
+      { id: one.id, seq: 7, envelopeId: idOf("new"), plaintext },
+    ]);
+    expect(outbox.queued(bob.device, 0, 10)).toHaveLength(1);
+    expect(outbox.waiting().map(({ device }) => device)).toEqual([carol.device, bob.device]);
+  });
+
+  test("says what became of a message on all its devices", () => {
+    const { outbox, transaction } = openedStore();
+    const both = [outgoing(1), outgoing(1, { device: carol.device, envelopeId: idOf("for carol") })];
+    transaction(() => {
+      for (const row of both) outbox.add(row);
+    });
+    const { messageId } = outgoing(1);
+    expect(outbox.stateOf(messageId)).toBe("queued");
+    const [first] = outbox.ofMessage(messageId);
+    transaction(() => outbox.markFailed(first?.id ?? 0, "QUOTA", undefined));
+    expect(outbox.stateOf(messageId)).toBe("queued");
+    transaction(() => outbox.markStored(carol.device, idOf("for carol"), "direct"));
+    expect(outbox.stateOf(messageId)).toBe("stored");
+    expect(outbox.stateOf(idOf("nobody", 16))).toBe("failed");
+  });
+
+  test("finds what is queued since before a time", () => {
+    const { outbox } = withRows(3);
+    expect(seqs(outbox.queuedBefore(outgoing(3).acceptedAtMs))).toEqual([1, 2]);
+  });
+
+  test("never gives one id to two rows, removed ones included", () => {
+    const { outbox, transaction } = withRows(3);
+    const last = outbox.open().at(-1)?.id ?? 0;
+    transaction(() => {
+      outbox.remove(last);
+      outbox.add(outgoing(4));
+    });
+    expect(outbox.open().at(-1)?.id).toBe(last + 1);
+  });
+});
