@@ -1,0 +1,112 @@
+import { describe, expect, test } from "vitest";
+import type { ChatEvent } from "../../../peer/messaging/operations.ts";
+import { encodeCbor } from "../../../shared/cbor.ts";
+import { HostileOpener } from "../../support/hostile-opener.ts";
+import type { MessagingPeer } from "../../support/messaging-peer.ts";
+import { MessagingWorld } from "../../support/messaging-world.ts";
+import { personOf } from "../../support/people.ts";
+
+/** Reads until `stop`; what was read so far is in `seen`. */
+function listen(peer: MessagingPeer, options: { since?: number } = {}) {
+  const ending = new AbortController();
+  const seen: ChatEvent[] = [];
+  const reading = (async () => {
+    for await (const event of peer.feed.events({ ...options, signal: ending.signal })) seen.push(event);
+  })();
+  const stop = () => {
+    ending.abort();
+    return reading;
+  };
+  return { seen, stop };
+}
+
+function texts(events: readonly ChatEvent[]) {
+  return events.map((event) => {
+    if (event.type === "message") return event.text;
+    return event.type === "gap" ? `gap ${event.fromSeq}-${event.toSeq}` : event.type;
+  });
+}
+
+describe("the feed", () => {
+  test("brings what came before, and then whatever comes", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const { seen, stop } = listen(bob);
+    await world.settle();
+    expect(texts(seen)).toEqual(["hello bob"]);
+    await alice.send(bob, "now");
+    await world.settle();
+    expect(texts(seen)).toEqual(["hello bob", "now"]);
+    expect(seen[1]).toMatchObject({ from: "alice", seq: 2, verified: false, cursor: 2 });
+    await stop();
+  });
+
+  test("begins behind what was shown, or behind the cursor that is asked for, also after a restart", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    for (const text of ["two", "three"]) await alice.send(bob, text);
+    await world.settle();
+    bob.feed.shown(2);
+    const again = world.restart(bob);
+    const [rest, all] = [listen(again), listen(again, { since: 0 })];
+    await world.settle();
+    expect(texts(rest.seen)).toEqual(["three"]);
+    expect(texts(all.seen)).toEqual(["hello bob", "two", "three"]);
+    await Promise.all([rest.stop(), all.stop()]);
+  });
+
+  test("gives many messages each once, to every reader", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const readers = [listen(bob), listen(bob)];
+    const sent = Array.from({ length: 200 }, (_, index) => `message ${index}`);
+    await Promise.all(sent.map((text) => alice.send(bob, text)));
+    await world.settle();
+    for (const { seen, stop } of readers) {
+      expect(texts(seen)).toEqual(["hello bob", ...sent]);
+      await stop();
+    }
+  });
+
+  test("names a gap right before what stands behind it, a tombstone too", async () => {
+    const world = new MessagingWorld();
+    const bob = await world.start("bob");
+    const mallory = personOf("mallory");
+    await world.list(mallory);
+    const opener = await new HostileOpener(world, mallory, bob.person).ready();
+    const { seen, stop } = listen(bob);
+    await opener.write();
+    opener.envelope();
+    opener.envelope();
+    await opener.write();
+    await world.pass(5000);
+    opener.envelope();
+    await opener.write({ kind: "tombstone", body: encodeCbor({}) });
+    await world.pass(5000);
+    expect(texts(seen)).toEqual(["message 1", "gap 2-3", "message 4", "gap 5-5"]);
+    await stop();
+  });
+
+  test("keeps passing events for who reads first, and drops them for who reads too slowly, never messages", async () => {
+    const world = new MessagingWorld();
+    const { bob } = await world.acquainted();
+    for (let count = 0; count < 300; count += 1) bob.feed.emit({ type: "presence", username: "carol", online: true });
+    const { seen, stop } = listen(bob);
+    await world.settle();
+    expect(seen.filter(({ type }) => type === "presence")).toHaveLength(256);
+    expect(seen.filter(({ type }) => type === "message")).toHaveLength(1);
+    await stop();
+  });
+
+  test("shows times that no calendar has as they were written", async () => {
+    const world = new MessagingWorld();
+    const bob = await world.start("bob");
+    const mallory = personOf("mallory");
+    await world.list(mallory);
+    const opener = await new HostileOpener(world, mallory, bob.person).ready();
+    const { seen, stop } = listen(bob);
+    await opener.write({ sentAt: 8.64e15 });
+    expect(seen).toMatchObject([{ sentAt: "+275760-09-13T00:00:00.000Z", receivedAt: "2026-11-20T12:00:00.000Z" }]);
+    await stop();
+  });
+});
