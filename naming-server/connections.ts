@@ -21,11 +21,12 @@ type Connection = { readonly socket: Socket; res: ServerResponse | undefined };
 
 /**
  * Keeps the number of connections below a cap. At the cap a newcomer takes the place of the oldest connection that is
- * idle or still sending its request: refusing newcomers would let a few hundred slow clients shut out everybody else.
+ * idle, still sending its request or slow to read its answer: refusing newcomers would let a few hundred slow clients
+ * shut out everybody else.
  */
 export class Connections {
   readonly #server: Server;
-  /** Oldest first; by the remote end, as TLS wraps the socket of a request. */
+  /** Oldest first; by both ends, as TLS wraps the socket of a request. */
   readonly #open = new Map<string, Connection>();
   #draining = false;
 
@@ -37,25 +38,25 @@ export class Connections {
       else this.#admit(socket);
     });
     server.prependListener("request", (req: IncomingMessage, res: ServerResponse) => {
-      const connection = this.#open.get(remoteEnd(req.socket));
+      const connection = this.#open.get(endsOf(req.socket));
       if (connection !== undefined) connection.res = res;
       if (this.#draining) closeAfter(res);
     });
   }
 
   #admit(socket: Socket): void {
-    const end = remoteEnd(socket);
+    const ends = endsOf(socket);
     const connection = { socket, res: undefined };
-    this.#open.set(end, connection);
+    this.#open.set(ends, connection);
     socket.once("close", () => {
-      if (this.#open.get(end) === connection) this.#open.delete(end);
+      if (this.#open.get(ends) === connection) this.#open.delete(ends);
     });
   }
 
   #makeRoom(): void {
-    for (const [end, { socket, res }] of this.#open) {
-      if (res?.req.complete && !res.writableFinished) continue;
-      this.#open.delete(end);
+    for (const [ends, { socket, res }] of this.#open) {
+      if (res?.req.complete && !res.writableEnded) continue;
+      this.#open.delete(ends);
       socket.destroy();
       return;
     }
@@ -79,8 +80,9 @@ export class Connections {
   }
 }
 
-function remoteEnd({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/** The port that all connections share left out. */
+function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
 function closeAfter(res: ServerResponse): void {
