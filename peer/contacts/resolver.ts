@@ -24,7 +24,7 @@ export type ResolverOptions = {
 
 const PATIENCE_MS = 3000;
 
-/** A device that nobody lists makes its name be looked up again, but not more often than this. */
+/** Strangers hint at a name as often as they like; it is not looked up for them more often than this. */
 const ASK_AGAIN_AFTER_MS = 1000;
 
 /**
@@ -35,6 +35,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   const { server, contacts, now, audience, own, patienceMs = PATIENCE_MS } = options;
   const deps = { records: recordsOf(server, audience), contacts, now };
   const answeredAtMs = new Map<Username, number>();
+  const hinted = new Map<Username, { readonly finding: Finding | undefined; readonly atMs: number }>();
   let self: Contact | undefined;
 
   const lookAt = singleFlight((username: Username) =>
@@ -79,10 +80,20 @@ export function createResolver(options: ResolverOptions): Resolver {
   async function findOwner(device: DeviceId, username: Username, signal?: AbortSignal): Promise<Contact | undefined> {
     const recent = recall(username, ASK_AGAIN_AFTER_MS);
     if (recent !== undefined) return recent.devices.includes(device) ? recent : undefined;
-    const finding = await lookAt(username, signal).catch(unknownAsNobody);
+    const finding = await lookAtHinted(username, signal);
     if (finding?.contact.devices.includes(device)) return keep(finding);
     if (finding?.stale !== undefined) throw finding.stale;
     return undefined;
+  }
+
+  /** Remembers what was found, not for whom: a liar who names somebody does not keep them out. */
+  async function lookAtHinted(username: Username, signal?: AbortSignal): Promise<Finding | undefined> {
+    for (const [name, { atMs }] of hinted) if (Math.abs(now() - atMs) >= ASK_AGAIN_AFTER_MS) hinted.delete(name);
+    const recent = hinted.get(username);
+    if (recent !== undefined) return recent.finding;
+    const finding = await lookAt(username, signal).catch(unknownAsNobody);
+    if (finding?.stale === undefined) hinted.set(username, { finding, atMs: now() });
+    return finding;
   }
 
   return {

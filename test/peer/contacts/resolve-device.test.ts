@@ -53,10 +53,22 @@ describe("finding the person behind a device", () => {
 
   test("does not ask about one name again and again for devices that nobody lists", async () => {
     const it = await acquainted();
+    it.time.ms += 1000;
     for (let i = 0; i < 5; i++) {
       const stranger = personOf("bob", { device: `stranger ${i}` });
       await expectError(it.resolver.resolveDevice(stranger.device, "bob"), "ENVELOPE_INVALID", "identity");
+      await expectError(it.resolver.resolveDevice(stranger.device, "carol"), "ENVELOPE_INVALID", "identity");
     }
+    expect(it.server.lookups).toBe(3);
+    it.time.ms += 1000;
+    await expectError(it.resolver.resolveDevice(mallory.device, "bob"), "ENVELOPE_INVALID", "identity");
+    expect(it.server.lookups).toBe(4);
+  });
+
+  test("lets in whom a liar has just named", async () => {
+    const it = resolverShown(first);
+    await expectError(it.resolver.resolveDevice(mallory.device, "bob"), "ENVELOPE_INVALID", "identity");
+    expect(await it.resolver.resolveDevice(bob.device, "bob")).toMatchObject({ username: "bob" });
     expect(it.server.lookups).toBe(1);
   });
 
