@@ -64,7 +64,8 @@ export class AccessTokens {
 
   async #verifyAnew(token: string): Promise<Claims> {
     const { keys, publicUrl } = this.#issuer;
-    const jws = parseJws(token, { typ: JWS_TYPES.accessToken, maxBytes: MAX_BYTES, code: "TOKEN_INVALID" });
+    const rules = { typ: JWS_TYPES.accessToken, maxBytes: MAX_BYTES, code: "TOKEN_INVALID", hasKid: true } as const;
+    const jws = parseJws(token, rules);
     const key = keys.find(jws.header.kid);
     if (key === undefined) throw refuse("kid", "not signed with a key of this server");
     try {

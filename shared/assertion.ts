@@ -37,7 +37,8 @@ export async function verifyAssertion(
   text: string,
   expected: { aud: string; nowMs: number },
 ): Promise<{ claims: AssertionClaims; device: DeviceId }> {
-  const jws = parseJws(text, { typ: JWS_TYPES.assertion, maxBytes: MAX_BYTES, code: "TOKEN_INVALID" });
+  const rules = { typ: JWS_TYPES.assertion, maxBytes: MAX_BYTES, code: "TOKEN_INVALID", hasKid: true } as const;
+  const jws = parseJws(text, rules);
   const claims = readPayload(claimsSchema, jws, "TOKEN_INVALID");
   const device = readKid(jws.header.kid);
   try {

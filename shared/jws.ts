@@ -15,7 +15,13 @@ export type ParsedJws = {
   readonly payload: unknown;
 };
 
-export type JwsRules = { readonly typ: string; readonly maxBytes: number; readonly code: ErrorCode };
+export type JwsRules = {
+  readonly typ: string;
+  readonly maxBytes: number;
+  readonly code: ErrorCode;
+  /** Whether the header names the key that signed. */
+  readonly hasKid?: boolean;
+};
 
 /** Nothing else may stand in a header: no `crit`, `jwk`, `jku`, `x5u`, `x5c`, `b64`. */
 const headerSchema = z.strictObject({ alg: z.string(), typ: z.string(), kid: z.string().max(128).optional() });
@@ -56,7 +62,9 @@ export function parseJws(text: string, rules: JwsRules): ParsedJws {
   const read = headerSchema.safeParse(header);
   const claimed = header as { alg?: unknown; typ?: unknown } | null;
   if (claimed?.alg !== JWS_ALGORITHM) throw refuse("alg", `the algorithm must be ${JWS_ALGORITHM}`);
-  if (!read.success) throw refuse("header", "the header has members that are not allowed here", read.error);
+  if (!read.success || (read.data.kid !== undefined && rules.hasKid !== true)) {
+    throw refuse("header", "the header has members that are not allowed here", read.error);
+  }
   if (read.data.typ !== rules.typ) throw refuse("typ", `the type must be ${rules.typ}`);
   return { text, header: read.data, payload };
 }

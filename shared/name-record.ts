@@ -67,16 +67,15 @@ export function parseNameRecord(text: string): NameRecord {
   const payload = readPayload(payloadSchema, jws, "RECORD_INVALID");
   const identity = decodeBase64url(payload.identity, "RECORD_INVALID");
   assertPublicKey(identity);
-  checkShape(jws, payload);
+  checkShape(payload);
   for (const device of payload.devices) checkDevice(payload, device);
   const devices = payload.devices.map(({ id }) => id);
   return { jws, payload, hash: encodeBase64url(sha256(utf8(text))), identity, devices };
 }
 
-function checkShape(jws: ParsedJws, payload: NameRecordPayload): void {
+function checkShape(payload: NameRecordPayload): void {
   const first = payload.seq === 1;
   const sound =
-    jws.header.kid === undefined &&
     (payload.prev === null) === first &&
     !(first && payload.proof !== undefined) &&
     !(payload.recoveryKey !== undefined && payload.proof === undefined) &&

@@ -87,6 +87,12 @@ describe("an address record", () => {
     }
   });
 
+  test("is refused with a key id in its header", async () => {
+    const payload = { v: 1, name: "bob", device: bob.device, addrs: [], seq: 1, exp: NOW_SECONDS + 60 };
+    const signer = { typ: JWS_TYPES.addressRecord, key: bob.deviceKey, kid: bob.device };
+    await expectError(verifyAddressRecord(await signJws(payload, signer), NOW_MS), "RECORD_INVALID", "header");
+  });
+
   test("is no name record", async () => {
     await expectError(verifyAddressRecord(await recordTextOf(bob), NOW_MS), "RECORD_INVALID", "typ");
   });

@@ -23,7 +23,7 @@ const good = forge({ alg: "Ed25519", typ: "test+jws" });
 describe("a compact JWS", () => {
   test("is read as it was signed", async () => {
     const text = await signJws({ a: 1 }, { typ: "test+jws", key, kid: "k" });
-    const jws = parseJws(text, rules);
+    const jws = parseJws(text, { ...rules, hasKid: true });
     await verifyJws(jws, rawPublicKey(key));
     expect(jws).toEqual({ text, header: { alg: "Ed25519", typ: "test+jws", kid: "k" }, payload: { a: 1 } });
   });
@@ -66,6 +66,11 @@ describe("a compact JWS", () => {
   ])("is refused with %s in its header", async (member, value) => {
     const header = { alg: "Ed25519", typ: "test+jws", [member]: value };
     await expectError(() => parseJws(forge(header), rules), "RECORD_INVALID", "header");
+  });
+
+  test("is refused with a key id where its kind has none", async () => {
+    const text = forge({ alg: "Ed25519", typ: "test+jws", kid: "k" });
+    await expectError(() => parseJws(text, rules), "RECORD_INVALID", "header");
   });
 
   test("is refused without a type", async () => {

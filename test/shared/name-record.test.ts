@@ -148,7 +148,7 @@ describe("a name record", () => {
 
   test("is refused with a key id in its header", async () => {
     const text = await altered({}, { kid: bob.device });
-    await expectError(() => parseNameRecord(text), "RECORD_INVALID", "payload");
+    await expectError(() => parseNameRecord(text), "RECORD_INVALID", "header");
   });
 
   test("is not an address record, an assertion or a token, nor they a name record", async () => {
