@@ -1,4 +1,4 @@
-import { ChatError } from "../../shared/errors.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { parseNameRecord } from "../../shared/name-record.ts";
 import { parseSafetyNumber, safetyNumberOf } from "../../shared/safety-number.ts";
@@ -98,7 +98,7 @@ async function verify(deps: MessengerDeps, params: { username: string; number?: 
 async function trust(deps: MessengerDeps, params: { username: string; accept?: string }): Promise<TrustResult> {
   const { username } = knownContact(deps, params.username);
   await deps.resolver.resolve(username).catch((error: unknown) => {
-    if (!(error instanceof ChatError)) throw error;
+    if (!isChatError(error, "KEY_CHANGED")) throw error;
   });
   const contact = knownContact(deps, username);
   const oldFingerprint = fingerprintOf(contact.identity);

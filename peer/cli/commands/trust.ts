@@ -15,11 +15,15 @@ export const trust: Command = {
       network: true,
       run: (operations) => showThenAccept(operations, username, context),
     });
-    const verdict = result.accepted ? `the new key of ${result.username} is accepted` : "not accepted";
-    await context.output.print({ type: "trust", fields: result, text: `${describeKeys(result)}\n${verdict}` });
+    await context.output.print({ type: "trust", fields: result, text: `${describeKeys(result)}\n${verdict(result)}` });
     return result.accepted ? EXIT.ok : EXIT.untrusted;
   },
 };
+
+function verdict({ username, oldFingerprint, newFingerprint, accepted }: TrustResult): string {
+  if (oldFingerprint === newFingerprint) return `the key of ${username} has not changed`;
+  return accepted ? `the new key of ${username} is accepted` : "not accepted";
+}
 
 /** A person is asked once more; a script has decided by running the command. */
 async function showThenAccept(operations: Operations, username: string, context: CliContext): Promise<TrustResult> {

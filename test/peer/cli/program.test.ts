@@ -243,6 +243,17 @@ describe("history", () => {
   });
 });
 
+test("trust does not speak of a new key where the key has not changed", async () => {
+  const fingerprint = "cccc dddd";
+  const keys = { oldFingerprint: fingerprint, newFingerprint: fingerprint, accepted: true };
+  const { run } = await terminalWithDaemon({ trust: async ({ username }) => ({ username, ...keys }) });
+  const { code, stdout } = await run(["trust", "bob"]);
+  expect({ code, verdict: stdout.trimEnd().split("\n").at(-1) }).toEqual({
+    code: 0,
+    verdict: "the key of bob has not changed",
+  });
+});
+
 test("an interruption ends a command at once, with exit code 130", async () => {
   const called = Promise.withResolvers<void>();
   const { start } = await terminalWithDaemon({
