@@ -1,4 +1,5 @@
 import { signAddressRecord } from "../../shared/address-record.ts";
+import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { NamingServer, SecureSessions, Transport } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
@@ -31,9 +32,12 @@ export type PublisherDeps = {
 export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #transport: Pick<Transport, "addresses">;
+  readonly #stopping = new AbortController();
+  #renewing: Promise<void> = Promise.resolve();
   #cancel: () => void = () => undefined;
   #countedAtMs = Number.NEGATIVE_INFINITY;
-  #stopped = false;
+  /** The server may list the addresses, whatever its last answer was. */
+  #isListed = false;
   #published = false;
   #keyPackages: number | null = null;
 
@@ -51,8 +55,9 @@ export class Publisher {
   }
 
   /** Publishes now and from then on; resolves after the first attempt, whatever came of it. */
-  async start(): Promise<void> {
-    await this.#renew();
+  start(): Promise<void> {
+    this.#renewing = this.#renew();
+    return this.#renewing;
   }
 
   /** One key package was used: look soon whether more are needed. */
@@ -60,29 +65,49 @@ export class Publisher {
     this.#countedAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Withdraws the addresses. */
+  /** Withdraws the addresses, after whatever was being published. */
   async stop(signal: AbortSignal): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort(new ChatError("INTERRUPTED", "stopping"));
     this.#cancel();
-    if (this.#published) await this.#deps.naming.withdrawAddresses(signal).catch(() => undefined);
+    await this.#renewing;
+    if (this.#isListed) await this.#deps.naming.withdrawAddresses(signal).catch(() => undefined);
   }
 
   async #renew(): Promise<void> {
-    let delayMs = RENEW_EVERY_MS;
+    // Counting first: its access token corrects a wrong clock before addresses are signed for a time.
+    const counted = await this.#succeeds(() => this.#countKeyPackages());
+    this.#published = await this.#succeeds(() => this.#publishAddresses());
+    if (this.#stopping.signal.aborted) return;
+    const delayMs = counted && this.#published ? RENEW_EVERY_MS : RETRY_AFTER_MS;
+    this.#cancel = this.#deps.runtime.after(delayMs, () => {
+      this.#renewing = this.#renew();
+    });
+  }
+
+  /** A server that takes the one may refuse the other. */
+  async #succeeds(step: () => Promise<void>): Promise<boolean> {
+    const { signal } = this.#stopping;
     try {
-      // Counting first: its access token corrects a wrong clock before addresses are signed for a time.
-      if (this.#deps.runtime.monotonic() - this.#countedAtMs > COUNT_EVERY_MS) {
-        this.#keyPackages = await replenishKeyPackages(this.#deps);
-        this.#countedAtMs = this.#deps.runtime.monotonic();
-      }
-      await this.#publishAddresses();
-      this.#published = true;
+      signal.throwIfAborted();
+      await step();
+      return true;
     } catch (error) {
-      this.#published = false;
-      delayMs = RETRY_AFTER_MS;
-      this.#deps.failed(error);
+      if (!signal.aborted) this.#deps.failed(error);
+      return false;
     }
-    if (!this.#stopped) this.#cancel = this.#deps.runtime.after(delayMs, () => void this.#renew());
+  }
+
+  async #countKeyPackages(): Promise<void> {
+    const nowMs = this.#deps.runtime.monotonic();
+    if (nowMs - this.#countedAtMs <= COUNT_EVERY_MS) return;
+    const before = this.#countedAtMs;
+    this.#countedAtMs = nowMs;
+    try {
+      this.#keyPackages = await replenishKeyPackages(this.#deps, this.#stopping.signal);
+    } catch (error) {
+      this.#countedAtMs = before;
+      throw error;
+    }
   }
 
   async #publishAddresses(): Promise<void> {
@@ -99,7 +124,8 @@ export class Publisher {
       },
       self.deviceKey,
     );
-    await naming.publishAddresses(record);
+    this.#isListed = true;
+    await naming.publishAddresses(record, this.#stopping.signal);
   }
 }
 
@@ -109,9 +135,12 @@ export class Publisher {
  *
  * @returns how many the server holds now
  */
-export async function replenishKeyPackages(deps: Omit<PublisherDeps, "serverNow" | "failed">): Promise<number> {
+export async function replenishKeyPackages(
+  deps: Omit<PublisherDeps, "serverNow" | "failed">,
+  signal?: AbortSignal,
+): Promise<number> {
   const { naming, sessions, store, runtime } = deps;
-  const held = await naming.uploadKeyPackages({ keyPackages: [] });
+  const held = await naming.uploadKeyPackages({ keyPackages: [] }, signal);
   const nowMs = runtime.now();
   const last = store.keyPackages.lastResort();
   const needsLast = !held.lastResort || last === undefined || nowMs - last.createdAtMs > ROTATE_LAST_RESORT_MS;
@@ -126,7 +155,7 @@ export async function replenishKeyPackages(deps: Omit<PublisherDeps, "serverNow"
   });
   const lastResort = made.find((one) => one.lastResort)?.publicPackage;
   const keyPackages = made.filter((one) => !one.lastResort).map(({ publicPackage }) => publicPackage);
-  const answer = await naming.uploadKeyPackages({ keyPackages, ...(lastResort && { lastResort }) });
+  const answer = await naming.uploadKeyPackages({ keyPackages, ...(lastResort && { lastResort }) }, signal);
   return answer.count;
 }
 

@@ -1,0 +1,176 @@
+import { describe, expect, test, vi } from "vitest";
+import type { NamingServer, SecureSessions } from "../../../peer/messaging/ports.ts";
+import { Publisher, replenishKeyPackages } from "../../../peer/messaging/publisher.ts";
+import { verifyAddressRecord } from "../../../shared/address-record.ts";
+import { ChatError } from "../../../shared/errors.ts";
+import { FakeTime } from "../../support/fake-time.ts";
+import { addressOf } from "../../support/memory-network.ts";
+import { alice, idOf, openedStore } from "../../support/opened-store.ts";
+
+/** A naming server that counts, and fails where it is told to. */
+function publishing() {
+  const time = new FakeTime();
+  const runtime = time.runtime("publisher");
+  const store = openedStore();
+  const calls: string[] = [];
+  const held = { count: 0, lastResort: false };
+  const failing = new Set<string>();
+  const records: string[] = [];
+  let gate: Promise<void> = Promise.resolve();
+  const call = async (name: string, signal?: AbortSignal) => {
+    calls.push(name);
+    await gate;
+    signal?.throwIfAborted();
+    if (failing.has(name)) throw new ChatError("SERVER_UNREACHABLE", name);
+  };
+  const naming = {
+    async publishAddresses(record: string, signal?: AbortSignal) {
+      await call("publish", signal);
+      records.push(record);
+    },
+    withdrawAddresses: () => call("withdraw"),
+    async uploadKeyPackages({ keyPackages, lastResort }, signal) {
+      await call(keyPackages.length === 0 && lastResort === undefined ? "count" : "upload", signal);
+      held.count += keyPackages.length;
+      held.lastResort ||= lastResort !== undefined;
+      return { ...held };
+    },
+  } as Partial<NamingServer> as NamingServer;
+  let made = 0;
+  const sessions = {
+    async createKeyPackage() {
+      made += 1;
+      return { reference: idOf(`package ${made}`), publicPackage: idOf(made), privatePackage: idOf(-made) };
+    },
+  } as Partial<SecureSessions> as SecureSessions;
+  const failures: unknown[] = [];
+  const deps = {
+    self: { ...alice, incarnation: idOf("life", 16) },
+    store,
+    runtime,
+    sessions,
+    naming,
+    serverNow: () => time.nowMs,
+    failed: (error: unknown) => void failures.push(error),
+  };
+  const publisher = new Publisher(deps, { addresses: () => [addressOf(alice.device)] });
+  const pass = async (ms: number) => {
+    for (let left = ms; ; ) {
+      const { passedMs, ran } = time.step(left);
+      left -= passedMs;
+      if (!ran) return;
+      // a renewal is over once the next one is due
+      await vi.waitFor(() => expect(time.timers).toBe(1));
+    }
+  };
+  const hold = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate = promise;
+    return resolve;
+  };
+  return { publisher, deps, calls, held, failing, failures, records, store, time, pass, hold };
+}
+
+describe("the publisher", () => {
+  test("fills the key packages, publishes addresses for a minute, and renews them in time", async () => {
+    const { publisher, calls, held, records, pass, deps } = publishing();
+    await publisher.start();
+    expect(calls).toEqual(["count", "upload", "publish"]);
+    expect(held).toEqual({ count: 50, lastResort: true });
+    expect([publisher.published, publisher.keyPackages]).toEqual([true, 50]);
+    const first = await verifyAddressRecord(records[0] ?? "", deps.serverNow());
+    expect(first.payload).toMatchObject({
+      addrs: [addressOf(alice.device)],
+      exp: Math.floor(deps.serverNow() / 1000) + 60,
+    });
+    await pass(40_000);
+    expect(calls.slice(3)).toEqual(["publish", "publish"]);
+    const last = await verifyAddressRecord(records.at(-1) ?? "", deps.serverNow());
+    expect(last.payload.seq).toBeGreaterThan(first.payload.seq);
+  });
+
+  test("has the private halves on disk before the public ones leave", async () => {
+    const { publisher, failing, store } = publishing();
+    failing.add("upload");
+    await publisher.start();
+    expect(store.keyPackages.find(idOf("package 1"))).toBeDefined();
+    expect(store.keyPackages.lastResort()).toBeDefined();
+  });
+
+  test("is found though its key packages are refused, and counts them again soon", async () => {
+    const { publisher, calls, failing, failures, pass } = publishing();
+    failing.add("count");
+    await publisher.start();
+    expect(publisher.published).toBe(true);
+    expect(failures).toHaveLength(1);
+    failing.clear();
+    await pass(5000);
+    expect(calls).toEqual(["count", "publish", "count", "upload", "publish"]);
+  });
+
+  test("tries again every five seconds while the server is away", async () => {
+    const { publisher, calls, failing, pass } = publishing();
+    for (const name of ["count", "publish"]) failing.add(name);
+    await publisher.start();
+    expect(publisher.published).toBe(false);
+    await pass(10_000);
+    expect(calls.filter((name) => name === "publish")).toHaveLength(3);
+    failing.clear();
+    await pass(5000);
+    expect(publisher.published).toBe(true);
+  });
+
+  test("looks after a key package was used, and makes up for them when half are gone", async () => {
+    const { publisher, calls, held, pass } = publishing();
+    await publisher.start();
+    held.count = 30;
+    publisher.keyPackageUsed();
+    await pass(20_000);
+    expect(held.count).toBe(30);
+    held.count = 24;
+    publisher.keyPackageUsed();
+    await pass(20_000);
+    expect(held.count).toBe(50);
+    expect(calls.filter((name) => name === "count")).toHaveLength(3);
+  });
+
+  test("withdraws its addresses when it stops, also those that were on their way", async () => {
+    const { publisher, calls, failures, hold, time } = publishing();
+    await publisher.start();
+    const release = hold();
+    time.step(20_000);
+    await vi.waitFor(() => expect(calls.slice(3)).toEqual(["publish"]));
+    const stopping = publisher.stop(AbortSignal.timeout(1000));
+    release();
+    await stopping;
+    expect(calls.at(-1)).toBe("withdraw");
+    expect(time.timers).toBe(0);
+    expect(failures).toEqual([]);
+  });
+
+  test("withdraws nothing that was never published", async () => {
+    const { publisher, calls } = publishing();
+    await publisher.stop(AbortSignal.timeout(1000));
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("key packages", () => {
+  test("of a last resort are renewed after 30 days, old private halves deleted after 120", async () => {
+    const { deps, held, store } = publishing();
+    await replenishKeyPackages(deps);
+    const first = store.keyPackages.lastResort();
+    const later = (days: number) => ({
+      ...deps,
+      runtime: { ...deps.runtime, now: () => deps.serverNow() + days * 86_400_000 },
+    });
+    await replenishKeyPackages(later(30));
+    expect(store.keyPackages.lastResort()).toEqual(first);
+    await replenishKeyPackages(later(31));
+    expect(store.keyPackages.lastResort()?.reference).not.toEqual(first?.reference);
+    expect(store.keyPackages.find(first?.reference ?? idOf(0))).toBeDefined();
+    held.count = 0;
+    await replenishKeyPackages(later(121));
+    expect(store.keyPackages.find(first?.reference ?? idOf(0))).toBeUndefined();
+  });
+});
