@@ -33,7 +33,7 @@ async function runHere<T>(context: CliContext, use: Use<T>, { lock, directory }:
     const { network } = use;
     const messenger = await programs.openMessenger({ settings, directory, mode: "oneshot", network, verbose, signal });
     try {
-      return await unlessInterrupted(use.run(messenger.operations), signal);
+      return await unlessInterrupted(() => use.run(messenger.operations), signal);
     } finally {
       await messenger.stop();
     }
@@ -42,14 +42,14 @@ async function runHere<T>(context: CliContext, use: Use<T>, { lock, directory }:
   }
 }
 
-/** Operations end by themselves; an interruption does not wait for that. */
-async function unlessInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Operations end by themselves; an interruption does not wait for that, and begins none. */
+async function unlessInterrupted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const interrupt = () => reject(signal.reason);
   signal.addEventListener("abort", interrupt, { once: true });
   try {
-    return await Promise.race([work, promise]);
+    return await Promise.race([work(), promise]);
   } finally {
     signal.removeEventListener("abort", interrupt);
   }
