@@ -1,9 +1,13 @@
+import { base58btc } from "multiformats/bases/base58";
 import { describe, expect, test } from "vitest";
 import { nameAcceptedSchema } from "../../shared/api.ts";
+import { encodeBase64url } from "../../shared/base64url.ts";
 import { rawPublicKey } from "../../shared/ed25519.ts";
 import { signJws } from "../../shared/jws.ts";
 import { recoveryHash } from "../../shared/name-record.ts";
 import { JWS_TYPES, LIMITS } from "../../shared/protocol.ts";
+import { raiseS, SMALL_ORDER_OR_NOT_CANONICAL } from "../support/forged-ed25519.ts";
+import { forge } from "../support/forged-jws.ts";
 import { call, putRecord, refusal, register, signIn, startWatchedServer } from "../support/naming-server.ts";
 import {
   addressRecordOf,
@@ -133,12 +137,44 @@ describe("registering a name", () => {
     ["members that it does not know", { verified: true }],
     ["a sequence beyond integers", { seq: 1e21 }],
     ["no devices", { devices: [] }],
-    ["a small-order identity key", { identity: `AQ${"A".repeat(41)}` }],
   ])("refuses a record with %s", async (_what, change) => {
     const { server, look } = await startWatchedServer();
     const payload = { ...(await recordOf(bob)).payload, ...change };
     const forged = await signJws(payload, { typ: JWS_TYPES.nameRecord, key: bob.identityKey });
     expect((await putRecord(server, "bob", forged)).status).toBe(400);
+    expect((await look("bob")).status).toBe(404);
+  });
+
+  test.each(SMALL_ORDER_OR_NOT_CANONICAL)("refuses %s as identity key and as device key", async (encoding) => {
+    const { server, look } = await startWatchedServer();
+    const { payload } = await recordOf(bob);
+    const [device] = payload.devices;
+    const weak = Buffer.from(encoding, "hex");
+    const key = encodeBase64url(weak);
+    const id = base58btc.baseEncode(Buffer.concat([Buffer.from("002408011220", "hex"), weak]));
+    // R the identity and S zero: what a key of small order verifies without anybody having signed
+    const anyones = Buffer.concat([Buffer.from([1]), Buffer.alloc(63)]);
+    const put = (change: object) =>
+      putRecord(
+        server,
+        "bob",
+        forge({ alg: "Ed25519", typ: JWS_TYPES.nameRecord }, change, () => anyones),
+      );
+    expect(refusal(await put({ ...payload, identity: key }))).toEqual({ status: 400, code: "KEY_INVALID" });
+    const devices = [{ ...device, id, key, proof: encodeBase64url(anyones) }];
+    const refused = { status: 400, code: "RECORD_INVALID", reason: "payload" };
+    expect(refusal(await put({ ...payload, devices }))).toEqual(refused);
+    expect((await look("bob")).status).toBe(404);
+  });
+
+  test("refuses a signature whose S was raised by the group order, and one of another length", async () => {
+    const { server, look } = await startWatchedServer();
+    const [header, payload, signature = ""] = (await recordTextOf(bob)).split(".");
+    const sound = Buffer.from(signature, "base64url");
+    for (const bytes of [raiseS(sound), sound.subarray(1), Buffer.concat([sound, Buffer.of(0)]), Buffer.alloc(0)]) {
+      const answer = await putRecord(server, "bob", `${header}.${payload}.${bytes.toString("base64url")}`);
+      expect(refusal(answer)).toEqual({ status: 401, code: "SIGNATURE_INVALID" });
+    }
     expect((await look("bob")).status).toBe(404);
   });
 

@@ -1,5 +1,7 @@
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { tokenSchema } from "../../../shared/api.ts";
 import { encodeBase64url } from "../../../shared/base64url.ts";
 import { rawPublicKey } from "../../../shared/ed25519.ts";
@@ -98,6 +100,11 @@ describe("an assertion", () => {
   const publicKey = rawPublicKey(bob.deviceKey);
   const spkiText = createPublicKey(bob.deviceKey).export({ format: "pem", type: "spki" });
   const own = generateKeyPairSync("ed25519").privateKey;
+  const ed448 = generateKeyPairSync("ed448").privateKey;
+  const p256 = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  const es256 = (input: Buffer) => sign("sha256", input, { key: p256, dsaEncoding: "ieee-p1363" });
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+  const rs256 = (input: Buffer) => sign("sha256", input, rsa);
 
   test.each([
     ["without a signature (none)", forge({ ...assertionHeader, alg: "none" }, claims, nothing), "alg"],
@@ -119,7 +126,11 @@ describe("an assertion", () => {
       forge({ ...assertionHeader, alg: "EdDSA" }, claims, ed25519(bob.deviceKey)),
       "alg",
     ],
-    ["by another algorithm", forge({ ...assertionHeader, alg: "ES256" }, claims, ed25519(bob.deviceKey)), "alg"],
+    ["by ES256 with a key of its own", forge({ ...assertionHeader, alg: "ES256" }, claims, es256), "alg"],
+    ["by RS256 with a key of its own", forge({ ...assertionHeader, alg: "RS256" }, claims, rs256), "alg"],
+    ["by Ed448 with a key of its own", forge({ ...assertionHeader, alg: "Ed448" }, claims, ed25519(ed448)), "alg"],
+    ["by Ed448 as EdDSA", forge({ ...assertionHeader, alg: "EdDSA" }, claims, ed25519(ed448)), "alg"],
+    ["by Ed448 as Ed25519", forge(assertionHeader, claims, ed25519(ed448)), "signature"],
     ["by another's key", forge(assertionHeader, claims, ed25519(own)), "signature"],
     [
       "with a key of its own in the header",
@@ -132,6 +143,7 @@ describe("an assertion", () => {
       forge({ ...assertionHeader, x5u: "http://127.0.0.1:1/" }, claims, ed25519(own)),
       "header",
     ],
+    ["with a certificate of its own", forge({ ...assertionHeader, x5c: ["MIIB"] }, claims, ed25519(own)), "header"],
     ["with an unknown crit", forge({ ...assertionHeader, crit: ["exp"] }, claims, ed25519(bob.deviceKey)), "header"],
     ["of another type", forge({ ...assertionHeader, typ: "JWT" }, claims, ed25519(bob.deviceKey)), "typ"],
     ["without a type", forge({ alg: "Ed25519", kid: bob.device }, claims, ed25519(bob.deviceKey)), "header"],
@@ -143,6 +155,23 @@ describe("an assertion", () => {
     expect(refusal(answer)).toEqual({ status: 401, code: "TOKEN_INVALID", reason });
     expect(answer.headers.get("www-authenticate")).toContain("Bearer");
     expect((await requestToken(server, await assertionOf(bob, NOW_MS))).status).toBe(200);
+  });
+
+  test("makes the server fetch nothing", async () => {
+    let visits = 0;
+    const trap = createServer().on("connection", () => (visits += 1));
+    await new Promise<void>((resolve) => trap.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void trap.close());
+    const url = `http://127.0.0.1:${(trap.address() as AddressInfo).port}/`;
+    const server = await startWithBob();
+    for (const kid of [bob.device, url]) {
+      for (const member of ["jku", "x5u"]) {
+        const header = { ...assertionHeader, kid, [member]: url };
+        const answer = await requestToken(server, forge(header, { ...claims, iss: url }, ed25519(own)));
+        expect(refusal(answer)).toEqual({ status: 401, code: "TOKEN_INVALID", reason: "header" });
+      }
+    }
+    expect(visits).toBe(0);
   });
 
   test.each([
