@@ -9,6 +9,7 @@ import type { Self } from "./self.ts";
 import type { OwnMessage, Store } from "./store.ts";
 
 const MESSAGE_ID_BYTES = 16;
+const MAX_GROUP = 64;
 
 export type AcceptDeps = { readonly self: Self; readonly store: Store; readonly runtime: Runtime };
 
@@ -25,7 +26,7 @@ type Waiting = {
   readonly refused: (error: unknown) => void;
 };
 
-/** Takes messages into the outbox; those that come in one turn of the event loop share a transaction and its fsync. */
+/** Takes messages into the outbox; those that come in adjoining turns of the event loop share a transaction. */
 export class Acceptor {
   readonly #deps: AcceptDeps;
   #waiting: Waiting[] = [];
@@ -41,8 +42,17 @@ export class Acceptor {
    */
   accept(draft: Draft): Promise<OwnMessage> {
     return new Promise((accepted, refused) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#acceptAll());
+      if (this.#waiting.length === 0) this.#afterQuiet(1);
       this.#waiting.push({ draft, accepted, refused });
+    });
+  }
+
+  /** Waits for a turn that brings nothing new: in a flood, waiting for the disk is most of what a message costs. */
+  #afterQuiet(seen: number): void {
+    setImmediate(() => {
+      const count = this.#waiting.length;
+      if (count === seen || count >= MAX_GROUP) this.#acceptAll();
+      else this.#afterQuiet(count);
     });
   }
 

@@ -81,9 +81,9 @@ export class OutboundLane {
     for (;;) {
       this.#progress.assertAlive();
       if (this.#resendAsked) await this.#rewind();
-      await this.#session.ready();
+      const room = await this.#session.ready();
       // A commit meanwhile may not let messages past those that were not understood.
-      if (this.#resendAsked || (await this.#sendChunk())) continue;
+      if (this.#resendAsked || (await this.#sendChunk(room))) continue;
       if (this.#window.isEmpty) return;
       await this.#progress.next();
     }
@@ -98,10 +98,10 @@ export class OutboundLane {
   }
 
   /** False when there is nothing that may go now. */
-  async #sendChunk(): Promise<boolean> {
+  async #sendChunk(room: number): Promise<boolean> {
     // Nothing overtakes what is in flight on a session that may have been lost.
     if (!this.#window.isEmpty && !this.#session.isCurrent(this.#sentOn)) return false;
-    const rows = this.#window.next();
+    const rows = this.#window.next(room);
     if (rows.length === 0) return false;
     const encrypted = await this.#session.encrypt(rows);
     // The session may have been lost meanwhile, and with it what was encrypted under it.

@@ -54,11 +54,16 @@ export class OutboundSession {
     return id !== null && this.#id !== undefined && equalBytes(this.#id, id);
   }
 
-  /** Returns once the session may carry messages. @throws ChatError NO_KEY_PACKAGE, SESSION_INVALID and the lane's */
-  async ready(): Promise<void> {
+  /**
+   * Returns once the session may carry messages: how many, before it heals again.
+   *
+   * @throws ChatError NO_KEY_PACKAGE, SESSION_INVALID and the lane's
+   */
+  async ready(): Promise<number> {
     for (;;) {
       const live = await this.#choose();
-      if (live.session.pendingCommit === undefined && !this.#mustHeal(live)) return;
+      const { pendingCommit, sentInEpoch } = live.session;
+      if (pendingCommit === undefined && !this.#mustHeal(live)) return HEAL_AFTER_MESSAGES - sentInEpoch;
       await this.#heal(live.session.id);
     }
   }

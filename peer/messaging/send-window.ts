@@ -3,8 +3,11 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { OutboxRow, OutboxStore } from "./store.ts";
 
-/** Rows encrypted and written at once: the peer decrypts one chunk while the next is made. */
-const CHUNK_MESSAGES = 16;
+/**
+ * Rows encrypted and written at once: the peer decrypts one chunk while the next is made. Each costs a write to the disk
+ * on either side, so two fill the window.
+ */
+const CHUNK_MESSAGES = 32;
 
 /** What of a device's queue is on its way over one lane, and what goes next. */
 export class SendWindow {
@@ -23,11 +26,15 @@ export class SendWindow {
     return this.#inFlight.size === 0;
   }
 
-  /** The rows that may go out now, oldest first. */
-  next(): readonly OutboxRow[] {
-    const room = Math.min(CHUNK_MESSAGES, LIMITS.sendWindowMessages - this.#inFlight.size);
+  /**
+   * The rows that may go out now, oldest first, at most `atMost`. A small chunk waits while something is in flight, as
+   * Nagle's algorithm has it (RFC 896): under load chunks are full, and a lone message goes at once.
+   */
+  next(atMost: number): readonly OutboxRow[] {
+    const room = Math.min(CHUNK_MESSAGES, atMost, LIMITS.sendWindowMessages - this.#inFlight.size);
     if (room <= 0 || this.#bytes >= LIMITS.sendWindowBytes) return [];
     const rows = this.#outbox.queued(this.#device, this.#lastRow, room);
+    if (!this.isEmpty && rows.length < room) return [];
     if (rows.length > 0 || !this.isEmpty || this.#lastRow === 0) return rows;
     // Behind the last row there may be one that was requeued, or became a tombstone while its message was on its way.
     this.#lastRow = 0;

@@ -62,10 +62,11 @@ describe("acks", () => {
     await Promise.all(texts.map((text) => alice.send("mallory", text)));
     await world.settle();
     const sent = answerer.taken.filter(({ type }) => type === "message").length;
-    expect(sent).toBe(64);
+    // an epoch's worth: the commit behind it is not answered
+    expect(sent).toBe(50);
     const rows = alice.store.outbox.queued(answerer.person.device, 0, 100);
     answerer.answer = (frame) => {
-      const future = rows.slice(64).map(({ envelopeId }) => envelopeId);
+      const future = rows.slice(sent).map(({ envelopeId }) => envelopeId);
       return frame.type === "hello" ? [hello, { type: "ack", envelopeIds: future }] : [];
     };
     await world.pass(20_000);
