@@ -3,7 +3,7 @@ import type { ChatEvent } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext, Messenger } from "../context.ts";
 import { describeEvent } from "../describe-event.ts";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT, EXIT_CODES } from "../exit-codes.ts";
 import { busy, reachProfile } from "../reach-profile.ts";
 
 const PATIENCE_MS = 10_000;
@@ -43,7 +43,7 @@ export const listen: Command = {
     });
     cleanup.defer(() => server.stop());
     await printReady(messenger, context);
-    await printEvents(messenger, since, context);
+    if ((await printEvents(messenger, since, context)) === "unsafe") return EXIT_CODES.PROFILE_UNSAFE;
     return interruption.by === "SIGINT" ? EXIT.interrupted : EXIT.ok;
   },
 };
@@ -62,18 +62,27 @@ async function printReady({ ready }: Messenger, { output }: CliContext): Promise
   await output.print({ type: "ready", fields: { username, peerId, addresses }, text: "" });
 }
 
-/** A message counts as shown once the kernel has it: what was not printed comes again next time. */
-async function printEvents({ feed }: Messenger, since: number | undefined, context: CliContext): Promise<void> {
+/**
+ * A message counts as shown once the kernel has it: what was not printed comes again next time. An old copy of a profile
+ * delivers nothing any more, and only its next start can change that: `unsafe`.
+ */
+async function printEvents(
+  { feed }: Messenger,
+  since: number | undefined,
+  context: CliContext,
+): Promise<"ended" | "unsafe"> {
   const { output, interruption } = context;
   const { signal } = interruption;
   try {
     for await (const event of feed.events({ ...(since !== undefined && { since }), signal })) {
-      if (!(await printEvent(event, output))) return;
+      if (!(await printEvent(event, output))) return "ended";
       if (event.type === "message") feed.shown(event.cursor);
+      if (event.type === "error" && event.code === "PROFILE_UNSAFE") return "unsafe";
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+  return "ended";
 }
 
 function printEvent(event: ChatEvent, output: CliContext["output"]): Promise<boolean> {

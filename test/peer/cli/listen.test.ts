@@ -160,6 +160,19 @@ describe("listen", () => {
     expect(log.slice(-2)).toEqual(["stop", "release"]);
   });
 
+  test("ends, having said so, where the profile is an old copy that delivers nothing any more", async () => {
+    const feed = fakeFeed([message(7), { type: "error", code: "PROFILE_UNSAFE", message: "an old copy" }, message(8)]);
+    const { run, stdout, log } = rig({ feed });
+    expect(await run("listen", "--json")).toBe(1);
+    expect(linesOf(stdout)).toMatchObject([
+      { type: "ready" },
+      { type: "message", cursor: 7 },
+      { type: "error", code: "PROFILE_UNSAFE" },
+    ]);
+    expect(feed.cursors).toEqual([7]);
+    expect(log.slice(-2)).toEqual(["stop", "release"]);
+  });
+
   test("frees the profile where it cannot be opened", async () => {
     const openMessenger = () => Promise.reject(new ChatError("PASSPHRASE_WRONG", "no"));
     const { run, log } = rig({ programs: { openMessenger } });
