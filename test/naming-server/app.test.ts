@@ -68,6 +68,11 @@ describe("a request that is not well formed", () => {
       "PUT /v1/names/bob HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
       400,
     ],
+    ["two lengths", "PUT /v1/names/bob HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400],
+    ["a folded header", get("/healthz", "X-Folded: a\r\n b"), 400],
+    ["an unknown expectation", get("/healthz", "Expect: the-impossible"), 417],
+    ["a path beyond the headers' limit", get(`/${"x".repeat(9000)}`), 431],
+    ["thousands of headers", get("/healthz", ...Array.from({ length: 3000 }, () => "a:")), 431],
     ["a path of invalid UTF-8", get("/v1/names/%ff"), 400],
     ["a bare NUL", get("/v1/names/a\0b"), 400],
     ["headers beyond their limit", get("/healthz", `X-Long: ${"x".repeat(9000)}`), 431],
@@ -78,6 +83,32 @@ describe("a request that is not well formed", () => {
     expect(answer.status).toBe(status);
     expect(answer.text).not.toMatch(/node|express| {4}at /i);
     expect((await call(server, "GET", "/healthz")).status).toBe(200);
+  });
+
+  test("does not disturb those before and after it on the same connection", async () => {
+    const { server, token } = await startSignedIn();
+    const look = `GET /v1/names/bob HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`;
+    const garbage =
+      "PUT /v1/names/bob HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: 3\r\n\r\nabc";
+    const requests = [`${look}\r\n`, garbage, `${look}Content-Length: 5\r\n\r\nhello`, get("/healthz")];
+    const { text } = await exchange(server, requests.join(""));
+    expect(text.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400", "HTTP/1.1 200", "HTTP/1.1 200"]);
+  });
+
+  test.each([
+    "/v1/names/../names/bob",
+    "//v1/names/bob",
+    "/v1/names/bob;x",
+    "/v1/names/bob%2fhistory",
+    "/v1/names/%2e%2e/names/bob",
+    "/v1/names/__proto__",
+    "/v1/names/constructor",
+    "/v1/names/bob%00",
+  ])("with the path %s reaches no name", async (path) => {
+    const { server, token } = await startSignedIn();
+    const answer = await exchange(server, get(path, `Authorization: Bearer ${token}`));
+    expect([400, 404]).toContain(answer.status);
+    expect(answer.text).not.toContain('"record"');
   });
 
   test.each([

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
+import { openSqliteStore } from "../../naming-server/storage/sqlite-store.ts";
+import { parseUsername } from "../../shared/username.ts";
 import type { Child } from "../support/child-process.ts";
 import {
   assertionOf,
@@ -57,6 +59,29 @@ describe("the program", () => {
     socket.write(record);
     expect(await answer).toMatch(/^HTTP\/1\.1 201 /);
     expect((await outcome).code).toBe(0);
+  });
+
+  test("loses nothing that it acknowledged when it is told to stop under load", async () => {
+    const databasePath = freshPath();
+    const { url, child } = await startServerProcess({ databasePath });
+    const outcome = outcomeOf(child);
+    const acknowledged: string[] = [];
+    const enrol = async (name: string) => {
+      const record = await recordTextOf(personOf(name), { iat: nowSeconds() });
+      const answer = await putRecord({ url }, name, record);
+      if (answer.status === 201) acknowledged.push(name);
+      if (acknowledged.length === 40) child.kill("SIGTERM");
+    };
+    const clients = Array.from({ length: 8 }, async (_, client) => {
+      for (let index = 0; index < 1000; index++) await enrol(`user-${client}-${index}`);
+    });
+    expect((await Promise.allSettled(clients)).map(({ status }) => status)).toEqual(clients.map(() => "rejected"));
+    expect((await outcome).code).toBe(0);
+    const store = openSqliteStore(databasePath);
+    const found = await Promise.all(acknowledged.map((name) => store.findName(parseUsername(name))));
+    await store.close();
+    expect(found.filter((name) => name === undefined)).toEqual([]);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(40);
   });
 
   test.each([

@@ -1,9 +1,19 @@
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { claimSchema, keyPackageCountSchema } from "../../../shared/api.ts";
 import { encodeBase64url } from "../../../shared/base64url.ts";
 import { JOSE_MEDIA_TYPE } from "../../../shared/protocol.ts";
-import { call, refusal, register, signIn, startTestServer, type TestServer } from "../../support/naming-server.ts";
-import { addressRecordOf, NOW_SECONDS, type Person, personOf } from "../../support/people.ts";
+import {
+  call,
+  putRecord,
+  refusal,
+  register,
+  signIn,
+  startTestServer,
+  type TestServer,
+} from "../../support/naming-server.ts";
+import { addressRecordOf, NOW_SECONDS, type Person, personOf, recordOf, recordTextOf } from "../../support/people.ts";
+import { openSocket, readToEnd } from "../../support/raw-http.ts";
 
 const alice = personOf("alice");
 const bob = personOf("bob");
@@ -137,7 +147,68 @@ describe("another's device", () => {
   });
 });
 
+describe("a device that its name dropped", () => {
+  const newBob = personOf("bob", { device: "bob new device" });
+
+  test("finishes no request that it began before", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    await publish(server, bobToken, await addressRecordOf(bob));
+    const body = await addressRecordOf(bob, { seq: 2 });
+    const socket = await openSocket(server);
+    socket.write(
+      [
+        `PUT /v1/devices/${bob.device}/addresses HTTP/1.1`,
+        `Host: x\r\nAuthorization: Bearer ${bobToken}\r\nContent-Type: ${JOSE_MEDIA_TYPE}`,
+        `Content-Length: ${body.length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`,
+      ].join("\r\n"),
+    );
+    await once(socket, "readable");
+    expect(String(socket.read())).toContain("100 Continue");
+    await putRecord(server, "bob", await recordTextOf(newBob, { previous: await recordOf(bob) }));
+    const answer = readToEnd(socket);
+    socket.write(body);
+    expect(await answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await online(server, aliceToken)).toMatchObject({ online: [] });
+  });
+
+  test("may be listed by another name, with nothing of the old one left", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    await upload(server, bobToken, { keyPackages: packages("bob's"), lastResort: packages("bob's last")[0] });
+    await publish(server, bobToken, await addressRecordOf(bob, { seq: 9 }));
+    await putRecord(server, "bob", await recordTextOf(newBob, { previous: await recordOf(bob) }));
+    const carol = personOf("carol", { device: "bob device" });
+    await register(server, carol);
+    const claimed = await call(server, "POST", "/v1/names/carol/key-packages/claim", { token: aliceToken });
+    expect(claimed.json).toEqual({ keyPackages: [] });
+    expect(await online(server, aliceToken)).toMatchObject({ online: [] });
+    expect(refusal(await publish(server, bobToken, await addressRecordOf(bob, { seq: 10 })))).toMatchObject({
+      status: 401,
+      reason: "device",
+    });
+    const carolToken = await signIn(server, carol);
+    expect((await publish(server, carolToken, await addressRecordOf(carol))).status).toBe(204);
+    expect(await online(server, aliceToken)).toMatchObject({ online: [{ name: "carol", devices: [bob.device] }] });
+  });
+});
+
 describe("key packages", () => {
+  test("go to one claimer each, whichever of two instances is asked while more are uploaded", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    const second = await startTestServer({ databasePath: server.databasePath, clock: server.clock });
+    const claim = async (instance: TestServer) => {
+      const answer = await call(instance, "POST", "/v1/names/bob/key-packages/claim", { token: aliceToken });
+      return claimSchema.parse(answer.json).keyPackages.map(({ keyPackage }) => Buffer.from(keyPackage).toString());
+    };
+    const rounds = Array.from({ length: 20 }, async (_, round) => {
+      await upload(round % 2 === 0 ? server : second, bobToken, { keyPackages: packages(`${round} a`, `${round} b`) });
+      return Promise.all([claim(server), claim(second)]);
+    });
+    const claimed = (await Promise.all(rounds)).flat(2);
+    expect(new Set(claimed).size).toBe(claimed.length);
+    const { count } = keyPackageCountSchema.parse((await upload(server, bobToken, { keyPackages: [] })).json);
+    expect(claimed.length + count).toBe(40);
+  });
+
   test("are handed out once each, then the last resort", async () => {
     const { server, aliceToken, bobToken } = await startWithTwo();
     const uploaded = await upload(server, bobToken, {
