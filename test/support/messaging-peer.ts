@@ -65,7 +65,7 @@ export class MessagingPeer {
       identity: person.identity,
       incarnation: sha256(Buffer.from(`${person.username} ${incarnation}`)).subarray(0, 16),
     };
-    const runtime = time.runtime(`${person.device} ${incarnation} ${options.databasePath}`);
+    const runtime = time.runtime(`${person.device} ${incarnation}`);
     this.#runtime = runtime;
     this.store = openStore(options.databasePath, { dataKey: sha256(Buffer.from(person.device)), profileId: "test" });
     const { store, self } = this;

@@ -73,7 +73,8 @@ describe("retries", () => {
     const { world, alice, bob } = await waiting();
     await world.pass(20 * 60_000);
     const again = world.run(bob.person);
-    // the next try fails, for the record is not to be had, and Bob connects meanwhile
+    // the next try waits for the record, which is too old to be used again, and Bob connects meanwhile
+    world.skip(60_000);
     const held = world.directory.hold();
     const retried = alice.operations.outboxRetry({});
     await new Promise<void>((resolve) => void setImmediate(resolve));
