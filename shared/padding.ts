@@ -1,8 +1,10 @@
+import { equalBytes } from "./bytes.ts";
 import { ChatError } from "./errors.ts";
 import { PADDING_BUCKETS } from "./protocol.ts";
 
 const MARK = 0x80;
 const LARGEST = PADDING_BUCKETS[PADDING_BUCKETS.length - 1] ?? 0;
+const ZEROS = new Uint8Array(LARGEST);
 
 /**
  * Pads to the next bucket by one byte 0x80 and zeros (ISO/IEC 7816-4), so that sizes say little.
@@ -26,10 +28,10 @@ export function pad(content: Uint8Array): Uint8Array {
  * @throws ChatError ENVELOPE_INVALID with reason `padding`
  */
 export function unpad(padded: Uint8Array): Uint8Array {
-  let end = padded.length - 1;
-  while (end >= 0 && padded[end] === 0) end -= 1;
+  const end = padded.lastIndexOf(MARK);
   const bucket = PADDING_BUCKETS.find((size) => end < size);
-  if (end < 0 || padded[end] !== MARK || bucket !== padded.length) {
+  const isWhole = end >= 0 && bucket === padded.length;
+  if (!isWhole || !equalBytes(padded.subarray(end + 1), ZEROS.subarray(end + 1, padded.length))) {
     throw new ChatError("ENVELOPE_INVALID", "the padding is not well formed", { reason: "padding" });
   }
   return padded.subarray(0, end);
