@@ -36,18 +36,26 @@ export function createResolver(options: ResolverOptions): Resolver {
   const deps = { records: recordsOf(server, audience), contacts, now };
   const answeredAtMs = new Map<Username, number>();
   const hinted = new Map<Username, { readonly finding: Finding | undefined; readonly atMs: number }>();
+  /** Look-ups under way for longer than anybody's patience. */
+  const overdue = new Set<Username>();
   let self: Contact | undefined;
 
-  const lookAt = singleFlight((username: Username) =>
-    username === own.username ? examineSelf(deps, own, self) : examine(deps, username),
-  );
+  const lookAt = singleFlight(async (username: Username) => {
+    const late = setTimeout(() => overdue.add(username), patienceMs).unref();
+    try {
+      return await (username === own.username ? examineSelf(deps, own, self) : examine(deps, username));
+    } finally {
+      clearTimeout(late);
+      overdue.delete(username);
+    }
+  });
 
   const findKnown = (username: Username) => (username === own.username ? self : contacts.find(username));
 
-  /** People who have met do not wait for a server that is silent; should it speak later, the pin moves then. */
+  /** People who have met wait once for a server that is silent; should it speak later, the pin moves then. */
   async function lookPatiently(username: Username, signal?: AbortSignal): Promise<Finding> {
     if (findKnown(username) === undefined) return lookAt(username, signal);
-    const patience = AbortSignal.timeout(patienceMs);
+    const patience = overdue.has(username) ? AbortSignal.abort(silent()) : AbortSignal.timeout(patienceMs);
     try {
       return await lookAt(username, signal === undefined ? patience : AbortSignal.any([signal, patience]));
     } catch (error) {
@@ -127,6 +135,8 @@ export function createResolver(options: ResolverOptions): Resolver {
     },
   };
 }
+
+const silent = () => new ChatError("TIMED_OUT", "the naming server is silent");
 
 function readHint(hint: string): Username | undefined {
   try {

@@ -151,7 +151,23 @@ describe("a server that is silent", () => {
     const held = it.server.hold();
     expect(await it.resolver.resolve(bob.username)).toMatchObject({ stale: true, contact: { seq: 1 } });
     held.release();
+    await expect.poll(() => it.stored().seq).toBe(3);
     expect(await it.resolver.resolve(bob.username)).toMatchObject({ stale: false, contact: { seq: 3 } });
+  });
+
+  test("is waited for once, not by each who asks meanwhile", async () => {
+    const it = await acquainted({ patienceMs: 20 });
+    const held = it.server.hold();
+    await it.resolver.resolve(bob.username);
+    await new Promise((resolve) => setImmediate(resolve));
+    const again = it.resolver.resolve(bob.username);
+    const turn = new Promise((resolve) => setImmediate(resolve, "still waiting"));
+    expect(await Promise.race([again, turn])).toMatchObject({ stale: true, contact: { seq: 1 } });
+    await expectError(it.resolver.resolve(bob.username, { signal: AbortSignal.abort() }), "INTERRUPTED");
+    it.server.show([swapped]);
+    held.release();
+    await expect.poll(() => it.stored().changed?.record).toBe(swapped.jws.text);
+    await expectError(it.resolver.resolve(bob.username), "KEY_CHANGED");
   });
 
   test("ends the caller's patience no later than the caller says", async () => {
