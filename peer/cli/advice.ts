@@ -10,7 +10,7 @@ export const ADVICE: Partial<Record<ErrorCode, string>> = {
   MESSAGE_TOO_LARGE: "Send it in parts.",
   PROFILE_MISSING: "Make one with p2pchat register <username> --server URL, or name another with --profile.",
   PROFILE_EXISTS: "Nothing was changed. Use another --profile for another name.",
-  PROFILE_UNSAFE: "Nothing was opened. Put the profile where only you can write.",
+  PROFILE_UNSAFE: "This profile is not used until that is put right.",
   PROFILE_BUSY: "Nothing was lost. Try again when it is done, or stop it.",
   DAEMON_MISMATCH: "Nothing was sent. Stop that p2pchat listen, then try again.",
   CONTACT_UNKNOWN: "See p2pchat contacts.",

@@ -71,6 +71,14 @@ test("talk goes to stderr, and --quiet silences it, but not errors", async () =>
   expect(stdout.read()).toBeNull();
 });
 
+test("an error about a superseded copy gives no advice about its place", async () => {
+  const { output, stderr } = rig();
+  await output.error(new ChatError("PROFILE_UNSAFE", "another copy has taken its place", { reason: "superseded" }));
+  expect(String(stderr.read())).toBe(
+    "p2pchat: another copy has taken its place\nThis profile is not used until that is put right.\n",
+  );
+});
+
 test("an error's text cannot act on the terminal", async () => {
   const { output, stderr } = rig();
   const details = { oldFingerprint: "\x1b[2J", newFingerprint: "b" };
