@@ -13,17 +13,21 @@ export type Entry = {
   /** Changes with the record and with its live addresses; begins with the record's hash. */
   readonly etag: string;
   readonly body: string;
-  readonly readAtMs: number;
   /** When the first of the addresses in `body` expires. */
   readonly validUntilMs: number;
 };
 
-/** Names as clients see them, in front of the store. Whoever writes a name tells the directory to `forget` it. */
+/**
+ * Names as clients see them, in front of the store. Whoever writes a name tells the directory to `forget` it; what other
+ * instances write, the store is asked about now and then.
+ */
 export class Directory {
   readonly #store: Store;
   readonly #now: () => number;
-  readonly #entries = new BoundedMap<Username, Entry>(SERVER_LIMITS.cachedNames);
+  #entries = new BoundedMap<Username, Entry>(SERVER_LIMITS.cachedNames);
   #writes = 0;
+  #foreignWrites = 0;
+  #askedAtMs = Number.POSITIVE_INFINITY;
 
   constructor(store: Store, now: () => number) {
     this.#store = store;
@@ -32,8 +36,9 @@ export class Directory {
 
   async find(name: Username): Promise<Entry | undefined> {
     const nowMs = this.#now();
+    if (nowMs < this.#askedAtMs || nowMs >= this.#askedAtMs + SERVER_LIMITS.cacheMaxAgeMs) await this.#ask(nowMs);
     const cached = this.#entries.get(name);
-    if (cached !== undefined && isFresh(cached, nowMs)) return cached;
+    if (cached !== undefined && nowMs < cached.validUntilMs) return cached;
     const writes = this.#writes;
     const found = await this.#store.findName(name);
     if (found === undefined) return undefined;
@@ -42,15 +47,22 @@ export class Directory {
     return entry;
   }
 
+  /** Forgets everything once another instance has written, or when the clock has gone back: addresses may live again. */
+  async #ask(nowMs: number): Promise<void> {
+    const wentBack = nowMs < this.#askedAtMs;
+    const foreignWrites = await this.#store.foreignWrites();
+    if (wentBack || foreignWrites !== this.#foreignWrites) {
+      this.#writes += 1;
+      this.#entries = new BoundedMap(SERVER_LIMITS.cachedNames);
+    }
+    this.#foreignWrites = foreignWrites;
+    this.#askedAtMs = nowMs;
+  }
+
   forget(name: Username): void {
     this.#writes += 1;
     this.#entries.delete(name);
   }
-}
-
-/** Another instance may have written meanwhile, and a clock may go backwards. */
-function isFresh({ readAtMs, validUntilMs }: Entry, nowMs: number): boolean {
-  return nowMs >= readAtMs && nowMs < Math.min(validUntilMs, readAtMs + SERVER_LIMITS.cacheMaxAgeMs);
 }
 
 function toEntry(name: Username, { record, hash, devices }: StoredName, nowMs: number): Entry {
@@ -63,7 +75,6 @@ function toEntry(name: Username, { record, hash, devices }: StoredName, nowMs: n
     devices: devices.map(({ device }) => device),
     etag: etagOf(hash, addresses),
     body,
-    readAtMs: nowMs,
     validUntilMs: Math.min(...live.map(({ expires }) => expires * 1000)),
   };
 }

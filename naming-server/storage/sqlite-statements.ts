@@ -9,6 +9,7 @@ export function prepareStatements(database: DatabaseSync) {
        FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq JOIN devices d ON d.name = n.name
        WHERE n.name = ? ORDER BY d.device`,
     ),
+    dataVersion: sql("PRAGMA data_version"),
     listRecords: sql("SELECT seq, hash, record FROM records WHERE name = ? AND seq > ? ORDER BY seq LIMIT ?"),
     findHash: sql("SELECT hash FROM names WHERE name = ?"),
     findSkeleton: sql("SELECT name FROM names WHERE skeleton = ?"),

@@ -53,6 +53,10 @@ class SqliteStore implements Store {
     });
   }
 
+  foreignWrites(): Promise<number> {
+    return this.#read(() => Number(this.#statements.dataVersion.get()?.data_version));
+  }
+
   listRecords(name: Username, after: number, limit: number): Promise<readonly StoredRecord[] | undefined> {
     return this.#read(() => {
       if (this.#statements.findHash.get(name) === undefined) return undefined;

@@ -61,6 +61,8 @@ export type SigningKeyRow = { readonly generation: number; readonly seed: Uint8A
  */
 export interface Store {
   findName(name: Username): Promise<StoredName | undefined>;
+  /** A number that is another one once another instance has written; what this one writes need not show. */
+  foreignWrites(): Promise<number>;
   /** Records after sequence `after`, oldest first; undefined for an unknown name. */
   listRecords(name: Username, after: number, limit: number): Promise<readonly StoredRecord[] | undefined>;
   /**

@@ -10,10 +10,12 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const bob = personOf("bob");
 
-/** A directory over a real store whose look-ups are counted and can be held up. */
+/** A directory over a real store whose look-ups are counted and can be held up, and another instance's store. */
 async function start() {
-  const inner = openSqliteStore(join(temporaryDirectory(), "naming.db"));
+  const path = join(temporaryDirectory(), "naming.db");
+  const [inner, foreign] = [openSqliteStore(path), openSqliteStore(path)];
   onTestFinished(() => inner.close());
+  onTestFinished(() => foreign.close());
   await inner.createName(rowOf(await recordOf(bob)));
   const clock = { nowMs: NOW_MS };
   const state = { reads: 0, gate: Promise.resolve() };
@@ -23,22 +25,49 @@ async function start() {
     await state.gate;
     return found;
   };
-  const store: Store = Object.assign(Object.create(inner), { findName });
-  return { inner, clock, state, directory: new Directory(store, () => clock.nowMs) };
+  const store: Store = Object.assign(Object.create(inner), { findName, foreignWrites: () => inner.foreignWrites() });
+  return { inner, foreign, clock, state, directory: new Directory(store, () => clock.nowMs) };
 }
 
 describe("the directory", () => {
-  test("asks the database again only when its answer has grown old, or the clock went back", async () => {
+  test("reads a name once for as long as nobody writes, unless the clock goes back", async () => {
     const { directory, clock, state } = await start();
     const first = await directory.find(bob.username);
+    clock.nowMs += 86_400_000;
     expect(await directory.find(bob.username)).toBe(first);
     expect(state.reads).toBe(1);
-    clock.nowMs += SERVER_LIMITS.cacheMaxAgeMs;
+    clock.nowMs -= 1;
     await directory.find(bob.username);
     expect(state.reads).toBe(2);
-    clock.nowMs -= 86_400_000;
+  });
+
+  test("sees what another instance wrote within a second", async () => {
+    const { directory, clock, foreign } = await start();
+    const first = await recordOf(bob);
+    const second = await recordOf(bob, { previous: first });
     await directory.find(bob.username);
-    expect(state.reads).toBe(3);
+    await foreign.replaceRecord(rowOf(second), first.hash);
+    clock.nowMs += SERVER_LIMITS.cacheMaxAgeMs - 1;
+    expect((await directory.find(bob.username))?.etag).toBe(`"${first.hash}"`);
+    clock.nowMs += 1;
+    expect((await directory.find(bob.username))?.etag).toBe(`"${second.hash}"`);
+  });
+
+  test("does not keep what was read before another instance wrote and arrives after that was seen", async () => {
+    const { directory, clock, foreign, state } = await start();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    state.gate = promise;
+    const stale = directory.find(bob.username);
+    await expect.poll(() => state.reads).toBe(1);
+    const first = await recordOf(bob);
+    const second = await recordOf(bob, { previous: first });
+    await foreign.replaceRecord(rowOf(second), first.hash);
+    clock.nowMs += SERVER_LIMITS.cacheMaxAgeMs;
+    state.gate = Promise.resolve();
+    await directory.find(personOf("somebody-else").username);
+    resolve();
+    await stale;
+    expect((await directory.find(bob.username))?.etag).toBe(`"${second.hash}"`);
   });
 
   test("leaves an address out from the moment it expires", async () => {
@@ -56,6 +85,7 @@ describe("the directory", () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     state.gate = promise;
     const stale = directory.find(bob.username);
+    await expect.poll(() => state.reads).toBe(1);
     const first = await recordOf(bob);
     const second = await recordOf(bob, { previous: first });
     await inner.replaceRecord(rowOf(second), first.hash);

@@ -45,6 +45,17 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
       expect(await store.findName(bob.username)).toBeUndefined();
     });
 
+    test("that another instance writes show in a number", async () => {
+      const factory = createFactory();
+      const [store, other] = [await openStore(factory), await openStore(factory)];
+      const before = await store.foreignWrites();
+      expect(await store.foreignWrites()).toBe(before);
+      await other.createName(rowOf(await recordOf(alice)));
+      const after = await store.foreignWrites();
+      expect(after).not.toBe(before);
+      expect(await store.foreignWrites()).toBe(after);
+    });
+
     test("are claimed once, and again by the same bytes", async () => {
       const store = await openStore();
       const row = rowOf(await recordOf(alice));
