@@ -11,8 +11,11 @@ export type Passing = {
   readonly frame: Frame | undefined;
 };
 
-/** `drop`: nobody learns of it. `cut`: the lane ends for both sides, this frame lost. */
-export type Verdict = "pass" | "drop" | "cut";
+/**
+ * `drop`: nobody learns of it; a relay may do that, a lane never does. `mute`: nothing arrives on that lane in that
+ * direction any more. `cut`: the lane ends for both sides, this frame lost.
+ */
+export type Verdict = "pass" | "drop" | "mute" | "cut";
 
 type Node = { readonly events: TransportEvents; readonly lanes: Set<MemoryLane> };
 
@@ -51,7 +54,7 @@ export class MemoryNetwork {
     for (const lane of this.#nodes.get(a)?.lanes ?? []) if (lane.remote === b) lane.abort(gone());
   }
 
-  /** From now on frames between the two vanish silently, and neither reaches the other anew. */
+  /** From now on their lanes are mute, and neither reaches the other anew; lanes that were used stay mute. */
   part(a: DeviceId, b: DeviceId): void {
     this.#apart.add(pairOf(a, b));
   }
@@ -63,7 +66,7 @@ export class MemoryNetwork {
   /** What becomes of a frame; for lanes. */
   carry(from: DeviceId, to: DeviceId, bytes: Uint8Array): Verdict {
     this.activity += 1;
-    if (this.#apart.has(pairOf(from, to))) return "drop";
+    if (this.#apart.has(pairOf(from, to))) return "mute";
     const passing = { from, to, bytes, frame: readFrame(bytes) };
     const verdict = this.judge(passing);
     if (verdict === "pass") this.arrived.push(passing);
@@ -104,6 +107,7 @@ class MemoryLane implements Channel {
   readonly #network: MemoryNetwork;
   readonly #own: DeviceId;
   #unread: Uint8Array[] = [];
+  #isMute = false;
   #end: { readonly error: Error | undefined } | undefined;
   #wake = () => {};
 
@@ -117,7 +121,9 @@ class MemoryLane implements Channel {
     if (this.#end !== undefined) throw gone();
     const arriving: Uint8Array[] = [];
     for (const bytes of frames) {
+      if (this.#isMute) break;
       const verdict = this.#network.carry(this.#own, this.remote, bytes);
+      this.#isMute = verdict === "mute";
       if (verdict === "pass") arriving.push(bytes.slice());
       if (verdict !== "cut") continue;
       this.other?.take(arriving);

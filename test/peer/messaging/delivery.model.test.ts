@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant("lose" as const),
       frame,
       after,
-      verdict: fc.constantFrom("drop" as const, "cut" as const),
+      verdict: fc.constantFrom("mute" as const, "cut" as const),
     }),
     weight: 3,
   },
