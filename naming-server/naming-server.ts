@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
-import { ChatError } from "../shared/errors.ts";
+import { asChatError, ChatError } from "../shared/errors.ts";
 import { AccessTokens } from "./access-tokens.ts";
 import { createApp } from "./app.ts";
 import type { Config } from "./config.ts";
@@ -57,7 +57,7 @@ async function serve(config: Config, store: Store, { now, log }: Surroundings): 
 
   const sweep = createSweep({ store, keys, now });
   const sweeping = setInterval(() => {
-    sweep().catch((error: unknown) => log.error({ code: codeOf(error) }, "upkeep failed"));
+    sweep().catch((error: unknown) => log.error({ code: asChatError(error).code }, "upkeep failed"));
   }, SERVER_LIMITS.sweepEveryMs);
 
   let stopped: Promise<void> | undefined;
@@ -105,10 +105,6 @@ function listen(server: Server, { host, port, tls }: Config): Promise<string> {
       resolve(new URL(`${tls === undefined ? "http" : "https"}://${authority}:${bound}`).href.replace(/\/$/, ""));
     });
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof ChatError ? error.code : "INTERNAL";
 }
 
 function messageOf(error: unknown): string {
