@@ -51,6 +51,8 @@ export function sealEnvelope(envelope: Envelope, deviceKey: KeyObject): SealedEn
 
 export type OpenedEnvelope = {
   readonly envelope: Envelope;
+  /** The signed bytes and the signature, without padding: what `openSigned` reads. */
+  readonly signed: Uint8Array;
   readonly envelopeId: Uint8Array;
   /** The device whose key signed. */
   readonly sender: DeviceId;
@@ -63,14 +65,19 @@ export type OpenedEnvelope = {
  *   VERSION_UNSUPPORTED
  */
 export function openEnvelope(plaintext: Uint8Array): OpenedEnvelope {
-  const signed = decodeCbor(signedSchema, unpad(plaintext), "ENVELOPE_INVALID");
-  const envelope = decodeVersioned(envelopeSchema, signed.envelope, "ENVELOPE_INVALID");
+  return openSigned(unpad(plaintext));
+}
+
+/** The same without padding: an envelope that a device kept as proof. @throws as `openEnvelope` */
+export function openSigned(signed: Uint8Array): OpenedEnvelope {
+  const { envelope: content, signature } = decodeCbor(signedSchema, signed, "ENVELOPE_INVALID");
+  const envelope = decodeVersioned(envelopeSchema, content, "ENVELOPE_INVALID");
   try {
-    verifyWithDomain(SIGNATURE_DOMAINS.envelope, signed.envelope, signed.signature, publicKeyObject(envelope.sender));
+    verifyWithDomain(SIGNATURE_DOMAINS.envelope, content, signature, publicKeyObject(envelope.sender));
   } catch (cause) {
     throw new ChatError("ENVELOPE_INVALID", "the envelope's signature does not verify", { reason: "signature", cause });
   }
-  return { envelope, envelopeId: envelopeIdOf(signed.envelope), sender: deviceIdOf(envelope.sender) };
+  return { envelope, signed, envelopeId: envelopeIdOf(content), sender: deviceIdOf(envelope.sender) };
 }
 
 /**

@@ -6,8 +6,8 @@ import { LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { bytes, bytesOf, sequence, usernameSchema } from "./schemas.ts";
 
 /*
- * What travels on `/p2pchat/message/1`. The side that opened the stream sends `hello`, `open`, `commit` and `message`;
- * the other answers with the rest. PROTOCOL.md 4.
+ * What travels on `/p2pchat/message/1`. The side that opened the stream sends `hello`, `prove`, `open`, `commit` and
+ * `message`; the other answers with the rest. PROTOCOL.md 4.
  */
 
 const v = z.literal(PROTOCOL_VERSION);
@@ -24,6 +24,12 @@ const hello = z.strictObject({
     .array(z.strictObject({ incarnation: bytesOf(16), conversation: bytesOf(32), seq: sequence }))
     .max(LIMITS.helloMaxMarks),
 });
+
+/** Asks for proof of what `hello` said is stored of this device's messages. */
+const prove = z.strictObject({ v, type: z.literal("prove"), incarnation: bytesOf(16), conversation: bytesOf(32) });
+
+/** The newest of them as it was signed (`openSigned`), or null. */
+const proof = z.strictObject({ v, type: z.literal("proof"), signed: bytes.nullable() });
 
 /** A new session. `hint`: the name to look up for whoever does not know this device; it proves nothing. */
 const open = z.strictObject({
@@ -83,6 +89,8 @@ const refuse = z.strictObject({
 
 const frameSchema = z.discriminatedUnion("type", [
   hello,
+  prove,
+  proof,
   open,
   message,
   commit,

@@ -32,6 +32,10 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     `INSERT INTO received (lane, device, high, changed_at, sealed) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (lane) DO UPDATE SET high = excluded.high, changed_at = excluded.changed_at`,
   );
+  const keepProof = database.prepare(
+    "UPDATE received SET proof = ?1, proof_seq = ?2 WHERE lane = ?3 AND proof_seq < ?2",
+  );
+  const proof = database.prepare<{ proof: Uint8Array | null }>("SELECT proof FROM received WHERE lane = ?");
   const changes = database.prepare<{ next: number }>("SELECT coalesce(max(changed_at), 0) + 1 AS next FROM received");
   const insert = database.prepare(
     `INSERT INTO messages (key, message_id, inbound, conversation, lane, sender, link, seq, at, bytes, readable, sealed)
@@ -63,6 +67,15 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     linkAt: (lane, seq) => linkAt.get(laneTag(lane), seq)?.link,
     hasMessage: (from, messageId) => hasMessage.get(sealer.tag("name", from), messageId) !== undefined,
     mark: (lane) => mark.get(laneTag(lane))?.high,
+    keepProof(lane, seq, signed) {
+      const tag = laneTag(lane);
+      keepProof.run(sealer.seal("proofs", hex(tag), signed), seq, tag);
+    },
+    proof(lane) {
+      const tag = laneTag(lane);
+      const kept = proof.get(tag)?.proof;
+      return kept == null ? undefined : sealer.open("proofs", hex(tag), kept);
+    },
     marks: (device, limit) =>
       marks.all(deviceTag(device), limit).map((row) => {
         const { incarnation, conversation } = openLane(row);

@@ -81,6 +81,9 @@ const VERSION_1 = `
     lane BLOB PRIMARY KEY,
     device BLOB NOT NULL,
     high INTEGER NOT NULL,
+    -- the newest envelope as its sender signed it, sealed, and its number: proof for a sender who has forgotten
+    proof BLOB,
+    proof_seq INTEGER NOT NULL DEFAULT 0,
     changed_at INTEGER NOT NULL,
     sealed BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;

@@ -58,6 +58,7 @@ class InboundLane {
   async #one(frame: Frame | undefined): Promise<FrameBody[]> {
     if (frame?.type === "hello") return [this.#greet()];
     this.#assertGreeted();
+    if (frame?.type === "prove") return [this.#prove(frame)];
     if (frame?.type === "open") return [await this.#open(frame)];
     if (frame?.type === "commit") return [await this.#commit(frame)];
     throw new ChatError("FRAME_INVALID", `a frame of type ${frame?.type} has no place here`, { reason: "type" });
@@ -69,6 +70,12 @@ class InboundLane {
     const { self, store } = this.#core;
     const stored = store.inbox.marks(this.#channel.remote, LIMITS.helloMaxMarks);
     return { type: "hello", incarnation: self.incarnation, stored: [...stored] };
+  }
+
+  /** That device's own signed word about what it has sent: what it has forgotten, it believes no one else. */
+  #prove({ incarnation, conversation }: FrameOf<"prove">): FrameBody {
+    const lane = { device: this.#channel.remote, incarnation, conversation };
+    return { type: "proof", signed: this.#core.store.inbox.proof(lane) ?? null };
   }
 
   async #open(frame: FrameOf<"open">): Promise<FrameBody> {

@@ -3,6 +3,7 @@ import { directConversation } from "../../shared/conversation.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { asChatError, ChatError, type ErrorCode } from "../../shared/errors.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameOf } from "../../shared/frames.ts";
+import { type Claim, oldCopy, provesOldCopy } from "./old-copy.ts";
 import { OutboundSession, type SessionDeps } from "./outbound-session.ts";
 import type { Channel } from "./ports.ts";
 import { Progress } from "./progress.ts";
@@ -32,6 +33,9 @@ export class OutboundLane {
   readonly #ended = new AbortController();
   #greeted = false;
   #resendAsked = false;
+  /** What the peer claims this profile has forgotten: nothing is sent before that is settled. */
+  #claim: Claim | undefined;
+  #proof: FrameOf<"proof"> | undefined;
   /** The session that the messages in flight were encrypted under. */
   #sentOn: Uint8Array | null = null;
 
@@ -80,6 +84,7 @@ export class OutboundLane {
     await this.greet();
     for (;;) {
       this.#progress.assertAlive();
+      if (this.#claim !== undefined) await this.#settle(this.#claim);
       if (this.#resendAsked) await this.#rewind();
       const room = await this.#session.ready();
       // A commit meanwhile may not let messages past those that were not understood.
@@ -95,6 +100,23 @@ export class OutboundLane {
     const { incarnation } = this.#deps.self;
     await this.#send([encodeFrame({ type: "hello", incarnation, stored: [] })]);
     await this.#progress.until(() => this.#greeted);
+  }
+
+  /** Asks the peer for proof of what it claims; without it, the claim costs the one message that it was about. */
+  async #settle(claim: Claim): Promise<void> {
+    const { self, notices } = this.#deps;
+    const conversation = directConversation(self.username, this.#to);
+    const answer = () => this.#proof;
+    this.#proof = undefined;
+    await this.#send([encodeFrame({ type: "prove", incarnation: self.incarnation, conversation })]);
+    await this.#progress.until(() => answer() !== undefined);
+    if (provesOldCopy(this.#deps, claim, answer()?.signed ?? null)) {
+      notices.restored();
+      throw oldCopy();
+    }
+    this.#claim = undefined;
+    if (claim.row !== undefined)
+      this.#fail([claim.row], new ChatError("ENVELOPE_INVALID", "refused", { reason: "seq" }));
   }
 
   /** False when there is nothing that may go now. */
@@ -171,26 +193,23 @@ export class OutboundLane {
     else if (frame.type === "opened") await this.#session.takeOpened(frame);
     else if (frame.type === "committed") this.#session.takeCommitted(frame);
     else if (frame.type === "resend") this.#takeResend(frame);
+    else if (frame.type === "proof") this.#proof = frame;
     else if (frame.type === "reset") await this.#restartAfter(frame.sessionId, () => this.#session.takeReset(frame));
     else if (frame.type === "refuse") await this.#takeRefusal(frame);
     else throw new ChatError("FRAME_INVALID", `a ${frame.type} frame is no answer`, { reason: "type" });
     this.#progress.made();
   }
 
-  /** The peer says what it has of this profile: more than was ever sent means that this is an old copy. */
+  /** The peer says what it has of this profile: more than it remembers sending, and it may be an old copy. */
   #takeHello({ stored }: FrameOf<"hello">): void {
     const { self, store } = this.#deps;
     const conversation = directConversation(self.username, this.#to);
     const mine = stored.find(
       (mark) => equalBytes(mark.incarnation, self.incarnation) && equalBytes(mark.conversation, conversation),
     );
-    if (mine !== undefined && mine.seq > store.numbering.last(conversation)) this.#stopAsOldCopy();
+    const isMore = mine !== undefined && mine.seq > store.numbering.last(conversation);
+    if (isMore) this.#claim = { to: this.#to, row: undefined };
     this.#greeted = true;
-  }
-
-  #stopAsOldCopy(): never {
-    this.#deps.notices.restored();
-    throw new ChatError("PROFILE_UNSAFE", "this profile is an old copy of itself", { reason: "restored" });
   }
 
   #takeResend({ envelopeId }: FrameOf<"resend">): void {
@@ -218,8 +237,8 @@ export class OutboundLane {
   #messageRefused(row: OutboxRow, error: ChatError): void {
     const { code, reason } = error;
     // Another message of this profile stands under that number.
-    if (code === "ENVELOPE_INVALID" && reason === "seq") this.#stopAsOldCopy();
-    if (SENDER_REFUSED.includes(code)) this.#failAll(error);
+    if (code === "ENVELOPE_INVALID" && reason === "seq") this.#claim ??= { to: this.#to, row };
+    else if (SENDER_REFUSED.includes(code)) this.#failAll(error);
     // A device that is not listed yet, or a full disk, may be different next time.
     else if (MESSAGE_REFUSED.includes(code) && reason !== "identity") this.#fail([row], error);
     else throw error;

@@ -67,6 +67,9 @@ async function decryptFrame(
   }
 }
 
+/** A lane on which this batch stored something, and the envelope with the highest number among it. */
+type StoredLane = { readonly lane: Lane; readonly newest: OpenedEnvelope };
+
 function storeAll(
   core: Core,
   device: DeviceId,
@@ -76,7 +79,7 @@ function storeAll(
   const { store, book, notices } = core;
   const acked: Uint8Array[] = [];
   const answers: FrameBody[] = [];
-  const lanes = new Map<string, Lane>();
+  const lanes = new Map<string, StoredLane>();
   let released: Released[] = [];
   let requeued = false;
   store.transaction(() => {
@@ -88,7 +91,8 @@ function storeAll(
     }
     if (acked.length === 0) return;
     for (const live of advanced.values()) book.save(device, live);
-    released = [...lanes.values()].flatMap((lane) => releaseReady(store, lane));
+    for (const { lane, newest } of lanes.values()) store.inbox.keepProof(lane, newest.envelope.seq, newest.signed);
+    released = [...lanes.values()].flatMap(({ lane }) => releaseReady(store, lane));
     requeued = contact !== undefined && requeueAnswered(core, contact);
   });
   if (acked.length > 0) {
@@ -106,14 +110,18 @@ function storeOne(
   { self, store, runtime, notices }: Core,
   { opened, frame }: Extract<Decrypted, { opened: OpenedEnvelope }>,
   contact: Contact | undefined,
-  lanes: Map<string, Lane>,
+  lanes: Map<string, StoredLane>,
 ): FrameBody | undefined {
   try {
     if (contact === undefined) throw mismatch("identity", "nobody's record lists that device");
     const outcome = storeEnvelope({ self, store, nowMs: runtime.now() }, opened, contact);
     const { incarnation, conversation } = opened.envelope;
     const lane: Lane = { device: opened.sender, incarnation, conversation };
-    if (outcome === "stored") lanes.set(hex(incarnation) + hex(conversation), lane);
+    if (outcome === "repeated") return undefined;
+    const key = hex(incarnation) + hex(conversation);
+    const newest = lanes.get(key)?.newest;
+    const isNewer = newest === undefined || newest.envelope.seq < opened.envelope.seq;
+    lanes.set(key, { lane, newest: isNewer ? opened : newest });
     return undefined;
   } catch (error) {
     if (isChatError(error, "STORAGE", "STORE_CORRUPT") || !(error instanceof ChatError)) throw error;

@@ -174,6 +174,9 @@ export interface InboxStore {
   hasMessage(from: Username, messageId: Uint8Array): boolean;
   /** The sequence up to which that numbering is visible. */
   mark(lane: Lane): number | undefined;
+  /** Keeps a signed envelope as proof of what that device has sent, unless a newer one is kept. */
+  keepProof(lane: Lane, seq: number, signed: Uint8Array): void;
+  proof(lane: Lane): Uint8Array | undefined;
   /** The newest marks of a device, for the hello. */
   marks(device: DeviceId, limit: number): readonly (Omit<Lane, "device"> & { readonly seq: number })[];
   setMark(lane: Lane, seq: number): void;

@@ -9,6 +9,7 @@ import {
   encodeTombstone,
   linkOf,
   openEnvelope,
+  openSigned,
   sealEnvelope,
 } from "../../shared/envelope.ts";
 import { isChatError } from "../../shared/errors.ts";
@@ -55,7 +56,8 @@ describe("envelopes", () => {
       fc.property(envelope, (written) => {
         const sealed = sealEnvelope(written, alice.deviceKey);
         const opened = openEnvelope(sealed.plaintext);
-        expect(opened).toEqual({ envelope: written, envelopeId: sealed.envelopeId, sender: alice.device });
+        expect(opened).toMatchObject({ envelope: written, envelopeId: sealed.envelopeId, sender: alice.device });
+        expect(openSigned(opened.signed)).toEqual(opened);
         expect(PADDING_BUCKETS).toContain(sealed.plaintext.length);
       }),
     );

@@ -18,6 +18,8 @@ const username = fc.stringMatching(/^[a-y]{3,32}$/).filter((name) => !["admin", 
 
 const bodies: Record<Frame["type"], fc.Arbitrary<unknown>> = {
   hello: fc.record({ incarnation: tag, stored: fc.array(mark, { maxLength: LIMITS.helloMaxMarks }) }),
+  prove: fc.record({ incarnation: tag, conversation: id }),
+  proof: fc.record({ signed: fc.option(fc.uint8Array()) }),
   open: fc.record({ ...addressed, hint: username, welcome: fc.uint8Array() }),
   message: fc.record({ ...addressed, envelopeId: id, ciphertext: fc.uint8Array() }),
   commit: fc.record({ ...addressed, commit: fc.uint8Array() }),
