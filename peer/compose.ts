@@ -58,8 +58,8 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     feed,
     ready: { username: self.username, peerId: self.device, addresses: engine.running()?.addresses() ?? [] },
     async stop() {
-      gaps.stop();
       await engine.stop(AbortSignal.timeout(STOP_TIMEOUT_MS));
+      gaps.stop();
       opened.close();
     },
   };
@@ -72,7 +72,7 @@ export const queueMessage: Programs["queueMessage"] = async ({ settings, directo
     if (opened.restored) throw new ChatError("PROFILE_BUSY", "this profile was restored from a copy and is in use");
     const { self, store, profile } = opened;
     const acceptor = new Acceptor({ self, store, runtime: systemRuntime });
-    return await queueForContact({ store, acceptor, server: profile.server }, params);
+    return await queueForContact({ self, store, acceptor, server: profile.server }, params);
   } finally {
     opened.close();
   }

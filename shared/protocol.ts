@@ -61,6 +61,8 @@ export const LIMITS = {
   sendWindowBytes: 1024 * 1024,
   helloMaxMarks: 16,
   strangerMaxMessages: 20,
+  /** Sessions that a device of theirs ever opened; each closed one is remembered for good. */
+  strangerMaxSessions: 64,
   strangerMaxBytes: 64 * 1024,
 } as const;
 

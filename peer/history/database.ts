@@ -8,8 +8,6 @@ import { asStorageError } from "./storage-error.ts";
 const BUSY_TIMEOUT_MS = 2000;
 
 const SYNCHRONOUS_FULL = 2;
-/** In pages: few interruptions in a flood of messages, for a WAL of up to 16 MiB. */
-const CHECKPOINT_EVERY = 4096;
 
 /** Handles that met an I/O error: closing them would write to a disk whose state is not known. */
 const abandoned = new Set<DatabaseSync>();
@@ -197,7 +195,6 @@ function connect(path: string): DatabaseSync {
     configure(handle, {
       journal_mode: ["WAL", "wal"],
       synchronous: ["FULL", SYNCHRONOUS_FULL],
-      wal_autocheckpoint: [String(CHECKPOINT_EVERY), CHECKPOINT_EVERY],
       foreign_keys: ["ON", 1],
       // deleted keys are overwritten, and no query spills into the temporary folder
       secure_delete: ["ON", 1],

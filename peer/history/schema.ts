@@ -30,7 +30,7 @@ const VERSION_1 = `
     -- null once closed: the id alone is remembered, so that its Welcome is refused for ever
     sealed BLOB
   ) STRICT;
-  CREATE INDEX sessions_by_device ON sessions (device) WHERE sealed IS NOT NULL;
+  CREATE INDEX sessions_by_device ON sessions (device);
 
   CREATE TABLE key_packages (
     reference BLOB PRIMARY KEY,

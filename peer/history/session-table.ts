@@ -18,6 +18,7 @@ export function sessionTable(database: Database, sealer: Sealer): SessionStore {
   );
   const close = database.prepare("UPDATE sessions SET sealed = NULL WHERE id_tag = ?");
   const closeAll = database.prepare("UPDATE sessions SET sealed = NULL");
+  const count = database.prepare<{ sessions: number }>("SELECT count(*) AS sessions FROM sessions WHERE device = ?");
   const known = database.prepare("SELECT 1 FROM sessions WHERE id_tag = ?");
   return {
     forDevice: (device) =>
@@ -31,6 +32,7 @@ export function sessionTable(database: Database, sealer: Sealer): SessionStore {
     },
     close: (id) => void close.run(idTag(id)),
     closeAll: () => void closeAll.run(),
+    count: (device) => count.get(sealer.tag("device", device))?.sessions ?? 0,
     isKnown: (id) => known.get(idTag(id)) !== undefined,
   };
 }

@@ -18,3 +18,14 @@ export function readAddressee(typed: string, server: string): Username {
     `this profile is registered at ${host}; names of another server need a profile of its own there`,
   );
 }
+
+/**
+ * The same for somebody else.
+ *
+ * @throws ChatError as `readAddressee`; SELF_SEND
+ */
+export function readOther(typed: string, { server, self }: { server: string; self: { username: Username } }): Username {
+  const username = readAddressee(typed, server);
+  if (username === self.username) throw new ChatError("SELF_SEND", "that is this profile's own name");
+  return username;
+}

@@ -2,7 +2,7 @@ import { ChatError, isChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { parseNameRecord } from "../../shared/name-record.ts";
 import { parseSafetyNumber, safetyNumberOf } from "../../shared/safety-number.ts";
-import { readAddressee } from "./addressee.ts";
+import { readAddressee, readOther } from "./addressee.ts";
 import { isoTime } from "./event-feed.ts";
 import type { MessengerDeps } from "./messenger.ts";
 import type { ContactView, Operations, RecordView, TrustResult, VerifyResult } from "./operations.ts";
@@ -79,8 +79,7 @@ function viewContact(contact: Contact): ContactView {
 
 async function verify(deps: MessengerDeps, params: { username: string; number?: string }): Promise<VerifyResult> {
   const { self, store } = deps;
-  const username = readAddressee(params.username, deps.server);
-  if (username === self.username) throw new ChatError("SELF_SEND", "that is this profile's own name");
+  const username = readOther(params.username, deps);
   const contact = store.contacts.find(username) ?? (await deps.resolver.resolve(username)).contact;
   const safetyNumber = safetyNumberOf(self, contact);
   if (params.number === undefined) return { username, safetyNumber, verified: contact.verified };

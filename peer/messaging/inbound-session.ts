@@ -3,6 +3,7 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { FrameBody, FrameOf } from "../../shared/frames.ts";
 import { sha256 } from "../../shared/hash.ts";
+import { LIMITS } from "../../shared/protocol.ts";
 import { signReset } from "../../shared/session-reset.ts";
 import type { Core } from "./core.ts";
 import type { SecureSessions, Session } from "./ports.ts";
@@ -12,7 +13,7 @@ import type { Self } from "./self.ts";
  * Joins the session that a device opened, or finds that it has. The key package's secret goes in the transaction that
  * keeps the session, so that a Welcome opens one session, once.
  *
- * @throws ChatError as `Resolver.resolveDevice`; CONTACT_BLOCKED, SESSION_INVALID, KEY_PACKAGE_INVALID, STORAGE
+ * @throws ChatError as `Resolver.resolveDevice`; CONTACT_BLOCKED, QUOTA, SESSION_INVALID, KEY_PACKAGE_INVALID, STORAGE
  */
 export async function acceptSession(
   core: Core,
@@ -24,7 +25,11 @@ export async function acceptSession(
   const contact = await core.resolver.resolveDevice(device, frame.hint, signal);
   if (contact.blocked) throw new ChatError("CONTACT_BLOCKED", "blocked");
   await core.book.locked(device, async () => {
-    if (core.book.find(device, sessionId) === undefined) await join(core, device, frame);
+    if (core.book.find(device, sessionId) !== undefined) return;
+    if (!contact.accepted && core.store.sessions.count(device) >= LIMITS.strangerMaxSessions) {
+      throw new ChatError("QUOTA", "this device has opened enough sessions");
+    }
+    await join(core, device, frame);
   });
   return { type: "opened", sessionId };
 }

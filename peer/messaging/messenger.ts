@@ -6,7 +6,7 @@ import { parseNameRecord } from "../../shared/name-record.ts";
 import { readText } from "../../shared/text.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Acceptor } from "./accept-message.ts";
-import { readAddressee } from "./addressee.ts";
+import { readAddressee, readOther } from "./addressee.ts";
 import { contactOperations } from "./contact-operations.ts";
 import type { Delivery } from "./delivery.ts";
 import { isoTime, viewMessage } from "./event-feed.ts";
@@ -77,8 +77,9 @@ export function createOperations(deps: MessengerDeps): Operations {
 async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult> {
   const { store, runtime, watch, acceptor } = deps;
   const startedMs = runtime.monotonic();
+  const username = readOther(params.to, deps);
   const text = readText(utf8(params.text));
-  const to = await recipient(deps, params);
+  const to = await recipient(deps, username, params);
   const message = await acceptor.accept({ to, text, requestKey: params.id });
   const running = params.wait === "stored" ? await deps.engine() : deps.running();
   running?.delivery.deliver(to.username, to.devices);
@@ -94,10 +95,10 @@ async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult
  * @throws ChatError PROFILE_BUSY for anybody else
  */
 export async function queueForContact(
-  deps: Pick<MessengerDeps, "store" | "acceptor" | "server">,
+  deps: Pick<MessengerDeps, "self" | "store" | "acceptor" | "server">,
   params: SendParams,
 ): Promise<SendResult> {
-  const username = readAddressee(params.to, deps.server);
+  const username = readOther(params.to, deps);
   const to = deps.store.contacts.find(username);
   if (to === undefined)
     throw new ChatError("PROFILE_BUSY", `this profile is in use, and ${username} is not a contact yet`);
@@ -118,9 +119,7 @@ function assertMayWrite(contact: Contact): void {
 }
 
 /** The recipient, checked as far as the naming server can be asked; nothing is stored before this succeeds. */
-async function recipient(deps: MessengerDeps, { to, timeoutMs, wait }: SendParams): Promise<Contact> {
-  const username = readAddressee(to, deps.server);
-  if (username === deps.self.username) throw new ChatError("SELF_SEND", "that is this profile's own name");
+async function recipient(deps: MessengerDeps, username: Username, { timeoutMs, wait }: SendParams): Promise<Contact> {
   const known = deps.store.contacts.find(username);
   // A pinned contact is written to at once where nobody waits and nothing runs; the next delivery asks the server.
   const longestMs = wait === "queued" && known !== undefined ? RECORD_AGE_MS : LOOKUP_PATIENCE_MS;

@@ -130,6 +130,8 @@ export class PeerSender {
   }
 
   async #openLane(): Promise<OutboundLane> {
+    // A key that changed meanwhile is a matter for the resolver, whoever holds the lane.
+    if (this.#deps.store.contacts.find(this.to)?.changed !== undefined) await this.#lane?.close();
     if (this.#lane?.closed) this.#lane = undefined;
     this.#lane ??= await this.#connect();
     this.#stopping.signal.throwIfAborted();

@@ -28,6 +28,8 @@ export interface SessionStore {
   /** Forgets the state for good and remembers the id, so that its Welcome is never accepted again. */
   close(id: Uint8Array): void;
   closeAll(): void;
+  /** How many sessions with that device are or were. */
+  count(device: DeviceId): number;
   /** True for a session that is or was. */
   isKnown(id: Uint8Array): boolean;
 }

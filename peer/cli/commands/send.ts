@@ -95,5 +95,5 @@ function describe({ id, to, state, devices }: SendResult): string {
   const why = devices.map(({ error, reason }) => reason ?? error).find((part) => part !== undefined);
   const because = why === undefined ? "" : `: ${visibleReason(why)}`;
   if (state === "failed") return `failed to reach ${to} (${id})${because}`;
-  return `queued for ${to} (${id})${because}\nIt is safe in the outbox; a running p2pchat listen, or the next command, goes on trying.`;
+  return `queued for ${to} (${id})${because}\nIt is safe in the outbox; a running p2pchat listen, or the next send, goes on trying.`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { Acceptor } from "../../../peer/messaging/accept-message.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import type { Frame } from "../../../shared/frames.ts";
 import type { MessagingPeer } from "../../support/messaging-peer.ts";
@@ -201,5 +202,22 @@ describe("contacts that come and go", () => {
     expect(renewed.inbox()).toEqual(["one", "two", "three", "four"]);
     expect(alice.store.sessions.forDevice(bob.self.device)).toHaveLength(0);
     expectAtRest(alice, renewed);
+  });
+});
+
+describe("a key that changes while a lane is open", () => {
+  test("lets nothing more onto the lane, and keeps the queue", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const before = bob.inbox();
+    const contact = alice.store.contacts.findByDevice(bob.self.device);
+    if (contact === undefined) throw new Error("they are acquainted");
+    const changed = { record: contact.record, seenAtMs: 0 };
+    alice.store.transaction(() => alice.store.contacts.save({ ...contact, changed }));
+    await new Acceptor(alice.core).accept({ to: contact, text: "for whom?" });
+    alice.delivery.deliver(contact.username, contact.devices);
+    await world.settle();
+    expect(bob.inbox()).toEqual(before);
+    expect(alice.outbox()).toMatchObject([{ state: "queued", error: "KEY_CHANGED" }]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { sealEnvelope } from "../../../shared/envelope.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
 import { databaseContent } from "../../support/database-bytes.ts";
 import { HostileOpener, refusals, types } from "../../support/hostile-opener.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
@@ -92,6 +93,20 @@ describe("a Welcome", () => {
     const { opener, mallory } = await attacked();
     const recipientDevice = publicKeyOfDevice(mallory.device);
     expect(refusals(await opener.openSession({ recipientDevice }))).toEqual([["ENVELOPE_INVALID", "recipient"]]);
+  });
+
+  test("of a stranger is refused once they have opened enough, until they are answered", async () => {
+    const { world, bob, opener, mallory } = await attacked({ keyPackages: 0, lastResort: true });
+    for (let opened = 0; opened < LIMITS.strangerMaxSessions; opened += 1) {
+      expect(types(await opener.openSession())).toEqual(["opened"]);
+    }
+    const welcome = await opener.makeWelcome();
+    const before = databaseContent(world.databaseOf(bob.person));
+    expect(refusals(await opener.exchange(welcome))).toEqual([["QUOTA", null]]);
+    expect(databaseContent(world.databaseOf(bob.person))).toBe(before);
+    const contact = bob.store.contacts.findByDevice(mallory.device);
+    if (contact !== undefined) bob.store.transaction(() => bob.store.contacts.save({ ...contact, accepted: true }));
+    expect(types(await opener.exchange(welcome))).toEqual(["opened"]);
   });
 
   test("of one device keeps four sessions at most, the newest, and each device its own", async () => {

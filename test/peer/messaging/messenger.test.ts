@@ -96,9 +96,10 @@ describe("while another process holds the profile", () => {
     const world = new MessagingWorld();
     const { alice, bob } = await world.acquainted();
     const acceptor = new Acceptor(alice.core);
-    const deps = { store: alice.store, acceptor, server: AUDIENCE };
+    const deps = { self: alice.self, store: alice.store, acceptor, server: AUDIENCE };
     const params = { text: "from another process", wait: "queued", timeoutMs: 0 } as const;
     await expect(queueForContact(deps, { ...params, to: "carol" })).rejects.toMatchObject({ code: "PROFILE_BUSY" });
+    await expect(queueForContact(deps, { ...params, to: "alice" })).rejects.toMatchObject({ code: "SELF_SEND" });
     expect(await queueForContact(deps, { ...params, to: "bob" })).toMatchObject({ state: "queued" });
     alice.delivery.start();
     await world.settle();
