@@ -169,3 +169,24 @@ test("only the program itself ends the process", () => {
 function source(file: string): string {
   return readFileSync(join(ROOT, file), "utf8");
 }
+
+/** Beside these only what begins with a dot, and what is made and ignored. */
+const TOP_LEVEL = [
+  "LICENSE",
+  "README.md",
+  "bench",
+  "docs",
+  "naming-server",
+  "package-lock.json",
+  "package.json",
+  "peer",
+  "shared",
+  "test",
+  "tsconfig.json",
+];
+const MADE = ["coverage", "dist", "node_modules"];
+
+test("the top level holds what a newcomer looks for, and nothing else", () => {
+  const found = readdirSync(ROOT).filter((name) => !name.startsWith(".") && !MADE.includes(name));
+  expect(found.sort()).toEqual(TOP_LEVEL);
+});
