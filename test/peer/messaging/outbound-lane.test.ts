@@ -1,37 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { createSecureSessions } from "../../../peer/sessions/secure-sessions.ts";
-import { directConversation } from "../../../shared/conversation.ts";
-import { publicKeyOfDevice } from "../../../shared/device-id.ts";
-import { type Envelope, encodeText, openEnvelope, sealEnvelope } from "../../../shared/envelope.ts";
-import type { Frame, FrameBody } from "../../../shared/frames.ts";
+import type { FrameBody } from "../../../shared/frames.ts";
 import { signReset } from "../../../shared/session-reset.ts";
-import { HostileAnswerer, hello } from "../../support/hostile-answerer.ts";
-import { seedOf } from "../../support/messaging-peer.ts";
-import { MessagingWorld } from "../../support/messaging-world.ts";
-import { keyOf, type Person, personOf } from "../../support/people.ts";
-
-/** Alice's program, and Mallory, whom she writes to. */
-async function facing(answer: (frame: Frame) => readonly FrameBody[]) {
-  const world = new MessagingWorld();
-  const alice = await world.start("alice");
-  const mallory = personOf("mallory");
-  await world.list(mallory);
-  const sessions = createSecureSessions({
-    device: mallory.device,
-    deviceSeed: seedOf(mallory),
-    now: () => Date.now(),
-  });
-  const packages = await Promise.all(Array.from({ length: 5 }, () => sessions.createKeyPackage({ lastResort: false })));
-  world.directory.leave(
-    mallory.device,
-    packages.map(({ publicPackage }) => publicPackage),
-  );
-  const answerer = new HostileAnswerer(world, mallory, (frame) => (frame.type === "hello" ? [hello] : answer(frame)));
-  return { world, alice, mallory, answerer };
-}
-
-const ackOf = (frame: Frame): FrameBody[] =>
-  frame.type === "message" ? [{ type: "ack", envelopeIds: [frame.envelopeId] }] : [];
+import { ackOf, facing } from "../../support/facing-mallory.ts";
+import { hello } from "../../support/hostile-answerer.ts";
+import { keyOf, personOf } from "../../support/people.ts";
 
 describe("acks", () => {
   test("clear the row they name", async () => {
@@ -245,115 +217,5 @@ describe("refusals", () => {
     world.network.join(alice.self.device, personOf("mallory").device);
     await world.pass(60_000);
     expect(alice.outbox()).toMatchObject([{ seq: 1, state: "failed", error: "ENVELOPE_INVALID" }]);
-  });
-
-  test("because another message has its number fail that message, where the peer cannot prove it", async () => {
-    const { world, alice } = await facing((frame) => [...refusalBySeq(frame), ...proofOf(null)(frame)]);
-    await alice.send("mallory", "hi");
-    await world.settle();
-    expect(alice.restoredNotices).toBe(0);
-    expect(alice.outbox()).toMatchObject([{ seq: 1, state: "failed", error: "ENVELOPE_INVALID" }]);
-  });
-
-  test("because another message has its number stop an old copy that is shown its own hand", async () => {
-    const { world, alice, mallory, answerer } = await facing(() => []);
-    const signed = signedBy(alice, mallory, { seq: 1, messageId: new Uint8Array(16).fill(7) });
-    answerer.answer = (frame) =>
-      frame.type === "hello" ? [hello] : [...refusalBySeq(frame), ...proofOf(signed)(frame)];
-    await alice.send("mallory", "hi");
-    await world.settle();
-    expect(alice.restoredNotices).toBe(1);
-    expect(alice.outbox()).toMatchObject([{ state: "queued" }]);
-  });
-});
-
-const refusalBySeq = (frame: Frame): FrameBody[] =>
-  frame.type === "message"
-    ? [{ type: "refuse", subject: frame.envelopeId, code: "ENVELOPE_INVALID", reason: "seq" }]
-    : [];
-
-const proofOf =
-  (signed: Uint8Array | null) =>
-  (frame: Frame): FrameBody[] =>
-    frame.type === "prove" ? [{ type: "proof", signed }] : [];
-
-type Signer = Pick<Awaited<ReturnType<typeof facing>>["alice"], "self">;
-
-/** An envelope of that device, as a peer keeps it. */
-function signedBy({ self }: Signer, to: Person, claimed: Partial<Envelope>): Uint8Array {
-  const envelope = {
-    v: 1,
-    sender: publicKeyOfDevice(self.device),
-    recipient: publicKeyOfDevice(to.device),
-    incarnation: self.incarnation,
-    conversation: directConversation(self.username, to.username),
-    seq: 2,
-    prevHash: null,
-    messageId: new Uint8Array(16),
-    sentAt: 0,
-    kind: "text",
-    body: encodeText("what the copy forgot"),
-    ...claimed,
-  } as const;
-  return openEnvelope(sealEnvelope(envelope, self.deviceKey).plaintext).signed;
-}
-
-describe("hello", () => {
-  /** Mallory says that two messages of hers are stored, where Alice remembers one, and is asked to prove it. */
-  async function claiming(signed: (alice: Signer, mallory: Person) => Uint8Array | null) {
-    const { world, alice, mallory, answerer } = await facing(ackOf);
-    const { incarnation } = alice.self;
-    const stored = [{ incarnation, conversation: directConversation("alice", "mallory"), seq: 2 }];
-    const proof = proofOf(signed(alice, mallory));
-    answerer.answer = (frame) =>
-      frame.type === "hello" ? [{ type: "hello", incarnation, stored }] : [...ackOf(frame), ...proof(frame)];
-    await alice.send("mallory", "hi");
-    await world.settle();
-    return { alice, answerer };
-  }
-
-  test("of a peer that proves that more was sent stops this profile before it sends anything", async () => {
-    const { alice, answerer } = await claiming((self, mallory) => signedBy(self, mallory, { seq: 2 }));
-    expect(alice.restoredNotices).toBe(1);
-    expect(answerer.taken.map(({ type }) => type)).toEqual(["hello", "prove"]);
-    expect(alice.outbox()).toMatchObject([{ state: "queued" }]);
-  });
-
-  test.each<[string, (alice: Signer, mallory: Person) => Uint8Array | null]>([
-    ["nothing", () => null],
-    ["a message that is remembered", (alice, mallory) => signedBy(alice, mallory, { seq: 1 })],
-    ["another life", (alice, mallory) => signedBy(alice, mallory, { incarnation: new Uint8Array(16) })],
-    ["another conversation", (alice, mallory) => signedBy(alice, mallory, { conversation: new Uint8Array(32) })],
-    ["words of her own", (_alice, mallory) => signedByMallory(mallory)],
-  ])("of a peer that shows %s for proof changes nothing", async (_what, signed) => {
-    const { alice } = await claiming(signed);
-    expect(alice.restoredNotices).toBe(0);
-    expect(alice.outbox()).toEqual([]);
-  });
-
-  function signedByMallory(mallory: Person): Uint8Array {
-    const { device, username } = mallory;
-    const self = {
-      device,
-      username,
-      deviceKey: mallory.deviceKey,
-      identity: new Uint8Array(32),
-      incarnation: new Uint8Array(16),
-    };
-    return signedBy({ self }, mallory, {});
-  }
-
-  test("that speaks of other lives or conversations says nothing", async () => {
-    const { world, alice, answerer } = await facing(ackOf);
-    const { incarnation } = alice.self;
-    const stored = [
-      { incarnation: new Uint8Array(16), conversation: directConversation("alice", "mallory"), seq: 99 },
-      { incarnation, conversation: directConversation("alice", "bob"), seq: 99 },
-    ];
-    answerer.answer = (frame) => (frame.type === "hello" ? [{ type: "hello", incarnation, stored }] : ackOf(frame));
-    await alice.send("mallory", "hi");
-    await world.settle();
-    expect(alice.restoredNotices).toBe(0);
-    expect(alice.outbox()).toEqual([]);
   });
 });
