@@ -18,7 +18,7 @@ export const SERVER_LIMITS = {
   /** Kept free for the database, logs and listening sockets. */
   reservedDescriptors: 64,
 
-  cachedNames: 5_000,
+  cachedNames: 20_000,
   cachedTokens: 5_000,
   /** How long another instance's write may stay unseen here: in answers, and in the check for removed devices. */
   cacheMaxAgeMs: 1_000,
