@@ -24,7 +24,7 @@ export type Entry = {
 export class Directory {
   readonly #store: Store;
   readonly #now: () => number;
-  #entries = new BoundedMap<Username, Entry>(SERVER_LIMITS.cachedNames);
+  #entries = noEntries();
   #writes = 0;
   #foreignWrites = 0;
   #askedAtMs = Number.POSITIVE_INFINITY;
@@ -53,7 +53,7 @@ export class Directory {
     const foreignWrites = await this.#store.foreignWrites();
     if (wentBack || foreignWrites !== this.#foreignWrites) {
       this.#writes += 1;
-      this.#entries = new BoundedMap(SERVER_LIMITS.cachedNames);
+      this.#entries = noEntries();
     }
     this.#foreignWrites = foreignWrites;
     this.#askedAtMs = nowMs;
@@ -83,4 +83,8 @@ function etagOf(hash: string, addresses: readonly { record: string }[]): string 
   if (addresses.length === 0) return `"${hash}"`;
   const digest = sha256(utf8(addresses.map(({ record }) => record).join(" ")));
   return `"${hash}.${encodeBase64url(digest.subarray(0, 9))}"`;
+}
+
+function noEntries(): BoundedMap<Username, Entry> {
+  return new BoundedMap(SERVER_LIMITS.cachedAnswerCharacters, ({ body }) => body.length);
 }

@@ -18,7 +18,8 @@ export const SERVER_LIMITS = {
   /** Kept free for the database, logs and listening sockets. */
   reservedDescriptors: 64,
 
-  cachedNames: 20_000,
+  /** Of answers kept in memory: some 30,000 ordinary ones, however large a few are made. */
+  cachedAnswerCharacters: 48 * 1024 * 1024,
   cachedTokens: 5_000,
   /** How long another instance's write may stay unseen here: in answers, and in the check for removed devices. */
   cacheMaxAgeMs: 1_000,

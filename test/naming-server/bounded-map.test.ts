@@ -35,3 +35,14 @@ test("never answers with anything but the last value set and not deleted", () =>
     }),
   );
 });
+
+test("holds no more weight than it may, whatever its entries weigh", () => {
+  const map = new BoundedMap<number, string>(100, (text) => text.length);
+  const weight = () => Array.from({ length: 50 }, (_, key) => map.get(key)?.length ?? 0).reduce((a, b) => a + b, 0);
+  for (let key = 0; key < 50; key += 1) map.set(key, "x".repeat((key % 5) * 10));
+  expect(weight()).toBeLessThanOrEqual(100);
+  map.set(0, "x".repeat(30));
+  map.set(0, "");
+  map.set(1, "x".repeat(40));
+  expect([map.get(0), map.get(1)?.length]).toEqual(["", 40]);
+});
