@@ -39,12 +39,13 @@ class InboundLane {
     const answers: FrameBody[] = [];
     let failure: unknown;
     try {
-      const frames = encoded.map(decodeFrame);
+      const { frames, unreadable } = decodeLeading(encoded);
       for (let at = 0; at < frames.length; ) {
         const messages = leadingMessages(frames, at);
         answers.push(...(messages.length > 0 ? await this.#messages(messages) : await this.#one(frames[at])));
         at += Math.max(1, messages.length);
       }
+      if (unreadable !== undefined) throw unreadable;
     } catch (error) {
       answers.push(this.#refuse(null, error));
       failure = error;
@@ -133,6 +134,17 @@ class InboundLane {
   #wrongRecipient({ recipientDevice }: { readonly recipientDevice: Uint8Array }): ChatError | undefined {
     if (equalBytes(recipientDevice, publicKeyOfDevice(this.#core.self.device))) return undefined;
     return new ChatError("ENVELOPE_INVALID", "the frame is for another device", { reason: "recipient" });
+  }
+}
+
+/** The frames before the first that is none, and what is wrong with that one: nothing behind it can be relied on. */
+function decodeLeading(encoded: readonly Uint8Array[]): { frames: Frame[]; unreadable?: unknown } {
+  const frames: Frame[] = [];
+  try {
+    for (const bytes of encoded) frames.push(decodeFrame(bytes));
+    return { frames };
+  } catch (unreadable) {
+    return { frames, unreadable };
   }
 }
 

@@ -30,6 +30,18 @@ describe("frames that are no frames", () => {
     expect(bob.failures).toEqual([]);
   });
 
+  test.each(bad)("ends the lane after %s that comes with a message, which is stored", async (_, bytes, refusal) => {
+    const at = await attacked();
+    await at.opener.openSession();
+    const message = await at.opener.frameOf(sealEnvelope(at.opener.envelope(), at.mallory.deviceKey));
+    const unread = await at.opener.frameOf(sealEnvelope(at.opener.envelope(), at.mallory.deviceKey));
+    const answers = await at.opener.exchange(message, bytes, unread);
+    expect(types(answers)).toEqual(["ack", "refuse"]);
+    expect(refusals(answers)).toEqual([refusal]);
+    expect(at.opener.ended).toBe(true);
+    expect(at.bob.inbox()).toEqual(["message 1"]);
+  });
+
   test("refuses everything before hello", async () => {
     const { opener } = await attacked();
     await opener.openLane({ greet: false });
