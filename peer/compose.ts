@@ -129,7 +129,7 @@ type NoticeDeps = {
 function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notices {
   return {
     released: () => feed.wake(),
-    stored: () => gaps.refresh(),
+    stored: (lanes) => gaps.refresh(lanes),
     keyPackageUsed: () => engine().running()?.publisher?.keyPackageUsed(),
     sessionChanged: (device) => engine().running()?.delivery.nudge(device),
     commitAwaited: (device) => engine().running()?.delivery.finishCommit(device),

@@ -41,16 +41,20 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     `INSERT INTO messages (key, message_id, inbound, conversation, lane, sender, link, seq, at, bytes, readable, sealed)
      VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const held = database.prepare<{ seq: number }>(
-    "SELECT seq FROM messages WHERE lane = ? AND inbound = 1 AND cursor IS NULL ORDER BY seq",
+  // Left to itself, SQLite looks through everything without a cursor, one's own messages too.
+  const heldMessages = "messages INDEXED BY messages_held WHERE inbound = 1 AND cursor IS NULL";
+  const nextHeld = database.prepare<{ seq: number }>(
+    `SELECT seq FROM ${heldMessages} AND lane = ? AND seq > ? ORDER BY seq LIMIT 1`,
+  );
+  const lastHeld = database.prepare<{ seq: number }>(
+    `SELECT seq FROM ${heldMessages} AND lane = ? ORDER BY seq DESC LIMIT 1`,
   );
   const release = database.prepare<MessageRow>(
     `UPDATE messages SET gap_before = ?, cursor = (SELECT coalesce(max(cursor), 0) + 1 FROM messages)
      WHERE lane = ? AND seq = ? AND inbound = 1 RETURNING ${MESSAGE_COLUMNS}`,
   );
   const heldLanes = database.prepare<MarkRow>(
-    `SELECT lane, sealed FROM received
-     WHERE lane IN (SELECT lane FROM messages WHERE inbound = 1 AND cursor IS NULL)`,
+    `SELECT lane, sealed FROM received WHERE lane IN (SELECT lane FROM ${heldMessages})`,
   );
   const visibleAfter = database.prepare<MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE cursor > ? AND (readable = 1 OR gap_before > 0)
@@ -101,7 +105,8 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
         rows.seal(message.envelopeId, message),
       );
     },
-    held: (lane) => held.all(laneTag(lane)).map(({ seq }) => seq),
+    nextHeld: (lane, after) => nextHeld.get(laneTag(lane), after)?.seq,
+    lastHeld: (lane) => lastHeld.get(laneTag(lane))?.seq,
     release(lane, seq, gapBefore) {
       const row = release.get(gapBefore, laneTag(lane), seq);
       if (row === undefined) throw new ChatError("INTERNAL", "there is no such message to release");

@@ -73,7 +73,7 @@ const VERSION_1 = `
     sealed BLOB NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX messages_by_lane ON messages (lane, seq) WHERE inbound = 1;
-  CREATE INDEX messages_held ON messages (lane) WHERE inbound = 1 AND cursor IS NULL;
+  CREATE INDEX messages_held ON messages (lane, seq) WHERE inbound = 1 AND cursor IS NULL;
   CREATE INDEX messages_by_conversation ON messages (conversation, id);
   CREATE INDEX messages_by_sender ON messages (sender, message_id) WHERE inbound = 1;
 

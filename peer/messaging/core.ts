@@ -3,7 +3,7 @@ import type { Resolver, SecureSessions } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 import type { SessionBook } from "./session-book.ts";
-import type { Store } from "./store.ts";
+import type { Lane, Store } from "./store.ts";
 import type { Released } from "./visibility.ts";
 
 /** What both directions of delivery work with. */
@@ -21,8 +21,8 @@ export type Core = {
 export type Notices = {
   /** Messages became visible; they are on disk. */
   released(released: readonly Released[]): void;
-  /** Messages were stored: some may wait behind a gap, others no longer. */
-  stored(): void;
+  /** Messages were stored on those lanes: some may wait behind a gap, others no longer. */
+  stored(lanes: readonly Lane[]): void;
   /** A one-time key package was used up. */
   keyPackageUsed(): void;
   /** A commit of that device was applied to a session with it. */

@@ -99,7 +99,7 @@ function storeAll(
     for (const live of advanced.values()) book.remember(device, live);
     answers.unshift({ type: "ack", envelopeIds: acked });
   }
-  if (lanes.size > 0) notices.stored();
+  if (lanes.size > 0) notices.stored([...lanes.values()].map(({ lane }) => lane));
   if (released.length > 0) notices.released(released);
   if (requeued) notices.requeued(device);
   return answers;

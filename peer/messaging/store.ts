@@ -184,8 +184,10 @@ export interface InboxStore {
   setMark(lane: Lane, seq: number): void;
   /** Stores a message that nobody sees yet; one that is not `readable` never will be. */
   add(message: InboundMessage, readable: boolean): void;
-  /** Sequences stored and not visible yet, ascending. */
-  held(lane: Lane): readonly number[];
+  /** The lowest sequence above `after` that is stored and not visible yet. */
+  nextHeld(lane: Lane, after: number): number | undefined;
+  /** The highest sequence that is stored and not visible yet. */
+  lastHeld(lane: Lane): number | undefined;
   /** Makes one visible under the next cursor, behind `gapBefore` missing ones. */
   release(lane: Lane, seq: number, gapBefore: number): VisibleMessage;
   /** Every lane with something held, for the timers after a restart. */

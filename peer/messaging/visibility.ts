@@ -10,26 +10,28 @@ export type Released = { readonly lane: Lane; readonly message: VisibleMessage }
 /**
  * Makes visible what has nothing missing before it; to be called in the transaction that stored something.
  *
- * @param pastGap  the wait is over: the first held message shows now, and the gap before it with it
+ * @param waited  up to this number the wait is over: what is held shows now, and the gaps before it with it
  */
-export function releaseReady(store: Store, lane: Lane, pastGap = false): Released[] {
+export function releaseReady(store: Store, lane: Lane, waited = 0): Released[] {
+  const { inbox } = store;
   const released: Released[] = [];
-  const before = store.inbox.mark(lane) ?? 0;
+  const before = inbox.mark(lane) ?? 0;
   let high = before;
-  let mayPass = pastGap;
-  for (const seq of store.inbox.held(lane)) {
+  for (let seq = inbox.nextHeld(lane, 0); seq !== undefined; seq = inbox.nextHeld(lane, seq)) {
     const missing = Math.max(0, seq - high - 1);
-    if (missing > 0 && !mayPass) break;
-    if (missing > 0) mayPass = false;
-    const message = store.inbox.release(lane, seq, missing);
+    if (missing > 0 && seq > waited) break;
+    const message = inbox.release(lane, seq, missing);
     if (message.readable || missing > 0) released.push({ lane, message });
     high = Math.max(high, seq);
   }
-  if (high > before) store.inbox.setMark(lane, high);
+  if (high > before) inbox.setMark(lane, high);
   return released;
 }
 
-type Waiting = { readonly firstHeld: number; readonly cancel: () => void };
+/** At that monotonic time, everything held up to that number has waited long enough. */
+type Wait = { readonly upTo: number; readonly overAtMs: number };
+/** A lane that holds messages back, and until when, in the order of time and numbers. */
+type HeldLane = { readonly lane: Lane; readonly waits: Wait[]; cancel: () => void };
 
 export type GapTimersDeps = {
   readonly store: Store;
@@ -38,50 +40,60 @@ export type GapTimersDeps = {
   readonly failed: (error: unknown) => void;
 };
 
-/** Waits out the gaps: one timer for the first message that a lane holds back. */
+/** Waits out the gaps: one timer for each lane that holds messages back. */
 export class GapTimers {
   readonly #deps: GapTimersDeps;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #held = new Map<string, HeldLane>();
 
   constructor(deps: GapTimersDeps) {
     this.#deps = deps;
   }
 
-  /** After a restart, and after each delivery: every gap has its own wait, none inherits that of a gap that was filled. */
-  refresh(): void {
-    const { inbox } = this.#deps.store;
-    const held = new Map(inbox.heldLanes().map((lane) => [keyOf(lane), { lane, first: inbox.held(lane)[0] }]));
-    for (const [key, { firstHeld, cancel }] of this.#waiting) {
-      if (held.get(key)?.first === firstHeld) continue;
-      cancel();
-      this.#waiting.delete(key);
-    }
-    for (const [key, { lane, first }] of held) {
-      if (first !== undefined && !this.#waiting.has(key)) this.#wait(key, lane, first);
-    }
+  /** After each delivery, for its lanes; after a restart, for all. */
+  refresh(lanes: readonly Lane[] = this.#deps.store.inbox.heldLanes()): void {
+    for (const lane of lanes) this.#look(lane);
   }
 
   stop(): void {
-    for (const { cancel } of this.#waiting.values()) cancel();
-    this.#waiting.clear();
+    for (const { cancel } of this.#held.values()) cancel();
+    this.#held.clear();
   }
 
-  #wait(key: string, lane: Lane, firstHeld: number): void {
-    const cancel = this.#deps.runtime.after(GAP_WAIT_MS, () => this.#giveUp(key, lane, firstHeld));
-    this.#waiting.set(key, { firstHeld, cancel });
+  #look(lane: Lane): void {
+    const key = keyOf(lane);
+    const upTo = this.#deps.store.inbox.lastHeld(lane);
+    const known = this.#held.get(key);
+    if (upTo === undefined) {
+      known?.cancel();
+      this.#held.delete(key);
+      return;
+    }
+    const held = known ?? { lane, waits: [], cancel: () => undefined };
+    this.#held.set(key, held);
+    // What came since and stands before the last shows with it.
+    if (upTo <= (held.waits.at(-1)?.upTo ?? 0)) return;
+    held.waits.push({ upTo, overAtMs: this.#deps.runtime.monotonic() + GAP_WAIT_MS });
+    if (held.waits.length === 1) this.#arm(held);
   }
 
-  /** Where the disk does not allow it, the message waits once more. */
-  #giveUp(key: string, lane: Lane, firstHeld: number): void {
-    const { store, show, failed } = this.#deps;
-    this.#waiting.delete(key);
+  #arm(held: HeldLane): void {
+    const { runtime } = this.#deps;
+    const [next] = held.waits;
+    if (next === undefined) this.#held.delete(keyOf(held.lane));
+    else held.cancel = runtime.after(Math.max(0, next.overAtMs - runtime.monotonic()), () => this.#giveUp(held, next));
+  }
+
+  /** Where the disk does not allow it, the messages wait once more. */
+  #giveUp(held: HeldLane, { upTo }: Wait): void {
+    const { store, runtime, show, failed } = this.#deps;
+    held.waits.shift();
     try {
-      show(store.transaction(() => releaseReady(store, lane, true)));
-      this.refresh();
+      show(store.transaction(() => releaseReady(store, held.lane, upTo)));
     } catch (error) {
       failed(error);
-      this.#wait(key, lane, firstHeld);
+      held.waits.unshift({ upTo, overAtMs: runtime.monotonic() + GAP_WAIT_MS });
     }
+    this.#arm(held);
   }
 }
 

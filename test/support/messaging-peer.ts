@@ -88,7 +88,7 @@ export class MessagingPeer {
     );
     const notices: Notices = {
       released: () => this.feed.wake(),
-      stored: () => this.#gaps.refresh(),
+      stored: (lanes) => this.#gaps.refresh(lanes),
       keyPackageUsed: () => undefined,
       sessionChanged: (device) => this.delivery.nudge(device),
       commitAwaited: (device) => this.delivery.finishCommit(device),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Lane } from "../../../peer/messaging/store.ts";
+import type { InboxStore, Lane } from "../../../peer/messaging/store.ts";
 import { bob, carol, idOf, inbound, laneOfBob, openedStore } from "../../support/opened-store.ts";
 
 function withMessages(...seqs: number[]) {
@@ -9,6 +9,12 @@ function withMessages(...seqs: number[]) {
     for (const seq of seqs) store.inbox.add(inbound(seq), true);
   });
   return store;
+}
+
+function heldOf(inbox: InboxStore): number[] {
+  const seqs = [];
+  for (let seq = inbox.nextHeld(laneOfBob, 0); seq !== undefined; seq = inbox.nextHeld(laneOfBob, seq)) seqs.push(seq);
+  return seqs;
 }
 
 describe("the inbox", () => {
@@ -41,7 +47,8 @@ describe("the inbox", () => {
 
   test("shows nothing before it is released, then each under the next cursor", () => {
     const { inbox, transaction } = withMessages(1, 2, 4);
-    expect(inbox.held(laneOfBob)).toEqual([1, 2, 4]);
+    expect(heldOf(inbox)).toEqual([1, 2, 4]);
+    expect(inbox.lastHeld(laneOfBob)).toBe(4);
     expect(inbox.heldLanes()).toEqual([laneOfBob]);
     expect(inbox.visibleAfter(0, 10)).toEqual([]);
     transaction(() => {
@@ -52,9 +59,11 @@ describe("the inbox", () => {
     expect(inbox.visibleAfter(1, 10)).toEqual([
       { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, cursor: 2, gapBefore: 2, readable: true },
     ]);
-    expect(inbox.held(laneOfBob)).toEqual([2]);
+    expect(heldOf(inbox)).toEqual([2]);
+    expect(inbox.lastHeld(laneOfBob)).toBe(2);
     transaction(() => inbox.release(laneOfBob, 2, 0));
     expect(inbox.heldLanes()).toEqual([]);
+    expect(inbox.lastHeld(laneOfBob)).toBeUndefined();
     expect(inbox.visibleAfter(0, 2).map((one) => one.seq)).toEqual([1, 4]);
     expect(() => transaction(() => inbox.release(laneOfBob, 9, 0))).toThrow("no such message");
   });

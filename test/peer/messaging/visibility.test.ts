@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { sealEnvelope } from "../../../shared/envelope.ts";
+import { ChatError } from "../../../shared/errors.ts";
 import { attacked } from "../../support/attacked-peer.ts";
 
 describe("order and holes", () => {
@@ -45,6 +46,81 @@ describe("order and holes", () => {
     expect(at.bob.inbox()).toEqual(["message 1", "message 2", "message 3"]);
     await at.world.pass(1000);
     expect(at.bob.inbox()).toEqual(["message 1", "message 2", "message 3", 1, "message 5"]);
+  });
+
+  test("waits once for several holes", async () => {
+    const at = await attacked();
+    await at.opener.openSession();
+    await at.opener.write();
+    for (let hole = 0; hole < 3; hole += 1) {
+      at.opener.envelope();
+      await at.opener.write();
+    }
+    await at.world.pass(4999);
+    expect(at.bob.inbox()).toEqual(["message 1"]);
+    await at.world.pass(1);
+    expect(at.bob.inbox()).toEqual(["message 1", 1, "message 3", 1, "message 5", 1, "message 7"]);
+  });
+
+  test("shows what has waited for five seconds, and what comes before it, no more", async () => {
+    const at = await attacked();
+    await at.opener.openSession();
+    const sealed = Array.from({ length: 9 }, () => sealEnvelope(at.opener.envelope(), at.mallory.deviceKey));
+    const write = async (...seqs: number[]) => {
+      for (const seq of seqs) {
+        const one = sealed[seq - 1];
+        if (one !== undefined) await at.opener.exchange(await at.opener.frameOf(one));
+      }
+    };
+    await write(1, 3, 7);
+    await at.world.pass(4000);
+    await write(5, 9);
+    await at.world.pass(1000);
+    const first = ["message 1", 1, "message 3", 1, "message 5", 1, "message 7"];
+    expect(at.bob.inbox()).toEqual(first);
+    await at.world.pass(3999);
+    expect(at.bob.inbox()).toEqual(first);
+    await at.world.pass(1);
+    expect(at.bob.inbox()).toEqual([...first, 1, "message 9"]);
+  });
+
+  test("waits once more where the disk does not allow it", async () => {
+    const at = await attacked();
+    await at.opener.openSession();
+    await at.opener.write();
+    at.opener.envelope();
+    await at.opener.write();
+    const { release } = at.bob.store.inbox;
+    Object.assign(at.bob.store.inbox, {
+      release() {
+        throw new ChatError("STORAGE", "the disk is full", { reason: "full" });
+      },
+    });
+    await at.world.pass(5000);
+    expect(at.bob.inbox()).toEqual(["message 1"]);
+    expect(at.bob.failures).toMatchObject([{ code: "STORAGE" }]);
+    Object.assign(at.bob.store.inbox, { release });
+    await at.world.pass(5000);
+    expect(at.bob.inbox()).toEqual(["message 1", 1, "message 3"]);
+  });
+
+  test("looks at little of what is held, however much that is", async () => {
+    const at = await attacked();
+    await at.bob.send("mallory", "write as much as you like");
+    await at.opener.openSession();
+    await at.opener.write();
+    at.opener.envelope();
+    for (let count = 0; count < 30; count += 1) await at.opener.write();
+    const { nextHeld } = at.bob.store.inbox;
+    let looks = 0;
+    Object.assign(at.bob.store.inbox, {
+      nextHeld(...args: Parameters<typeof nextHeld>) {
+        looks += 1;
+        return nextHeld(...args);
+      },
+    });
+    await at.opener.write();
+    expect(looks).toBe(1);
   });
 
   test("goes on waiting out a hole after a restart", async () => {
