@@ -81,8 +81,10 @@ export function viewMessage(message: VisibleMessage, verified: boolean): ChatMes
   };
 }
 
-function gapBefore({ from, seq, gapBefore: missing }: VisibleMessage): ChatEvent {
-  return { type: "gap", from, fromSeq: seq - missing, toSeq: seq - 1 };
+/** Shown alone, a gap before a message does not take that message with it. */
+function gapBefore({ from, seq, gapBefore: missing, cursor, readable }: VisibleMessage): ChatEvent {
+  const place = readable ? cursor - 1 : cursor;
+  return { type: "gap", from, fromSeq: seq - missing, toSeq: seq - 1, cursor: place };
 }
 
 /** ISO 8601 in UTC with milliseconds; any instant that Date can hold. */

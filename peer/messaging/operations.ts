@@ -145,8 +145,17 @@ export type ChatEvent =
       readonly oldFingerprint: string;
       readonly newFingerprint: string;
     }
-  /** Messages `fromSeq` to `toSeq` of that person are missing; those behind them are shown now. */
-  | { readonly type: "gap"; readonly from: string; readonly fromSeq: number; readonly toSeq: number }
+  /**
+   * Messages `fromSeq` to `toSeq` of that person are missing; those behind them are shown now. `cursor`: before the
+   * message that follows, or past what nobody reads.
+   */
+  | {
+      readonly type: "gap";
+      readonly from: string;
+      readonly fromSeq: number;
+      readonly toSeq: number;
+      readonly cursor: number;
+    }
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string };
 
 export interface Operations {

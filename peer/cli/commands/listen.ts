@@ -76,7 +76,7 @@ async function printEvents(
   try {
     for await (const event of feed.events({ ...(since !== undefined && { since }), signal })) {
       if (!(await printEvent(event, output))) return "ended";
-      if (event.type === "message") feed.shown(event.cursor);
+      if ("cursor" in event) feed.shown(event.cursor);
       if (event.type === "error" && event.code === "PROFILE_UNSAFE") return "unsafe";
     }
   } catch (error) {

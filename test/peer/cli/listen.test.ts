@@ -87,7 +87,7 @@ describe("listen", () => {
       message(7),
       { type: "presence", username: "bob", online: true },
       { type: "key-change", username: "bob", oldFingerprint: "a", newFingerprint: "b" },
-      { type: "gap", from: "bob", fromSeq: 2, toSeq: 3 },
+      { type: "gap", from: "bob", fromSeq: 2, toSeq: 3, cursor: 8 },
       { type: "error", code: "SERVER_UNREACHABLE", message: "no" },
     ];
     const { run, stdout } = rig({ feed: endingFeed(events, () => undefined) });
@@ -100,21 +100,27 @@ describe("listen", () => {
 
   test("shows people one line for each, and says on stderr where it listens", async () => {
     const { run, stdout, stderr } = rig({
-      feed: endingFeed([message(7), { type: "gap", from: "bob", fromSeq: 2, toSeq: 3 }], () => undefined),
+      feed: endingFeed([message(7), { type: "gap", from: "bob", fromSeq: 2, toSeq: 3, cursor: 8 }], () => undefined),
     });
     await run("listen");
     expect(printedOn(stdout)).toMatch(/^[-0-9]{10} [0-9:]{5} bob: hi\n\* messages 2 to 3 are missing from bob\n$/);
     expect(printedOn(stderr)).toContain("listening as alice");
   });
 
-  test("marks a message as shown once it is written, each before the next is printed", async () => {
+  test("marks a message or gap as shown once it is written, each before the next is printed", async () => {
     const order: string[] = [];
+    const gap: ChatEvent = { type: "gap", from: "bob", fromSeq: 2, toSeq: 3, cursor: 8 };
     const { run, stdout } = rig({
-      feed: endingFeed([message(7), message(8)], (cursor) => order.push(`shown ${cursor}`)),
+      feed: endingFeed([message(7), gap, message(9)], (cursor) => order.push(`shown ${cursor}`)),
     });
     stdout.on("data", (data) => order.push(`printed ${JSON.parse(String(data)).cursor ?? "ready"}`));
     await run("listen", "--json");
-    expect(order).toEqual(["printed ready", "printed 7", "shown 7", "printed 8", "shown 8"]);
+    expect(order).toEqual([
+      "printed ready",
+      ...["printed 7", "shown 7"],
+      ...["printed 8", "shown 8"],
+      ...["printed 9", "shown 9"],
+    ]);
   });
 
   test("stops when nobody reads any more, and what was not printed is not marked", async () => {

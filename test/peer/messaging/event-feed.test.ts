@@ -87,6 +87,32 @@ describe("the feed", () => {
     await stop();
   });
 
+  test("tells of a gap before a tombstone once, and of one before a message until that is shown", async () => {
+    const world = new MessagingWorld();
+    const bob = await world.start("bob");
+    const mallory = personOf("mallory");
+    await world.list(mallory);
+    const opener = await new HostileOpener(world, mallory, bob.person).ready();
+    await opener.write();
+    opener.envelope();
+    await opener.write({ kind: "tombstone", body: encodeCbor({}) });
+    opener.envelope();
+    await opener.write();
+    await world.pass(5000);
+    /** What a listener sees that dies after it has shown so many events. */
+    const shownBefore = async (peer: MessagingPeer, death: number) => {
+      const { seen, stop } = listen(peer);
+      await world.settle();
+      await stop();
+      for (const event of seen.slice(0, death)) if ("cursor" in event) peer.feed.shown(event.cursor);
+      return texts(seen);
+    };
+    expect(await shownBefore(bob, 2)).toEqual(["message 1", "gap 2-2", "gap 4-4", "message 5"]);
+    expect(await shownBefore(world.restart(bob), 1)).toEqual(["gap 4-4", "message 5"]);
+    expect(await shownBefore(world.restart(bob), 2)).toEqual(["gap 4-4", "message 5"]);
+    expect(await shownBefore(world.restart(bob), 0)).toEqual([]);
+  });
+
   test("keeps passing events for who reads first, and drops them for who reads too slowly, never messages", async () => {
     const world = new MessagingWorld();
     const { bob } = await world.acquainted();
