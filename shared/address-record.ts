@@ -26,7 +26,7 @@ export type AddressRecord = { readonly text: string; readonly payload: AddressRe
  *
  * @param nowMs  milliseconds since the Unix epoch
  * @throws ChatError RECORD_INVALID (reason as for a name record, or `address`, `lifetime`), RECORD_EXPIRED,
- *   SIGNATURE_INVALID
+ *   SIGNATURE_INVALID; out of time, with `serverTime` as detail
  */
 export async function verifyAddressRecord(text: string, nowMs: number): Promise<AddressRecord> {
   const rules = {
@@ -37,18 +37,25 @@ export async function verifyAddressRecord(text: string, nowMs: number): Promise<
   const jws = parseJws(text, rules);
   const payload = readPayload(payloadSchema, jws, "RECORD_INVALID");
   await verifyJws(jws, publicKeyOfDevice(payload.device));
-  const expiresInSeconds = payload.exp - nowMs / 1000;
-  if (expiresInSeconds < -LIMITS.clockSkewSeconds)
-    throw new ChatError("RECORD_EXPIRED", "the address record has expired");
-  if (expiresInSeconds > LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds) {
-    throw new ChatError("RECORD_INVALID", "the address record outlives one hour", { reason: "lifetime" });
-  }
+  checkTimes(payload, nowMs);
   for (const address of payload.addrs) {
     if (!isAddressOf(payload.device, address)) {
       throw new ChatError("RECORD_INVALID", "an address does not end in the device's id", { reason: "address" });
     }
   }
   return { text, payload };
+}
+
+/** Whoever signed it may have a wrong clock, so the refusal says what the time is here. */
+function checkTimes({ exp }: AddressRecordPayload, nowMs: number): void {
+  const expiresInSeconds = exp - nowMs / 1000;
+  const details = { serverTime: Math.floor(nowMs / 1000) };
+  if (expiresInSeconds < -LIMITS.clockSkewSeconds) {
+    throw new ChatError("RECORD_EXPIRED", "the address record has expired", { details });
+  }
+  if (expiresInSeconds > LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds) {
+    throw new ChatError("RECORD_INVALID", "the address record outlives one hour", { reason: "lifetime", details });
+  }
 }
 
 /** True for a well-formed multiaddr whose last component is `/p2p/<device>`. */

@@ -38,6 +38,11 @@ export const ERROR_CODES = [
   "RECORD_CONFLICT",
   "RECORD_EXPIRED",
   "SIGNATURE_INVALID",
+  // the naming server's log
+  "NOTE_INVALID",
+  "LOG_INVALID",
+  "LOG_FORKED",
+  "LOG_STALE",
   // proving who one is
   "TOKEN_MISSING",
   "TOKEN_INVALID",

@@ -9,6 +9,7 @@ export const PROTOCOL_VERSION = 1;
 /** libp2p protocol ids; an incompatible change is a new id beside the old one. */
 export const STREAM_PROTOCOLS = {
   message: "/p2pchat/message/1",
+  checkpoint: "/p2pchat/checkpoint/1",
 } as const;
 
 /** JOSE `typ` of everything signed as a JWS: one kind is never accepted for another. */
@@ -33,6 +34,12 @@ export const SIGNATURE_DOMAINS = {
   sessionReset: "p2pchat/session-reset/1",
 } as const;
 
+/**
+ * The signature type of a signed note (c2sp.org/signed-note), bound into the id of its key. A note is text and has a
+ * newline, which neither a domain's zero byte nor a JWS allows: none is taken for another.
+ */
+export const NOTE_SIGNATURE_ED25519 = 0x01;
+
 export const HASH_DOMAINS = {
   envelope: "p2pchat/envelope-id/1",
   link: "p2pchat/link/1",
@@ -55,6 +62,13 @@ export const LIMITS = {
   clockSkewSeconds: 30,
   keyPackagesPerDevice: 50,
   keyPackageMaxBytes: 8 * 1024,
+  /** Of a checkpoint with all its signatures. */
+  noteMaxBytes: 4096,
+  /** A log signs a new checkpoint before the last one is this old; clients call an older one stale a day later. */
+  checkpointMaxAgeSeconds: 3600,
+  checkpointStaleSeconds: 24 * 3600,
+  /** Leaves in one answer; an answer that is full never changes. */
+  logPageEntries: 1024,
   textMaxBytes: 15 * 1024,
   frameMaxBytes: 64 * 1024,
   sendWindowMessages: 64,
