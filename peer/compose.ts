@@ -34,7 +34,8 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const gaps = new GapTimers({ store, runtime, show: () => feed.wake(), failed: (error) => notices.failed(error) });
   const contacts = announcing(inTransactions(store), feed);
   const audience = () => profile.server;
-  const resolver = createResolver({ server: naming, contacts, now: () => clock.now(), audience, own: self });
+  const times = { now: () => clock.now(), monotonic: () => runtime.monotonic() };
+  const resolver = createResolver({ server: naming, contacts, ...times, audience, own: self });
   const notices = noticesOf({ feed, watch, gaps, store, log, engine: () => engine });
   const engine = lazyEngine({ opened, options, runtime, resolver, notices, log });
   gaps.refresh();

@@ -74,6 +74,12 @@ export const LIMITS = {
   sendWindowMessages: 64,
   sendWindowBytes: 1024 * 1024,
   helloMaxMarks: 16,
+  /** People who were never answered and have anything stored. */
+  strangersMax: 50,
+  /** Names that are looked up because devices nobody knows hint at them; as many at once after a quiet minute. */
+  strangerLookupsPerMinute: 30,
+  /** In a row; the lane ends after that. */
+  laneMaxRefusedSessions: 8,
   strangerMaxMessages: 20,
   /** Sessions that a device of theirs ever opened; each closed one is remembered for good. */
   strangerMaxSessions: 64,

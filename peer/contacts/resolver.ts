@@ -1,5 +1,6 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/protocol.ts";
 import type { Party } from "../../shared/safety-number.ts";
 import { singleFlight } from "../../shared/single-flight.ts";
 import { parseUsername, type Username } from "../../shared/username.ts";
@@ -7,6 +8,8 @@ import type { Contact, ContactStore, NamingServer, Resolver } from "../messaging
 import { examine, examineSelf, type Finding } from "./examine.ts";
 import { assertUnchanged } from "./pin.ts";
 import { recordsOf } from "./records.ts";
+import { assertPlaceFree } from "./strangers.ts";
+import { type TokenBucket, tokenBucket } from "./token-bucket.ts";
 import { acceptChange } from "./trust.ts";
 
 export type ResolverOptions = {
@@ -14,6 +17,8 @@ export type ResolverOptions = {
   readonly contacts: ContactStore;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** Milliseconds that only rise. */
+  readonly monotonic: () => number;
   /** The URL of this profile's naming server, which every record of it names. */
   readonly audience: () => string;
   /** Whose profile this is. */
@@ -32,9 +37,14 @@ const ASK_AGAIN_AFTER_MS = 1000;
  * shows the pinned record again, until `trust` or a newer record that the pinned key does vouch for.
  */
 export function createResolver(options: ResolverOptions): Resolver {
-  const { server, contacts, now, audience, own, patienceMs = PATIENCE_MS } = options;
+  const { server, contacts, now, monotonic, audience, own, patienceMs = PATIENCE_MS } = options;
   const deps = { records: recordsOf(server, audience), contacts, now };
   const answeredAtMs = new Map<Username, number>();
+  /** Strangers who hint at many names do not keep a contact's new device from being looked up. */
+  const lookups = {
+    ofNewNames: tokenBucket(LIMITS.strangerLookupsPerMinute, monotonic),
+    ofContacts: tokenBucket(LIMITS.strangerLookupsPerMinute, monotonic),
+  };
   const hinted = new Map<Username, { readonly finding: Finding | undefined; readonly atMs: number }>();
   /** Look-ups under way for longer than anybody's patience. */
   const overdue = new Set<Username>();
@@ -78,6 +88,14 @@ export function createResolver(options: ResolverOptions): Resolver {
     return stored ?? contact;
   }
 
+  const isNewName = (username: Username) => username !== own.username && contacts.find(username) === undefined;
+
+  /** Others may have come in while the server was asked. */
+  function admit(finding: Finding): Contact {
+    if (isNewName(finding.contact.username)) assertPlaceFree(contacts, finding.contact);
+    return keep(finding);
+  }
+
   function recall(username: Username, maxAgeMs: number): Contact | undefined {
     const ageMs = now() - (answeredAtMs.get(username) ?? Number.NEGATIVE_INFINITY);
     if (ageMs < 0 || ageMs >= maxAgeMs) return undefined;
@@ -88,17 +106,24 @@ export function createResolver(options: ResolverOptions): Resolver {
   async function findOwner(device: DeviceId, username: Username, signal?: AbortSignal): Promise<Contact | undefined> {
     const recent = recall(username, ASK_AGAIN_AFTER_MS);
     if (recent !== undefined) return recent.devices.includes(device) ? recent : undefined;
-    const finding = await lookAtHinted(username, signal);
-    if (finding?.contact.devices.includes(device)) return keep(finding);
+    const isNew = isNewName(username);
+    if (isNew) assertPlaceFree(contacts);
+    const finding = await lookAtHinted(username, isNew ? lookups.ofNewNames : lookups.ofContacts, signal);
+    if (finding?.contact.devices.includes(device)) return admit(finding);
     if (finding?.stale !== undefined) throw finding.stale;
     return undefined;
   }
 
   /** Remembers what was found, not for whom: a liar who names somebody does not keep them out. */
-  async function lookAtHinted(username: Username, signal?: AbortSignal): Promise<Finding | undefined> {
+  async function lookAtHinted(
+    username: Username,
+    tokens: TokenBucket,
+    signal?: AbortSignal,
+  ): Promise<Finding | undefined> {
     for (const [name, { atMs }] of hinted) if (Math.abs(now() - atMs) >= ASK_AGAIN_AFTER_MS) hinted.delete(name);
     const recent = hinted.get(username);
     if (recent !== undefined) return recent.finding;
+    if (!tokens.take()) throw new ChatError("RATE_LIMITED", "enough names were looked up for strangers");
     const finding = await lookAt(username, signal).catch(unknownAsNobody);
     if (finding?.stale === undefined) hinted.set(username, { finding, atMs: now() });
     return finding;

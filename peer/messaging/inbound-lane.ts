@@ -8,8 +8,6 @@ import { acceptSession, applyCommit } from "./inbound-session.ts";
 import type { Channel } from "./ports.ts";
 import { receiveMessages, refusal } from "./receive-messages.ts";
 
-const MAX_REFUSED_SESSIONS = 8;
-
 /** Answers a channel that another device opened, until either side closes it or `signal` fires. Never throws. */
 export async function serveChannel(core: Core, channel: Channel, signal: AbortSignal): Promise<void> {
   const lane = new InboundLane(core, channel, signal);
@@ -27,6 +25,7 @@ class InboundLane {
   readonly #signal: AbortSignal;
   /** Sessions whose opening was refused here: their messages get the same answer. */
   readonly #refused = new Map<string, ChatError>();
+  #refusedInARow = 0;
   #greeted = false;
 
   constructor(core: Core, channel: Channel, signal: AbortSignal) {
@@ -44,6 +43,7 @@ class InboundLane {
         const messages = leadingMessages(frames, at);
         answers.push(...(messages.length > 0 ? await this.#messages(messages) : await this.#one(frames[at])));
         at += Math.max(1, messages.length);
+        this.#assertPatient();
       }
       if (unreadable !== undefined) throw unreadable;
     } catch (error) {
@@ -84,12 +84,12 @@ class InboundLane {
     try {
       this.#assertRecipient(frame);
       const answer = await acceptSession(this.#core, this.#channel.remote, frame, this.#signal);
-      this.#refused.delete(key);
+      this.#refused.clear();
+      this.#refusedInARow = 0;
       return answer;
     } catch (error) {
-      const [oldest] = this.#refused.keys();
-      if (oldest !== undefined && this.#refused.size >= MAX_REFUSED_SESSIONS) this.#refused.delete(oldest);
       this.#refused.set(key, asChatError(error));
+      this.#refusedInARow += 1;
       return this.#refuse(frame.sessionId, error);
     }
   }
@@ -124,6 +124,11 @@ class InboundLane {
 
   #assertGreeted(): void {
     if (!this.#greeted) throw new ChatError("FRAME_INVALID", "the first frame must be hello", { reason: "hello" });
+  }
+
+  #assertPatient(): void {
+    if (this.#refusedInARow < LIMITS.laneMaxRefusedSessions) return;
+    throw new ChatError("RATE_LIMITED", "too many sessions were refused on this lane");
   }
 
   #assertRecipient(frame: { readonly recipientDevice: Uint8Array }): void {

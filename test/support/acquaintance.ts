@@ -21,12 +21,14 @@ export function resolverShown(...records: NameRecord[]) {
 }
 
 export function resolverWith(options: Partial<ResolverOptions>, ...records: NameRecord[]) {
-  const time = { ms: NOW_MS };
+  const time = { ms: NOW_MS, monotonicMs: 0 };
   const server = memoryNaming();
   const contacts = memoryContacts();
   if (records.length > 0) server.show(records);
   const now = () => time.ms;
-  const resolver = createResolver({ server, contacts, now, audience: () => AUDIENCE, own: alice, ...options });
+  const monotonic = () => time.monotonicMs;
+  const own = { own: alice, audience: () => AUDIENCE };
+  const resolver = createResolver({ server, contacts, now, monotonic, ...own, ...options });
   const stored = (): Contact => {
     const contact = contacts.find(bob.username);
     if (contact === undefined) throw new Error("bob is not stored");

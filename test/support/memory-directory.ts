@@ -7,7 +7,7 @@ import { type MemoryNaming, memoryNaming } from "./memory-naming.ts";
 import { addressOf } from "./memory-network.ts";
 
 /** A naming server in memory: records, and key packages that are handed out once each. */
-export interface MemoryDirectory extends NamingServer, Pick<MemoryNaming, "fail" | "hold"> {
+export interface MemoryDirectory extends NamingServer, Pick<MemoryNaming, "fail" | "hold" | "lookups"> {
   /** Lists the last record, whatever was listed before; every device has an address. */
   list(...records: readonly NameRecord[]): void;
   /** Leaves key packages of a device, the last resort aside. */
@@ -63,6 +63,9 @@ export function memoryDirectory(): MemoryDirectory {
     publishAddresses: notHere,
     withdrawAddresses: notHere,
     uploadKeyPackages: notHere,
+    get lookups() {
+      return naming.lookups;
+    },
     get claims() {
       return claims;
     },

@@ -81,6 +81,7 @@ export class MessagingPeer {
         server: directory,
         contacts: inTransactions(store),
         now: () => runtime.now(),
+        monotonic: () => runtime.monotonic(),
         audience: () => AUDIENCE,
         own: self,
       }),

@@ -65,6 +65,49 @@ describe("finding the person behind a device", () => {
     expect(it.server.lookups).toBe(4);
   });
 
+  test("asks about thirty names that strangers hint at, then about one every two seconds", async () => {
+    const it = resolverShown(first);
+    const hint = async (name: string) => {
+      await expect(it.resolver.resolveDevice(mallory.device, name)).rejects.toMatchObject({ name: "ChatError" });
+      return it.server.lookups;
+    };
+    for (let asked = 0; asked < 40; asked += 1) await hint(`name-${asked}`);
+    expect(it.server.lookups).toBe(30);
+    await expectError(it.resolver.resolveDevice(bob.device, "bob"), "RATE_LIMITED");
+    expect(it.contacts.saves).toBe(0);
+    it.time.monotonicMs += 2000;
+    expect(await hint("late-1")).toBe(31);
+    expect(await hint("late-2")).toBe(31);
+    it.time.ms += 365 * 24 * 60 * 60_000;
+    expect(await hint("late-3")).toBe(31);
+    it.time.monotonicMs += 24 * 60 * 60_000;
+    for (let asked = 0; asked < 40; asked += 1) await hint(`later-${asked}`);
+    expect(it.server.lookups).toBe(61);
+  });
+
+  test("knows contacts, and asks about their new devices, whatever strangers hint at", async () => {
+    const it = await acquainted();
+    it.time.ms += 1000;
+    for (let asked = 0; asked < 40; asked += 1) {
+      await expect(it.resolver.resolveDevice(mallory.device, `name-${asked}`)).rejects.toMatchObject({});
+    }
+    expect(await it.resolver.resolveDevice(bob.device, "bob")).toEqual(it.stored());
+    const laptop = personOf("bob", { device: "laptop" });
+    const devices = [bob.deviceKey, laptop.deviceKey].map((key) => ({ key, addedAt: NOW_SECONDS }));
+    it.server.show([first, await recordOf(bob, { previous: first, devices })]);
+    expect(await it.resolver.resolveDevice(laptop.device, "bob")).toMatchObject({ seq: 2 });
+  });
+
+  test("asks about a contact's name at most thirty times a minute for devices that are not theirs", async () => {
+    const it = await acquainted();
+    for (let asked = 0; asked < 40; asked += 1) {
+      it.time.ms += 1000;
+      await expect(it.resolver.resolveDevice(mallory.device, "bob")).rejects.toMatchObject({ name: "ChatError" });
+    }
+    expect(it.server.lookups).toBe(1 + 30);
+    expect(await it.resolver.resolveDevice(bob.device, "bob")).toEqual(it.stored());
+  });
+
   test("lets in whom a liar has just named", async () => {
     const it = resolverShown(first);
     await expectError(it.resolver.resolveDevice(mallory.device, "bob"), "ENVELOPE_INVALID", "identity");

@@ -49,7 +49,8 @@ async function setUp() {
   }
   const server = clientOf(alice, liar.url);
   const contacts = memoryContacts();
-  const resolver = createResolver({ server, contacts, now: () => NOW_MS, audience: () => server.audience, own: alice });
+  const times = { now: () => NOW_MS, monotonic: () => 0 };
+  const resolver = createResolver({ server, contacts, ...times, audience: () => server.audience, own: alice });
   return {
     real,
     liar,
