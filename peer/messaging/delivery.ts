@@ -2,6 +2,7 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Core } from "./core.ts";
+import { greetAll } from "./greeting.ts";
 import { serveChannel } from "./inbound-lane.ts";
 import { PeerSender, type SenderDeps } from "./peer-sender.ts";
 import type { Channel } from "./ports.ts";
@@ -38,10 +39,12 @@ export class Delivery {
 
   /** Tells the people this profile writes with that it is here: their outboxes need not wait for their next try. */
   greet(): void {
-    for (const { username, devices, accepted, blocked } of this.#core.store.contacts.list()) {
-      if (!accepted || blocked) continue;
-      for (const device of devices) this.#senderFor(device, username)?.greet();
-    }
+    const { store, runtime, notices } = this.#core;
+    const contacts = store.contacts.list().filter(({ accepted, blocked }) => accepted && !blocked);
+    const greetings = contacts.flatMap(({ username, devices }) =>
+      devices.map((device) => async () => this.#senderFor(device, username)?.greet()),
+    );
+    greetAll(runtime, greetings, this.#stopping.signal).catch(notices.failed);
   }
 
   /** Tries at once what waits for that device, or for everybody. */

@@ -33,6 +33,8 @@ export class PeerSender {
   #lane: OutboundLane | undefined;
   #failures = 0;
   #errand: Errand | undefined;
+  /** Resolves when the try that is next, or under way, has ended. */
+  #attempt = Promise.withResolvers<void>();
   #isTrying = false;
   #connectedMeanwhile = false;
   #mayTryAtOnce = true;
@@ -52,10 +54,14 @@ export class PeerSender {
     if (this.#failures === 0) this.#wake.raise();
   }
 
-  /** Says hello once, even with nothing to send: a device that waits to reach this one learns that it can. */
-  greet(): void {
+  /**
+   * Says hello once, even with nothing to send: a device that waits to reach this one learns that it can. Resolves once
+   * that was tried, whatever came of it; at once where the last try failed, for the next says hello too.
+   */
+  greet(): Promise<void> {
     this.#errand ??= "greet";
     this.nudge();
+    return this.#failures > 0 ? Promise.resolve() : this.#attempt.promise;
   }
 
   /** Brings the session up to date, even with nothing to send: the peer is there and waits for this side's commit. */
@@ -97,6 +103,7 @@ export class PeerSender {
         await this.#recover(error);
       }
     }
+    this.#attempt.resolve();
   }
 
   hasQueued(): boolean {
@@ -119,6 +126,8 @@ export class PeerSender {
       await (errand === "greet" ? lane.greet() : lane.pump());
     } finally {
       this.#isTrying = false;
+      this.#attempt.resolve();
+      this.#attempt = Promise.withResolvers();
     }
     this.#succeeded();
   }
