@@ -19,6 +19,15 @@ export function canMount(): boolean {
   return capability("a small tmpfs of its own", "unshare", [...UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
 }
 
+/** A network of our own in a namespace that ends with its process. */
+export const OWN_NETWORK = ["--net", "--map-root-user"] as const;
+
+/** Packets of such a network can be dropped. */
+export function canDropPackets(): boolean {
+  const script = "ip link set lo up && nft add table inet faults";
+  return capability("a network of its own and nftables", "unshare", [...OWN_NETWORK, "sh", "-c", script]);
+}
+
 /** Faults injected into system calls. */
 export function canInjectFaults(): boolean {
   return capability("strace with fault injection", "strace", ["-f", "-e", "inject=fsync:error=EIO:when=9+", "true"]);
@@ -39,4 +48,9 @@ export function isRoot(): boolean {
 /** Certificates can be made. */
 export function hasOpenssl(): boolean {
   return capability("openssl", "openssl", ["version"]);
+}
+
+/** Processes with a clock of their own, by Debian's `faketime`. */
+export function canFakeClocks(): boolean {
+  return capability("faketime", "faketime", ["-m", "-f", "+0", "true"]);
 }
