@@ -6,7 +6,7 @@ import type { Engine } from "./messaging/messenger.ts";
 import { giveUpOld } from "./messaging/outbox-upkeep.ts";
 import type { Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
-import type { Runtime } from "./messaging/runtime.ts";
+import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import type { OpenProfile } from "./open-profile.ts";
 
@@ -75,8 +75,9 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
         network,
       )
     : undefined;
+  const expiryNow = unhurriedClock(runtime);
   const upkeep = repeat({ runtime, failed: notices.failed }, () => {
-    notices.outboxChanged(giveUpOld({ self, store }, runtime.now()).map(({ messageId }) => messageId));
+    notices.outboxChanged(giveUpOld({ self, store }, expiryNow()).map(({ messageId }) => messageId));
     store.restoreReserve();
     delivery.start();
   });

@@ -164,7 +164,8 @@ async function leaveKeyPackages(
     const { self, store, naming, clock } = opened;
     const { deviceSeed } = keystore.secrets;
     const sessions = createSecureSessions({ device: self.device, deviceSeed, now: () => clock.now() });
-    await replenishKeyPackages({ self, store, runtime: systemRuntime, sessions, naming });
+    const serverNow = () => clock.now();
+    await replenishKeyPackages({ self, store, runtime: systemRuntime, sessions, naming, serverNow });
   } catch (error) {
     if (!isChatError(error)) throw error;
   } finally {

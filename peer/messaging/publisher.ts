@@ -1,5 +1,5 @@
 import { signAddressRecord } from "../../shared/address-record.ts";
-import { ChatError } from "../../shared/errors.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { NamingServer, SecureSessions, Transport } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
@@ -16,6 +16,9 @@ const COUNT_EVERY_MS = 60 * 60_000;
 /** A private half outlives its package's validity (90 days), in case a Welcome is still on its way. */
 const KEEP_KEY_PACKAGES_MS = 120 * 24 * 60 * 60_000;
 const ROTATE_LAST_RESORT_MS = 30 * 24 * 60 * 60_000;
+/** How far a sequence that is too low is raised, then twice as far, up to the most. */
+const LEAD_MS = 24 * 60 * 60_000;
+const MAX_LEAD_MS = 10 * 366 * LEAD_MS;
 
 export type PublisherDeps = {
   readonly self: Self;
@@ -36,6 +39,8 @@ export class Publisher {
   #renewing: Promise<void> = Promise.resolve();
   #cancel: () => void = () => undefined;
   #countedAtMs = Number.NEGATIVE_INFINITY;
+  /** How far the sequence is ahead of the clock. */
+  #leadMs = 0;
   /** The server may list the addresses, whatever its last answer was. */
   #isListed = false;
   #published = false;
@@ -119,13 +124,21 @@ export class Publisher {
         device: self.device,
         addrs: this.#transport.addresses().slice(0, LIMITS.addressRecordMaxAddresses),
         // Rises with the clock, and so across restarts.
-        seq: Math.floor(nowMs),
+        seq: Math.floor(nowMs) + this.#leadMs,
         exp: Math.floor(nowMs / 1000) + ADDRESS_LIFETIME_SECONDS,
       },
       self.deviceKey,
     );
     this.#isListed = true;
-    await naming.publishAddresses(record, this.#stopping.signal);
+    await naming.publishAddresses(record, this.#stopping.signal).catch((error) => {
+      if (isChatError(error, "RECORD_CONFLICT")) this.#raiseSequence();
+      throw error;
+    });
+  }
+
+  /** The server knows a higher one, from a time when its clock was ahead. */
+  #raiseSequence(): void {
+    this.#leadMs = this.#leadMs < MAX_LEAD_MS ? Math.max(LEAD_MS, 2 * this.#leadMs) : 0;
   }
 }
 
@@ -135,11 +148,8 @@ export class Publisher {
  *
  * @returns how many the server holds now
  */
-export async function replenishKeyPackages(
-  deps: Omit<PublisherDeps, "serverNow" | "failed">,
-  signal?: AbortSignal,
-): Promise<number> {
-  const { naming, sessions, store, runtime } = deps;
+export async function replenishKeyPackages(deps: Omit<PublisherDeps, "failed">, signal?: AbortSignal): Promise<number> {
+  const { naming, sessions, store, runtime, serverNow } = deps;
   const held = await naming.uploadKeyPackages({ keyPackages: [] }, signal);
   const nowMs = runtime.now();
   const last = store.keyPackages.lastResort();
@@ -148,7 +158,8 @@ export async function replenishKeyPackages(
   if (missing === 0 && !needsLast) return held.count;
   const made = await makeKeyPackages(sessions, missing, needsLast);
   store.transaction(() => {
-    store.keyPackages.deleteBefore(nowMs - KEEP_KEY_PACKAGES_MS);
+    // Neither clock alone makes a package old: without its private half nobody new could write.
+    store.keyPackages.deleteBefore(Math.min(nowMs, serverNow()) - KEEP_KEY_PACKAGES_MS);
     for (const { lastResort, ...keyPackage } of made) {
       store.keyPackages.save({ ...keyPackage, lastResort, createdAtMs: nowMs });
     }

@@ -26,3 +26,12 @@ export const systemRuntime: Runtime = {
   randomBytes: (length) => new Uint8Array(randomBytes(length)),
   random: () => Math.random(),
 };
+
+/**
+ * The wall clock for what expires: a clock that leaps ahead while the program runs makes nothing old. It falls behind
+ * where a computer sleeps, until the next start.
+ */
+export function unhurriedClock({ now, monotonic }: Pick<Runtime, "now" | "monotonic">): () => number {
+  const startedAtMs = now() - monotonic();
+  return () => Math.min(now(), startedAtMs + monotonic());
+}

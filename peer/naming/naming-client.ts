@@ -26,8 +26,8 @@ export type NamingClientOptions = {
 };
 
 /**
- * A refused `putRecord` may have taught the client the server's time (CLOCK_SKEW) or URL (reason `aud`): whoever signed
- * the record signs it again with `clock` and `audience`, and repeats.
+ * A refused record may have taught the client the server's time (CLOCK_SKEW; of addresses RECORD_EXPIRED and `lifetime`)
+ * or URL (reason `aud`): whoever signed the record signs it again with `clock` and `audience`, and repeats.
  */
 export interface NamingClient extends NamingServer {
   /** The URL that records and assertions are to name. */
@@ -50,7 +50,7 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
 
   function learn(error: ChatError): ChatError {
     const { serverTime, expectedAudience } = error.details ?? {};
-    if (isChatError(error, "CLOCK_SKEW") && typeof serverTime === "number") clock.adopt(serverTime);
+    if (typeof serverTime === "number") clock.adopt(serverTime);
     if (error.reason !== "aud" || typeof expectedAudience !== "string") return error;
     if (audience.adopt(expectedAudience) || expectedAudience === audience.current) return error;
     return new ChatError(

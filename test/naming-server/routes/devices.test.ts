@@ -101,6 +101,15 @@ describe("addresses", () => {
     expect(await online(server, aliceToken)).toMatchObject({ online: [] });
   });
 
+  test.each([NOW_SECONDS + 3631, NOW_SECONDS - 31])(
+    "that are out of time, until %d, are answered with the server's time",
+    async (exp) => {
+      const { server, bobToken } = await startWithTwo();
+      const answer = await publish(server, bobToken, await addressRecordOf(bob, { exp }));
+      expect(answer.json).toMatchObject({ serverTime: NOW_SECONDS });
+    },
+  );
+
   test("signed by another key are refused", async () => {
     const { server, aliceToken, bobToken } = await startWithTwo();
     const forged = await addressRecordOf({ ...bob, deviceKey: alice.deviceKey });

@@ -13,7 +13,7 @@ function publishing() {
   const runtime = time.runtime("publisher");
   const store = openedStore();
   const calls: string[] = [];
-  const held = { count: 0, lastResort: false };
+  const held = { count: 0, lastResort: false, seq: 0 };
   const failing = new Set<string>();
   const records: string[] = [];
   let gate: Promise<void> = Promise.resolve();
@@ -26,6 +26,10 @@ function publishing() {
   const naming = {
     async publishAddresses(record: string, signal?: AbortSignal) {
       await call("publish", signal);
+      const { payload } = await verifyAddressRecord(record, time.nowMs);
+      const { seq } = payload;
+      if (seq <= held.seq) throw new ChatError("RECORD_CONFLICT", "the sequence must rise");
+      held.seq = seq;
       records.push(record);
     },
     withdrawAddresses: () => call("withdraw"),
@@ -33,7 +37,7 @@ function publishing() {
       await call(keyPackages.length === 0 && lastResort === undefined ? "count" : "upload", signal);
       held.count += keyPackages.length;
       held.lastResort ||= lastResort !== undefined;
-      return { ...held };
+      return { count: held.count, lastResort: held.lastResort };
     },
   } as Partial<NamingServer> as NamingServer;
   let made = 0;
@@ -76,7 +80,7 @@ describe("the publisher", () => {
     const { publisher, calls, held, records, pass, deps } = publishing();
     await publisher.start();
     expect(calls).toEqual(["count", "upload", "publish"]);
-    expect(held).toEqual({ count: 50, lastResort: true });
+    expect(held).toMatchObject({ count: 50, lastResort: true });
     expect([publisher.published, publisher.keyPackages]).toEqual([true, 50]);
     const first = await verifyAddressRecord(records[0] ?? "", deps.serverNow());
     expect(first.payload).toMatchObject({
@@ -134,6 +138,30 @@ describe("the publisher", () => {
     expect(calls.filter((name) => name === "count")).toHaveLength(3);
   });
 
+  test.each([
+    ["ten minutes", 600_000],
+    ["a day", 86_400_000],
+    ["a year", 366 * 86_400_000],
+  ])("is listed again when the server's clock has come back from %s ahead", async (_what, aheadMs) => {
+    const { publisher, deps, held, pass } = publishing();
+    held.seq = deps.serverNow() + aheadMs;
+    await publisher.start();
+    expect(publisher.published).toBe(false);
+    await pass(50_000);
+    expect(publisher.published).toBe(true);
+  });
+
+  test("keeps to numbers that a server takes, however often one is refused", async () => {
+    const { publisher, failures, held, pass } = publishing();
+    held.seq = Number.MAX_SAFE_INTEGER;
+    await publisher.start();
+    await pass(600_000);
+    expect(failures.length).toBeGreaterThan(100);
+    held.seq = 0;
+    await pass(5000);
+    expect(publisher.published).toBe(true);
+  });
+
   test("withdraws its addresses when it stops, also those that were on their way", async () => {
     const { publisher, calls, failures, hold, time } = publishing();
     await publisher.start();
@@ -162,7 +190,8 @@ describe("key packages", () => {
     const first = store.keyPackages.lastResort();
     const later = (days: number) => ({
       ...deps,
-      runtime: { ...deps.runtime, now: () => deps.serverNow() + days * 86_400_000 },
+      runtime: { ...deps.runtime, now: () => deps.runtime.now() + days * 86_400_000 },
+      serverNow: () => deps.serverNow() + days * 86_400_000,
     });
     await replenishKeyPackages(later(30));
     expect(store.keyPackages.lastResort()).toEqual(first);
@@ -172,5 +201,18 @@ describe("key packages", () => {
     held.count = 0;
     await replenishKeyPackages(later(121));
     expect(store.keyPackages.find(first?.reference ?? idOf(0))).toBeUndefined();
+  });
+
+  test.each(["this computer's", "the server's"])("survive a clock that leaps ahead alone, %s", async (whose) => {
+    const { deps, store } = publishing();
+    await replenishKeyPackages(deps);
+    const leapt = (now: () => number) => () => now() + 366 * 86_400_000;
+    const { runtime, serverNow } = deps;
+    await replenishKeyPackages(
+      whose === "the server's"
+        ? { ...deps, serverNow: leapt(serverNow) }
+        : { ...deps, runtime: { ...runtime, now: leapt(runtime.now) } },
+    );
+    expect(store.keyPackages.find(idOf("package 1"))).toBeDefined();
   });
 });

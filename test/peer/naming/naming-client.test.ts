@@ -58,6 +58,18 @@ describe("asking for a token", () => {
   });
 });
 
+describe("an address record that the server finds out of time", () => {
+  test.each<[ErrorCode, string | undefined]>([
+    ["RECORD_EXPIRED", undefined],
+    ["RECORD_INVALID", "lifetime"],
+  ])("teaches the server's time by %s, so that the next one fits", async (code, reason) => {
+    const serverTime = NOW_MS / 1000 + 10_800;
+    await using it = await start(() => problem(400, code, { ...(reason && { reason }), serverTime }));
+    await expectError(it.client.publishAddresses("a.b.c"), code, reason);
+    expect(it.clock.now()).toBe(serverTime * 1000);
+  });
+});
+
 /** A token endpoint that checks assertions as the real one does, for `aud` at `nowMs`. */
 function strictTokens(expected: { aud: string; nowMs: number }): Script {
   return async (request) => {
