@@ -6,7 +6,9 @@ import { requestId, sendProblem } from "./reply.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { nameRoutes } from "./routes/names.ts";
+import { openapiRoutes } from "./routes/openapi.ts";
 import { presenceRoutes } from "./routes/presence.ts";
+import type { Api } from "./routes/route.ts";
 import { tokenRoutes } from "./routes/token.ts";
 import type { Services } from "./services.ts";
 
@@ -21,11 +23,13 @@ export function createApp(services: Services, log: Logger): Express {
 
   app.use(refuseAmbiguous);
   if (log.isLevelEnabled("debug")) app.use(logRequests(log));
-  nameRoutes(app, services);
-  deviceRoutes(app, services);
-  presenceRoutes(app, services);
-  tokenRoutes(app, services);
-  healthRoutes(app, services);
+  const api: Api = { router: app, services, operations: [] };
+  nameRoutes(api);
+  deviceRoutes(api);
+  presenceRoutes(api);
+  tokenRoutes(api);
+  healthRoutes(api);
+  openapiRoutes(api);
 
   app.use(() => {
     throw new ChatError("NOT_FOUND", "there is nothing at this path");

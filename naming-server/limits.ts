@@ -43,3 +43,6 @@ export const SERVER_LIMITS = {
   /** Enough for the inner pages of the indexes of some hundred thousand names. */
   databaseCacheKibibytes: 8 * 1024,
 } as const;
+
+/** What requests are counted by: those of one class cost about the same. */
+export type RateClass = "lookup" | "presence" | "log" | "token" | "write" | "claim" | "registration" | "open";

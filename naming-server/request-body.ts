@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { ChatError } from "../shared/errors.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 
-type BodyRules = { readonly mediaType: string; readonly maxBytes?: number };
+export type BodyRules = { readonly mediaType: string; readonly maxBytes?: number };
 
 /**
  * Reads a body of one media type. Compressed bodies are refused, so what arrives is what is counted. The rest of a body

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { decodeBase64url } from "./base64url.ts";
 import { ERROR_CODES } from "./errors.ts";
-import { LIMITS } from "./protocol.ts";
+import { JWS_ALGORITHM, LIMITS } from "./protocol.ts";
 import { base64urlOf, deviceIdSchema, parsed, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
 
 /*
@@ -16,6 +16,10 @@ const keyPackageSchema = z
   .min(1)
   .max(Math.ceil((LIMITS.keyPackageMaxBytes * 4) / 3))
   .pipe(parsed((text) => decodeBase64url(text)));
+
+/** Body of `PUT /v1/names/{name}` and of `PUT /v1/devices/{peerId}/addresses`: a compact JWS. */
+export const nameRecordTextSchema = jws;
+export const addressRecordTextSchema = z.string().max(LIMITS.addressRecordMaxBytes);
 
 /** `PUT /v1/names/{name}`: the record as stored. */
 export const nameAcceptedSchema = z.object({ name: usernameSchema, seq: sequence, hash: base64urlOf(32) });
@@ -61,6 +65,23 @@ export const presenceSchema = z.object({
   online: z.array(z.object({ name: usernameSchema, devices: z.array(deviceIdSchema) })),
   at: unixSeconds,
 });
+
+/** `GET /.well-known/jwks.json` (RFC 7517, RFC 8037). */
+export const jwksSchema = z.object({
+  keys: z.array(
+    z.object({
+      kty: z.literal("OKP"),
+      crv: z.literal("Ed25519"),
+      x: base64urlOf(32),
+      kid: base64urlOf(32),
+      alg: z.literal(JWS_ALGORITHM),
+      use: z.literal("sig"),
+    }),
+  ),
+});
+
+/** `GET /healthz` and `GET /readyz`. */
+export const healthSchema = z.object({ status: z.literal("ok") });
 
 /** Problem details (RFC 9457) with a stable code, a reason that narrows it, and facts that the code promises. */
 export const problemSchema = z.object({

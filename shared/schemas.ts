@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { isBase64urlOf } from "./base64url.ts";
 import { type DeviceId, parseDeviceId } from "./device-id.ts";
+import { LIMITS } from "./protocol.ts";
 import { parseUsername, type Username } from "./username.ts";
 
 /*
@@ -10,7 +11,10 @@ import { parseUsername, type Username } from "./username.ts";
 
 /** Canonical base64url of exactly that many bytes. */
 export const base64urlOf = (bytes: number) =>
-  z.string().refine((text) => isBase64urlOf(text, bytes), `not base64url of ${bytes} bytes`);
+  z
+    .string()
+    .refine((text) => isBase64urlOf(text, bytes), `not base64url of ${bytes} bytes`)
+    .meta({ pattern: `^[A-Za-z0-9_-]{${Math.ceil((bytes * 8) / 6)}}$` });
 
 /** A text that `parse` reads; what it throws becomes an issue, so that no answer of a stranger throws past its schema. */
 export function parsed<T>(parse: (text: string) => T) {
@@ -24,8 +28,16 @@ export function parsed<T>(parse: (text: string) => T) {
   });
 }
 
-export const usernameSchema = parsed<Username>(parseUsername);
-export const deviceIdSchema = parsed<DeviceId>(parseDeviceId);
+/* What a text must look like besides, for documents that are made of schemas: their parsers say more. */
+const USERNAME_SHAPE = {
+  minLength: LIMITS.usernameMinLength,
+  maxLength: LIMITS.usernameMaxLength,
+  pattern: "^[a-z0-9]+(?:-[a-z0-9]+)*$",
+};
+const DEVICE_ID_SHAPE = { pattern: "^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$" };
+
+export const usernameSchema = parsed<Username>(parseUsername).meta(USERNAME_SHAPE);
+export const deviceIdSchema = parsed<DeviceId>(parseDeviceId).meta(DEVICE_ID_SHAPE);
 
 /** Seconds since the Unix epoch, up to the year 9999. */
 export const unixSeconds = z.int().min(0).max(253_402_300_799);

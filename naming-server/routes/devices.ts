@@ -1,6 +1,6 @@
-import type { IRouter, Request, Response } from "express";
+import type { Request, Response } from "express";
 import { verifyAddressRecord } from "../../shared/address-record.ts";
-import { keyPackageUploadSchema } from "../../shared/api.ts";
+import { addressRecordTextSchema, keyPackageCountSchema, keyPackageUploadSchema } from "../../shared/api.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import { parseStrictJson } from "../../shared/strict-json.ts";
@@ -9,22 +9,55 @@ import { SERVER_LIMITS } from "../limits.ts";
 import { sendEmpty, sendJson } from "../reply.ts";
 import { readBody } from "../request-body.ts";
 import type { Services } from "../services.ts";
-import { type Handler, readRequest, route, segment, signedIn } from "./route.ts";
+import { type Api, readRequest, route, type SignedInHandler, segment } from "./route.ts";
 
-export function deviceRoutes(router: IRouter, services: Services): void {
-  const own = (handler: (caller: Caller, req: Request, res: Response) => Promise<void>): Handler =>
-    signedIn(services, (caller, req, res) => {
-      assertOwnDevice(caller, segment(req, "device"));
-      return handler(caller, req, res);
-    });
-  route(router, "/v1/devices/:device/addresses", {
-    put: own((caller, req, res) => putAddresses(services, caller, req, res)),
-    delete: own((caller, _req, res) => deleteAddresses(services, caller, res)),
+const ADDRESS_BODY = { mediaType: JOSE_MEDIA_TYPE, schema: addressRecordTextSchema };
+const KEY_PACKAGE_BODY = {
+  mediaType: "application/json",
+  maxBytes: SERVER_LIMITS.keyPackageUploadMaxBytes,
+  schema: keyPackageUploadSchema,
+};
+
+export function deviceRoutes(api: Api): void {
+  const { services } = api;
+  route(api, "/v1/devices/:device/addresses", {
+    put: {
+      id: "publishAddresses",
+      summary: "Publishes the caller's address record: the device is online while it lives",
+      limit: "write",
+      body: ADDRESS_BODY,
+      answers: { 204: { what: "published" } },
+      refusals: ["FORBIDDEN", "RECORD_INVALID", "RECORD_EXPIRED", "RECORD_CONFLICT", "SIGNATURE_INVALID"],
+      signedIn: own((caller, req, res) => putAddresses(services, caller, req, res)),
+    },
+    delete: {
+      id: "withdrawAddresses",
+      summary: "Withdraws the caller's addresses: the device is offline at once",
+      limit: "write",
+      answers: { 204: { what: "withdrawn" } },
+      refusals: ["FORBIDDEN"],
+      signedIn: own((caller, _req, res) => deleteAddresses(services, caller, res)),
+    },
   });
-  route(router, "/v1/devices/:device/key-packages", {
-    post: own((caller, req, res) => addKeyPackages(services, caller, req, res)),
+  route(api, "/v1/devices/:device/key-packages", {
+    post: {
+      id: "addKeyPackages",
+      summary: "Leaves one-time key packages, and a last resort, for whoever writes first",
+      limit: "write",
+      body: KEY_PACKAGE_BODY,
+      answers: { 200: { what: "how many the server holds now", body: keyPackageCountSchema } },
+      refusals: ["FORBIDDEN", "KEY_PACKAGES_FULL"],
+      signedIn: own((caller, req, res) => addKeyPackages(services, caller, req, res)),
+    },
   });
 }
+
+const own =
+  (handler: SignedInHandler): SignedInHandler =>
+  (caller, req, res) => {
+    assertOwnDevice(caller, segment(req, "device"));
+    return handler(caller, req, res);
+  };
 
 /** Whether another device exists is not for the caller to learn: all others answer alike. */
 function assertOwnDevice({ device }: Caller, wanted: string): void {
@@ -37,7 +70,7 @@ async function putAddresses(
   req: Request,
   res: Response,
 ): Promise<void> {
-  const body = await readBody(req, { mediaType: JOSE_MEDIA_TYPE });
+  const body = await readBody(req, ADDRESS_BODY);
   const { text, payload } = await verifyAddressRecord(body.toString("latin1"), now());
   if (payload.device !== device) {
     throw new ChatError("RECORD_INVALID", "the record is another device's", { reason: "device" });
@@ -57,8 +90,7 @@ async function deleteAddresses({ store, directory }: Services, caller: Caller, r
 }
 
 async function addKeyPackages({ store }: Services, { device }: Caller, req: Request, res: Response): Promise<void> {
-  const rules = { mediaType: "application/json", maxBytes: SERVER_LIMITS.keyPackageUploadMaxBytes };
-  const body = await readBody(req, rules);
+  const body = await readBody(req, KEY_PACKAGE_BODY);
   const { keyPackages, lastResort } = readRequest(keyPackageUploadSchema, parseStrictJson(body));
   sendJson(res, 200, await store.addKeyPackages({ device, keyPackages, lastResort }));
 }

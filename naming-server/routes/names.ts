@@ -1,5 +1,6 @@
-import type { IRouter, Request, Response } from "express";
+import type { Request, Response } from "express";
 import * as z from "zod";
+import { claimSchema, historySchema, nameAcceptedSchema, nameRecordTextSchema, nameSchema } from "../../shared/api.ts";
 import { encodeBase64url } from "../../shared/base64url.ts";
 import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import { parseUsername } from "../../shared/username.ts";
@@ -9,7 +10,7 @@ import { SERVER_LIMITS } from "../limits.ts";
 import { sendEmpty, sendJson, sendText } from "../reply.ts";
 import { readBody } from "../request-body.ts";
 import type { Services } from "../services.ts";
-import { readName, readRequest, route, segment, signedIn, unknownName } from "./route.ts";
+import { type Api, readName, readRequest, route, segment, unknownName } from "./route.ts";
 
 /** Authenticated answers: kept by nobody on the way, and asked for again each time by those who keep them. */
 const REVALIDATE = "private, no-cache";
@@ -22,16 +23,68 @@ const historyQuerySchema = z.object({
     .default(0),
 });
 
-export function nameRoutes(router: IRouter, services: Services): void {
-  route(router, "/v1/names/:name", {
-    get: signedIn(services, (_caller, req, res) => getName(services, req, res)),
-    put: (req, res) => putName(services, req, res),
+const RECORD_BODY = { mediaType: JOSE_MEDIA_TYPE, schema: nameRecordTextSchema };
+
+export function nameRoutes(api: Api): void {
+  const { services } = api;
+  route(api, "/v1/names/:name", {
+    get: {
+      id: "getName",
+      summary: "The newest record of a name, and the live addresses of its devices",
+      limit: "lookup",
+      headers: { "if-none-match": "the ETag of an earlier answer" },
+      answers: {
+        200: { what: "the record and the addresses", body: nameSchema },
+        304: { what: "nothing has changed since the answer of that ETag" },
+      },
+      refusals: ["USERNAME_INVALID", "NAME_UNKNOWN"],
+      signedIn: (_caller, req, res) => getName(services, req, res),
+    },
+    put: {
+      id: "putName",
+      summary: "Claims a name with its first record, or follows its newest one; the record authorises itself",
+      limit: "registration",
+      headers: { "if-match": "the ETag of the record that this one follows" },
+      body: RECORD_BODY,
+      answers: {
+        200: { what: "the record follows the one before, or has been taken already", body: nameAcceptedSchema },
+        201: { what: "the name is new", body: nameAcceptedSchema },
+      },
+      refusals: [
+        "USERNAME_INVALID",
+        "USERNAME_RESERVED",
+        "USERNAME_TAKEN",
+        "USERNAME_CONFUSABLE",
+        "KEY_INVALID",
+        "KEY_IN_USE",
+        "RECORD_INVALID",
+        "RECORD_CONFLICT",
+        "SIGNATURE_INVALID",
+        "CLOCK_SKEW",
+      ],
+      open: (req, res) => putName(services, req, res),
+    },
   });
-  route(router, "/v1/names/:name/history", {
-    get: signedIn(services, (_caller, req, res) => getHistory(services, req, res)),
+  route(api, "/v1/names/:name/history", {
+    get: {
+      id: "getHistory",
+      summary: "Every record of a name, oldest first, in pages",
+      limit: "lookup",
+      query: historyQuerySchema,
+      answers: { 200: { what: "a page of records", body: historySchema } },
+      refusals: ["USERNAME_INVALID", "NAME_UNKNOWN"],
+      signedIn: (_caller, req, res) => getHistory(services, req, res),
+    },
   });
-  route(router, "/v1/names/:name/key-packages/claim", {
-    post: signedIn(services, (_caller, req, res) => claimKeyPackages(services, req, res)),
+  route(api, "/v1/names/:name/key-packages/claim", {
+    post: {
+      id: "claimKeyPackages",
+      summary: "Takes one key package of each device of a name, never to be handed out again, or its last resort",
+      limit: "claim",
+      answers: { 200: { what: "one for each device that has any left", body: claimSchema } },
+      refusals: ["USERNAME_INVALID", "NAME_UNKNOWN"],
+      signedIn: (_caller, req, res) => claimKeyPackages(services, req, res),
+    },
   });
 }
 
@@ -45,7 +98,7 @@ async function getName({ directory }: Services, req: Request, res: Response): Pr
 
 async function putName(services: Services, req: Request, res: Response): Promise<void> {
   const name = parseUsername(segment(req, "name"));
-  const body = await readBody(req, { mediaType: JOSE_MEDIA_TYPE });
+  const body = await readBody(req, RECORD_BODY);
   const proposal = { name, text: body.toString("latin1"), ifMatch: req.headers["if-match"] };
   const { outcome, seq, hash } = await acceptRecord(services, proposal);
   services.directory.forget(name);

@@ -1,32 +1,63 @@
 import type { IRouter, NextFunction, Request, Response } from "express";
 import type * as z from "zod";
 import { prettifyError } from "zod";
-import { ChatError, isChatError } from "../../shared/errors.ts";
+import { ChatError, type ErrorCode, isChatError } from "../../shared/errors.ts";
 import { parseUsername, type Username } from "../../shared/username.ts";
 import type { Caller } from "../access-tokens.ts";
 import { authenticate } from "../authentication.ts";
+import type { RateClass } from "../limits.ts";
+import type { BodyRules } from "../request-body.ts";
 import type { Services } from "../services.ts";
 
 export type Handler = (req: Request, res: Response) => Promise<void> | void;
+export type SignedInHandler = (caller: Caller, req: Request, res: Response) => Promise<void> | void;
 
-type Method = "get" | "put" | "post" | "delete";
+export type Method = "get" | "put" | "post" | "delete";
 
-/** Registers a path with all its methods; any other method is 405 with `Allow`. */
-export function route(router: IRouter, path: string, handlers: Partial<Record<Method, Handler>>): void {
-  const methods = Object.entries(handlers) as [Method, Handler][];
-  for (const [method, handler] of methods) router[method](path, handler);
+/** An answer as documented; JSON unless it says otherwise, and empty without a schema. */
+export type Success = { readonly what: string; readonly body?: z.ZodType; readonly mediaType?: string };
+
+/** One method of one path, with all that its documentation says: `openapi.ts` makes the document of these. */
+export type Operation = {
+  /** Unique; clients generated from the document name their functions by it. */
+  readonly id: string;
+  readonly summary: string;
+  readonly limit: RateClass;
+  readonly query?: z.ZodObject;
+  /** Request headers with a meaning of their own here. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: BodyRules & { readonly schema: z.ZodType };
+  readonly answers: Readonly<Record<number, Success>>;
+  /** Codes of its own; those that every operation or every body may meet are added to the document. */
+  readonly refusals: readonly ErrorCode[];
+} & ({ readonly open: Handler } | { readonly signedIn: SignedInHandler });
+
+export type DeclaredOperation = Operation & { readonly path: string; readonly method: Method };
+
+/** What routes are added to. */
+export type Api = {
+  readonly router: IRouter;
+  readonly services: Services;
+  readonly operations: DeclaredOperation[];
+};
+
+/** Adds a path with all its methods; any other method is 405 with `Allow`. */
+export function route(api: Api, path: string, declared: Partial<Record<Method, Operation>>): void {
+  const methods = Object.entries(declared) as [Method, Operation][];
+  for (const [method, operation] of methods) {
+    api.router[method](path, handlerOf(api.services, operation));
+    api.operations.push({ ...operation, path, method });
+  }
   const allow = methods.map(([method]) => (method === "get" ? "GET, HEAD" : method.toUpperCase())).join(", ");
-  router.all(path, (_req: Request, _res: Response, _next: NextFunction) => {
+  api.router.all(path, (_req: Request, _res: Response, _next: NextFunction) => {
     throw new ChatError("METHOD_NOT_ALLOWED", `only ${allow}`, { details: { allow } });
   });
 }
 
-/** A handler for those who show an access token. */
-export function signedIn(
-  services: Services,
-  handler: (caller: Caller, req: Request, res: Response) => Promise<void> | void,
-): Handler {
-  return async (req, res) => handler(await authenticate(req, services), req, res);
+function handlerOf(services: Services, operation: Operation): Handler {
+  if ("open" in operation) return operation.open;
+  const { signedIn } = operation;
+  return async (req, res) => signedIn(await authenticate(req, services), req, res);
 }
 
 /** One segment of the path, decoded. */

@@ -1,5 +1,5 @@
-import type { IRouter, Request, Response } from "express";
-import { tokenRequestSchema } from "../../shared/api.ts";
+import type { Request, Response } from "express";
+import { jwksSchema, tokenRequestSchema, tokenSchema } from "../../shared/api.ts";
 import { verifyAssertion } from "../../shared/assertion.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
@@ -8,14 +8,34 @@ import { SERVER_LIMITS } from "../limits.ts";
 import { sendJson } from "../reply.ts";
 import { readBody } from "../request-body.ts";
 import type { Services } from "../services.ts";
-import { readRequest, route } from "./route.ts";
+import { type Api, readRequest, route } from "./route.ts";
 
-export function tokenRoutes(router: IRouter, services: Services): void {
-  route(router, "/v1/token", { post: (req, res) => issueToken(services, req, res) });
-  route(router, "/.well-known/jwks.json", {
-    get: (_req, res) => {
-      const cacheControl = `public, max-age=${SERVER_LIMITS.jwksMaxAgeSeconds}`;
-      sendJson(res, 200, services.keys.jwks(), { "cache-control": cacheControl });
+const TOKEN_BODY = { mediaType: "application/x-www-form-urlencoded", schema: tokenRequestSchema };
+
+export function tokenRoutes(api: Api): void {
+  const { services } = api;
+  route(api, "/v1/token", {
+    post: {
+      id: "requestToken",
+      summary: "An access token for an assertion signed by a device that its name lists (RFC 7523)",
+      limit: "token",
+      body: TOKEN_BODY,
+      answers: { 200: { what: "the token", body: tokenSchema } },
+      refusals: ["TOKEN_INVALID", "TOKEN_REPLAYED", "CLOCK_SKEW"],
+      open: (req, res) => issueToken(services, req, res),
+    },
+  });
+  route(api, "/.well-known/jwks.json", {
+    get: {
+      id: "listSigningKeys",
+      summary: "The keys that sign access tokens",
+      limit: "open",
+      answers: { 200: { what: "the current key and its neighbours", body: jwksSchema } },
+      refusals: [],
+      open: (_req, res) => {
+        const cacheControl = `public, max-age=${SERVER_LIMITS.jwksMaxAgeSeconds}`;
+        sendJson(res, 200, services.keys.jwks(), { "cache-control": cacheControl });
+      },
     },
   });
 }
@@ -23,8 +43,8 @@ export function tokenRoutes(router: IRouter, services: Services): void {
 /** An assertion is used up only by a device that may use it, so that strangers fill no table. */
 async function issueToken(services: Services, req: Request, res: Response): Promise<void> {
   const { directory, store, tokens, publicUrl, now } = services;
-  const body = await readBody(req, { mediaType: "application/x-www-form-urlencoded" });
-  const form = readRequest(tokenRequestSchema, readForm(body));
+  const body = await readBody(req, TOKEN_BODY);
+  const form = readRequest(TOKEN_BODY.schema, readForm(body));
   const { claims, device } = await verifyAssertion(form.client_assertion, { aud: publicUrl, nowMs: now() });
   const caller = { username: claims.sub, device };
   await assertListed(caller, directory);
