@@ -9,6 +9,7 @@ import { Acceptor } from "./messaging/accept-message.ts";
 import type { Notices } from "./messaging/core.ts";
 import { EventFeed } from "./messaging/event-feed.ts";
 import { createOperations, queueForContact } from "./messaging/messenger.ts";
+import { standDown } from "./messaging/old-copy.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
 import type { ContactStore } from "./messaging/ports.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
@@ -138,12 +139,7 @@ function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notic
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {
       disownBirth(store);
-      const waiting = store.outbox.waiting();
-      store.transaction(() => {
-        for (const { device } of waiting) store.outbox.noteAttempt(device, "PROFILE_UNSAFE", "restored");
-      });
-      // A copy of session state must never encrypt again.
-      void engine().running()?.delivery.stop();
+      standDown({ store, watch, delivery: engine().running()?.delivery });
       const message = "this profile is an old copy of itself; start p2pchat again, and it becomes a new device";
       feed.emit({ type: "error", code: "PROFILE_UNSAFE", message });
     },

@@ -2,6 +2,8 @@ import { equalBytes } from "../../shared/bytes.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { openSigned } from "../../shared/envelope.ts";
 import { ChatError } from "../../shared/errors.ts";
+import type { Delivery } from "./delivery.ts";
+import type { OutboxWatch } from "./outbox-watch.ts";
 import type { Self } from "./self.ts";
 import type { OutboxRow, Store } from "./store.ts";
 
@@ -30,6 +32,18 @@ export function provesOldCopy(
   if (!isOurs) return false;
   if (envelope.seq > store.numbering.last(conversation)) return true;
   return row !== undefined && envelope.seq === row.seq && !equalBytes(envelope.messageId, row.messageId);
+}
+
+type Working = { readonly store: Store; readonly watch: OutboxWatch; readonly delivery: Delivery | undefined };
+
+/** Ends all delivery, since a copy of session state must never encrypt again, and says why to whoever waits for it. */
+export function standDown({ store, watch, delivery }: Working): void {
+  const waiting = store.outbox.waiting();
+  store.transaction(() => {
+    for (const { device } of waiting) store.outbox.noteAttempt(device, "PROFILE_UNSAFE", "restored");
+  });
+  watch.end();
+  void delivery?.stop();
 }
 
 export function oldCopy(): ChatError {

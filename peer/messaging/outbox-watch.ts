@@ -7,6 +7,7 @@ export class OutboxWatch {
   readonly #store: Store;
   readonly #runtime: Runtime;
   readonly #waiting = new Map<string, Set<() => void>>();
+  #ended = false;
 
   constructor(store: Store, runtime: Runtime) {
     this.#store = store;
@@ -22,9 +23,15 @@ export class OutboxWatch {
     }
   }
 
-  /** Resolves when the message is settled, or after `timeoutMs`. */
+  /** Nothing is delivered here any more: nobody needs to wait. */
+  end(): void {
+    this.#ended = true;
+    for (const waiting of [...this.#waiting.values()]) for (const finish of [...waiting]) finish();
+  }
+
+  /** Resolves when the message is settled, after `timeoutMs`, or once there is nothing to wait for. */
   settled(messageId: Uint8Array, timeoutMs: number): Promise<void> {
-    if (timeoutMs <= 0 || this.#isSettled(messageId)) return Promise.resolve();
+    if (this.#ended || timeoutMs <= 0 || this.#isSettled(messageId)) return Promise.resolve();
     const key = hex(messageId);
     const waiting = this.#waiting.get(key) ?? new Set();
     this.#waiting.set(key, waiting);

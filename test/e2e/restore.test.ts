@@ -71,7 +71,7 @@ test("an old copy in the very same files is found out by the first peer, and sta
   const oldDevice = await deviceOf(alice);
   await alice.send("bob", "two");
   overwrite(alice, copy);
-  const refused = await alice.send("bob", "three", "--timeout", "8s");
+  const refused = await alice.send("bob", "three", "--timeout", "10m");
   expect(refused).toMatchObject({ exit: 7, line: { state: "queued", devices: [{ error: "PROFILE_UNSAFE" }] } });
   expect(await alice.send("bob", "four")).toMatchObject({ exit: 0, line: { state: "stored" } });
   await listening.nextMessage("four");

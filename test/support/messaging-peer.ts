@@ -5,6 +5,7 @@ import type { Core, Notices } from "../../peer/messaging/core.ts";
 import { Delivery } from "../../peer/messaging/delivery.ts";
 import { EventFeed } from "../../peer/messaging/event-feed.ts";
 import { createOperations, type Engine } from "../../peer/messaging/messenger.ts";
+import { standDown } from "../../peer/messaging/old-copy.ts";
 import type { Operations, SendResult } from "../../peer/messaging/operations.ts";
 import { giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
@@ -97,7 +98,7 @@ export class MessagingPeer {
       requeued: (device) => this.delivery.retry(device),
       restored: () => {
         this.restoredNotices += 1;
-        void this.delivery.stop();
+        standDown({ store, watch, delivery: this.delivery });
       },
       failed,
     };

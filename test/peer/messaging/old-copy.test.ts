@@ -59,6 +59,26 @@ describe("a refusal", () => {
   });
 });
 
+describe("a send that waits", () => {
+  test("is answered at once by an old copy that was found out, and so is every later one", async () => {
+    const { world, alice, mallory, answerer } = await facing(() => []);
+    const signed = signedBy(alice, mallory, { seq: 1, messageId: new Uint8Array(16).fill(7) });
+    answerer.answer = (frame) =>
+      frame.type === "hello" ? [hello] : [...refusalBySeq(frame), ...proofOf(signed)(frame)];
+    const results: unknown[] = [];
+    const day = { to: "mallory", wait: "stored", timeoutMs: 24 * 60 * 60_000 } as const;
+    void alice.operations.send({ ...day, text: "hi" }).then((result) => results.push(result));
+    await world.settle();
+    void alice.operations.send({ ...day, text: "hi again" }).then((result) => results.push(result));
+    await world.settle();
+    expect(results).toMatchObject([
+      { state: "queued", devices: [{ state: "queued", error: "PROFILE_UNSAFE", reason: "restored" }] },
+      { state: "queued" },
+    ]);
+    expect(alice.restoredNotices).toBe(1);
+  });
+});
+
 describe("hello", () => {
   /** Mallory says that two messages of hers are stored, where Alice remembers one, and is asked to prove it. */
   async function claiming(signed: (alice: Signer, mallory: Person) => Uint8Array | null) {
