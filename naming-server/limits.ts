@@ -37,6 +37,9 @@ export const SERVER_LIMITS = {
   /** How long the hash of a claimed key package is remembered, so that a repeated upload does not offer it again. */
   claimedKeyPackageSeconds: 24 * 3600,
 
+  /** How far back a watcher that comes again can go on where it stopped. */
+  presenceHistorySeconds: 600,
+
   /** Writes that share one transaction and one fsync. */
   groupCommitMaxWrites: 64,
   databaseBusyTimeoutMs: 2_000,

@@ -17,6 +17,7 @@ export function createSweep({ store, keys, now }: { store: Store; keys: SigningK
     if (seen.length < SERVER_LIMITS.sweepsThatAgree) return;
     const past = Math.min(...seen) - LIMITS.clockSkewSeconds;
     const claims = past - SERVER_LIMITS.claimedKeyPackageSeconds;
-    await store.forgetExpired({ assertions: past, addresses: past, claims });
+    const transitions = past - SERVER_LIMITS.presenceHistorySeconds;
+    await store.forgetExpired({ assertions: past, addresses: past, claims, transitions });
   };
 }

@@ -78,13 +78,15 @@ async function putAddresses(
   if (payload.name !== username) {
     throw new ChatError("RECORD_INVALID", "the record is for another name", { reason: "name" });
   }
-  await store.putAddress({ name: username, device, seq: payload.seq, expires: payload.exp, record: text });
+  const { seq, exp: expires } = payload;
+  const at = Math.floor(now() / 1000);
+  await store.putAddress({ name: username, device, seq, expires, record: text, at });
   directory.forget(username);
   sendEmpty(res, 204);
 }
 
-async function deleteAddresses({ store, directory }: Services, caller: Caller, res: Response): Promise<void> {
-  await store.deleteAddress(caller.device);
+async function deleteAddresses({ store, directory, now }: Services, caller: Caller, res: Response): Promise<void> {
+  await store.deleteAddress(caller.device, Math.floor(now() / 1000));
   directory.forget(caller.username);
   sendEmpty(res, 204);
 }

@@ -66,6 +66,19 @@ const MIGRATIONS: readonly string[] = [
     active_from INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE devices ADD COLUMN online INTEGER NOT NULL DEFAULT 0;
+  UPDATE devices SET online = 1 WHERE address_expires IS NOT NULL;
+
+  CREATE TABLE presence (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    device TEXT NOT NULL,
+    online INTEGER NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX presence_by_age ON presence (at);
+  `,
 ];
 
 /**

@@ -8,18 +8,21 @@ import { SERVER_LIMITS } from "../limits.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { storageError } from "./sqlite-errors.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
+import { SqlitePresence } from "./sqlite-presence.ts";
 import { prepareStatements, type Statements } from "./sqlite-statements.ts";
 import type {
   AddressRow,
   ClaimedKeyPackage,
   KeyPackageCount,
   KeyPackageUpload,
+  Presence,
   RecordRow,
   SigningKeyRow,
   Store,
   StoredDevice,
   StoredName,
   StoredRecord,
+  Transition,
 } from "./store.ts";
 
 type DeviceColumns = { device: DeviceId; address_record: string | null; address_expires: number | null };
@@ -37,11 +40,13 @@ class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
   readonly #commits: GroupCommit;
+  readonly #presence: SqlitePresence;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = prepareStatements(database);
     this.#commits = new GroupCommit(database, SERVER_LIMITS.groupCommitMaxWrites);
+    this.#presence = new SqlitePresence(database);
   }
 
   findName(name: Username): Promise<StoredName | undefined> {
@@ -85,6 +90,7 @@ class SqliteStore implements Store {
         if (current === previous) throw keyInUse("identity");
         throw new ChatError("RECORD_CONFLICT", "another record has come first");
       }
+      this.#presence.othersLeft(name, row.devices, row.acceptedAt);
       this.#statements.deleteOtherDevices.run(name, JSON.stringify(row.devices));
       this.#insertRecord(row);
       return "replaced";
@@ -110,9 +116,12 @@ class SqliteStore implements Store {
     return keyInUse("identity");
   }
 
-  putAddress({ name, device, seq, expires, record }: AddressRow): Promise<void> {
+  putAddress({ name, device, seq, expires, record, at }: AddressRow): Promise<void> {
     return this.#commits.write(() => {
-      if (this.#statements.putAddress.run(seq, record, expires, device, name).changes > 0) return;
+      if (this.#statements.putAddress.run(seq, record, expires, device, name).changes > 0) {
+        if (expires > at) this.#presence.came(device, at);
+        return;
+      }
       const current = this.#statements.findAddress.get(device, name);
       if (current === undefined) throw notListed();
       if (current.address_record === record) return;
@@ -120,8 +129,23 @@ class SqliteStore implements Store {
     });
   }
 
-  deleteAddress(device: DeviceId): Promise<void> {
-    return this.#commits.write(() => void this.#statements.deleteAddress.run(device));
+  deleteAddress(device: DeviceId, at: number): Promise<void> {
+    return this.#commits.write(() => {
+      this.#presence.left(device, at);
+      this.#statements.deleteAddress.run(device);
+    });
+  }
+
+  expireAddresses(at: number): Promise<number> {
+    return this.#commits.write(() => this.#presence.expired(at));
+  }
+
+  readPresence(): Promise<Presence> {
+    return this.#read(() => this.#presence.read());
+  }
+
+  listTransitions(after: number, limit: number): Promise<readonly Transition[]> {
+    return this.#read(() => this.#presence.list(after, limit));
   }
 
   listOnline(at: number): Promise<readonly { name: Username; device: DeviceId }[]> {
@@ -183,8 +207,10 @@ class SqliteStore implements Store {
     return this.#commits.write(() => void this.#statements.deleteSigningKeys.run(generation));
   }
 
-  forgetExpired(before: { assertions: number; addresses: number; claims: number }): Promise<void> {
+  forgetExpired(before: Parameters<Store["forgetExpired"]>[0]): Promise<void> {
     return this.#commits.write(() => {
+      this.#presence.expired(before.addresses);
+      this.#presence.forget(before.transitions);
       this.#statements.forgetAssertions.run(before.assertions);
       this.#statements.forgetAddresses.run(before.addresses);
       this.#statements.forgetClaims.run(before.claims);

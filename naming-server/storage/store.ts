@@ -33,6 +33,23 @@ export type AddressRow = {
   /** Seconds since the Unix epoch. */
   readonly expires: number;
   readonly record: string;
+  /** When it was received, seconds since the Unix epoch. */
+  readonly at: number;
+};
+
+/** A device came online or went. Of one device's transitions the one with the highest id is the last. */
+export type Transition = {
+  readonly id: number;
+  readonly name: Username;
+  readonly device: DeviceId;
+  readonly online: boolean;
+};
+
+export type Presence = {
+  /** The highest id of a transition by then; 0 where there is none. */
+  readonly newest: number;
+  /** Ordered by name. */
+  readonly online: readonly { readonly name: Username; readonly device: DeviceId }[];
 };
 
 export type KeyPackageCount = { readonly count: number; readonly lastResort: boolean };
@@ -71,17 +88,37 @@ export interface Store {
    */
   createName(row: RecordRow): Promise<"created" | "repeated">;
   /**
-   * Follows the record with hash `previous`; devices that it no longer lists go, with their addresses and key packages.
+   * Follows the record with hash `previous`; devices that it no longer lists go, with their addresses and key packages,
+   * and where one was online, that is a transition.
    * @throws ChatError RECORD_CONFLICT, KEY_IN_USE
    */
   replaceRecord(row: RecordRow, previous: string): Promise<"replaced" | "repeated">;
 
-  /** @throws ChatError RECORD_CONFLICT for a sequence that does not rise, FORBIDDEN for a device the name lacks */
+  /**
+   * Publishes; where the device was not online and the record lives, that is a transition.
+   * @throws ChatError RECORD_CONFLICT for a sequence that does not rise, FORBIDDEN for a device the name lacks
+   */
   putAddress(row: AddressRow): Promise<void>;
-  /** Withdraws; the sequence stays, so that no older record comes back. */
-  deleteAddress(device: DeviceId): Promise<void>;
+  /**
+   * Withdraws; the sequence stays, so that no older record comes back. Where the device was online, that is a transition.
+   */
+  deleteAddress(device: DeviceId, at: number): Promise<void>;
   /** Devices whose address record lives at `at` (seconds since the epoch), ordered by name. */
   listOnline(at: number): Promise<readonly { readonly name: Username; readonly device: DeviceId }[]>;
+
+  /**
+   * Finds the devices that are online and whose address record has ended by `at`: each goes with a transition, exactly
+   * one, however many instances look at once. Answers how many went.
+   */
+  expireAddresses(at: number): Promise<number>;
+  /** Who is online by the last transition of each device. `newest` is read no later than the list. */
+  readPresence(): Promise<Presence>;
+  /**
+   * Transitions with an id above `after`, lowest first. Each has its own id, drawn within its transaction and, for one
+   * device, in the order of the transactions; otherwise ids may have gaps, and a lower one may appear after a higher one,
+   * for as long as a transaction may last. Ids are not used twice, not even after the newest was forgotten.
+   */
+  listTransitions(after: number, limit: number): Promise<readonly Transition[]>;
 
   /**
    * Adds one-time packages, passing over those it has or has handed out, and replaces the last resort where one is given.
@@ -103,8 +140,11 @@ export interface Store {
   addSigningKey(row: SigningKeyRow): Promise<void>;
   deleteSigningKeysBefore(generation: number): Promise<void>;
 
-  /** Forgets assertions, addresses and claimed packages that ended before these times (seconds since the epoch). */
-  forgetExpired(before: { assertions: number; addresses: number; claims: number }): Promise<void>;
+  /**
+   * Forgets assertions, addresses and claimed packages that ended, and transitions that were, before these times (seconds
+   * since the epoch). An address is not forgotten before its end was a transition.
+   */
+  forgetExpired(before: { assertions: number; addresses: number; claims: number; transitions: number }): Promise<void>;
 
   ping(): Promise<void>;
   /** Lets writes that have begun finish. */

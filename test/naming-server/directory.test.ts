@@ -72,8 +72,8 @@ describe("the directory", () => {
 
   test("leaves an address out from the moment it expires", async () => {
     const { directory, clock, inner } = await start();
-    const address = { name: bob.username, device: bob.device, seq: 1, expires: NOW_SECONDS + 10, record: "here" };
-    await inner.putAddress(address);
+    const { username: name, device } = bob;
+    await inner.putAddress({ name, device, seq: 1, expires: NOW_SECONDS + 10, record: "here", at: NOW_SECONDS });
     clock.nowMs = (NOW_SECONDS + 10) * 1000 - 1;
     expect((await directory.find(bob.username))?.body).toContain("here");
     clock.nowMs += 1;

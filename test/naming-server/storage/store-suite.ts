@@ -30,6 +30,7 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
     seq,
     expires,
     record,
+    at: NOW_SECONDS,
   });
 
   describe(`names in ${engine}`, () => {
@@ -172,7 +173,7 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
     test("do not come back once withdrawn", async () => {
       const store = await storeWith(alice);
       await store.putAddress(addressOf(alice, 5));
-      await store.deleteAddress(alice.device);
+      await store.deleteAddress(alice.device, NOW_SECONDS);
       await expectError(store.putAddress(addressOf(alice, 5)), "RECORD_CONFLICT");
       expect((await store.findName(alice.username))?.devices[0]?.address).toBeUndefined();
       await store.putAddress(addressOf(alice, 6));
@@ -193,6 +194,93 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
       const store = await storeWith(alice, bob);
       await expectError(store.putAddress({ ...addressOf(alice, 1), name: bob.username }), "FORBIDDEN");
       expect(await store.listOnline(NOW_SECONDS)).toEqual([]);
+    });
+  });
+
+  describe(`presence in ${engine}`, () => {
+    /** Each as a word; the names are enough to tell the devices apart. */
+    const transitions = async (store: Store, after = 0) =>
+      (await store.listTransitions(after, 100)).map(({ name, online }) => `${online ? "+" : "-"}${name}`);
+    const onlineIn = async (store: Store) => (await store.readPresence()).online.map(({ name }) => name);
+
+    test("changes once as a device comes, however often it renews, and once as it goes", async () => {
+      const store = await storeWith(alice, bob);
+      for (const seq of [1, 2, 2, 3]) await store.putAddress(addressOf(alice, seq));
+      await store.putAddress(addressOf(bob, 1));
+      expect(await store.listTransitions(0, 100)).toMatchObject([
+        { name: alice.username, device: alice.device, online: true },
+        { name: bob.username, device: bob.device, online: true },
+      ]);
+      expect(await onlineIn(store)).toEqual(["alice", "bob"]);
+      await store.deleteAddress(alice.device, NOW_SECONDS);
+      await store.deleteAddress(alice.device, NOW_SECONDS);
+      expect(await transitions(store)).toEqual(["+alice", "+bob", "-alice"]);
+      expect(await onlineIn(store)).toEqual(["bob"]);
+    });
+
+    test("has ids that rise, from which a reader goes on", async () => {
+      const store = await storeWith(alice);
+      expect(await store.readPresence()).toEqual({ newest: 0, online: [] });
+      await store.putAddress(addressOf(alice, 1));
+      await store.deleteAddress(alice.device, NOW_SECONDS);
+      await store.putAddress(addressOf(alice, 2));
+      const ids = (await store.listTransitions(0, 100)).map(({ id }) => id);
+      expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
+      expect(await transitions(store, ids[0])).toEqual(["-alice", "+alice"]);
+      expect(await store.listTransitions(0, 2)).toHaveLength(2);
+      expect((await store.readPresence()).newest).toBe(ids.at(-1));
+    });
+
+    test("ends as the address does, in one transition of two instances that look at once", async () => {
+      const factory = createFactory();
+      const [store, other] = [await openStore(factory), await openStore(factory)];
+      for (const person of [alice, bob]) await store.createName(rowOf(await recordOf(person)));
+      await store.putAddress(addressOf(alice, 1, "a", NOW_SECONDS + 10));
+      await store.putAddress(addressOf(bob, 1, "b", NOW_SECONDS + 20));
+      expect(await store.expireAddresses(NOW_SECONDS + 9)).toBe(0);
+      const expired = await Promise.all([store, other].map((one) => one.expireAddresses(NOW_SECONDS + 10)));
+      expect(expired.sort()).toEqual([0, 1]);
+      expect(await transitions(other)).toEqual(["+alice", "+bob", "-alice"]);
+      expect(await onlineIn(other)).toEqual(["bob"]);
+      await other.putAddress(addressOf(alice, 2, "a", NOW_SECONDS + 30));
+      expect(await transitions(store)).toEqual(["+alice", "+bob", "-alice", "+alice"]);
+    });
+
+    test("does not begin with an address that has ended, nor with one that is refused", async () => {
+      const store = await storeWith(alice);
+      await store.putAddress(addressOf(alice, 5, "late", NOW_SECONDS));
+      await expectError(store.putAddress(addressOf(alice, 4)), "RECORD_CONFLICT");
+      expect(await transitions(store)).toEqual([]);
+      expect(await onlineIn(store)).toEqual([]);
+    });
+
+    test("ends for a device that its name no longer lists, online or not", async () => {
+      const store = await storeWith(alice, bob);
+      await store.putAddress(addressOf(alice, 1));
+      for (const person of [alice, bob]) {
+        const first = await recordOf(person);
+        const moved = personOf(person.username, { device: `${person.username} new device` });
+        await store.replaceRecord(rowOf(await recordOf(moved, { previous: first })), first.hash);
+      }
+      expect(await store.listTransitions(0, 100)).toMatchObject([
+        { device: alice.device, online: true },
+        { device: alice.device, online: false },
+      ]);
+      expect(await onlineIn(store)).toEqual([]);
+    });
+
+    test("is not forgotten with an address before its end was told, and gives no id twice", async () => {
+      const store = await storeWith(alice);
+      await store.putAddress(addressOf(alice, 1, "a", NOW_SECONDS + 10));
+      const { newest } = await store.readPresence();
+      const past = { assertions: 0, addresses: NOW_SECONDS + 11, claims: 0, transitions: 0 };
+      await store.forgetExpired(past);
+      expect(await transitions(store)).toEqual(["+alice", "-alice"]);
+      expect(await onlineIn(store)).toEqual([]);
+      await store.forgetExpired({ ...past, transitions: NOW_SECONDS + 3600 });
+      expect(await transitions(store)).toEqual([]);
+      await store.putAddress(addressOf(alice, 2));
+      expect((await store.readPresence()).newest).toBeGreaterThan(newest + 1);
     });
   });
 
@@ -278,15 +366,11 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
       const store = await storeWith(alice);
       await store.rememberAssertion(assertion);
       await store.putAddress(addressOf(alice, 1));
-      const past = { assertions: assertion.expires, addresses: NOW_SECONDS + 600, claims: NOW_SECONDS };
+      const past = { assertions: assertion.expires, addresses: NOW_SECONDS + 600, claims: NOW_SECONDS, transitions: 0 };
       await store.forgetExpired(past);
       await expectError(store.rememberAssertion(assertion), "TOKEN_REPLAYED");
       expect(await store.listOnline(NOW_SECONDS)).toHaveLength(1);
-      await store.forgetExpired({
-        assertions: past.assertions + 1,
-        addresses: past.addresses + 1,
-        claims: past.claims,
-      });
+      await store.forgetExpired({ ...past, assertions: past.assertions + 1, addresses: past.addresses + 1 });
       await store.rememberAssertion(assertion);
       expect(await store.listOnline(NOW_SECONDS)).toEqual([]);
     });
