@@ -1,5 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 
+import { LIMITS } from "../../shared/protocol.ts";
+
+/** Of an address record, when it is accepted. */
+const LONGEST_LIFE_SECONDS = LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds;
+
 /** Every statement, prepared once. */
 export function prepareStatements(database: DatabaseSync) {
   const sql = (text: string) => database.prepare(text);
@@ -30,7 +35,11 @@ export function prepareStatements(database: DatabaseSync) {
     ),
     findAddress: sql("SELECT address_record FROM devices WHERE device = ? AND name = ?"),
     deleteAddress: sql("UPDATE devices SET address_record = NULL, address_expires = NULL WHERE device = ?"),
-    listOnline: sql("SELECT name, device FROM devices WHERE address_expires > ? ORDER BY name, device"),
+    // What outlives that was published while the clock was ahead.
+    listOnline: sql(
+      `SELECT name, device FROM devices
+       WHERE address_expires > ?1 AND address_expires <= ?1 + ${LONGEST_LIFE_SECONDS} ORDER BY name, device`,
+    ),
 
     insertKeyPackage: sql(
       `INSERT INTO key_packages (device, hash, key_package) SELECT ?1, ?2, ?3

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { RecordRow, Store } from "../../../naming-server/storage/store.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { chainOf, NOW_SECONDS, type Person, personOf, recordOf, rotate } from "../../support/people.ts";
 import { rowOf } from "../../support/record-row.ts";
@@ -188,6 +189,14 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
       expect(await names(NOW_SECONDS)).toEqual(["alice", "bob"]);
       expect(await names(NOW_SECONDS + 10)).toEqual(["bob"]);
       expect(await names(NOW_SECONDS + 20)).toEqual([]);
+    });
+
+    test("say nobody is online by what was published while the clock was ahead", async () => {
+      const store = await storeWith(alice, bob);
+      const longest = NOW_SECONDS + LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds;
+      await store.putAddress(addressOf(alice, 1, "a", longest));
+      await store.putAddress(addressOf(bob, 1, "b", longest + 1));
+      expect((await store.listOnline(NOW_SECONDS)).map(({ name }) => name)).toEqual(["alice"]);
     });
 
     test("belong to the name that lists the device", async () => {
