@@ -1,5 +1,4 @@
 import type { DatabaseSync } from "node:sqlite";
-
 import { LIMITS } from "../../shared/protocol.ts";
 
 /** Of an address record, when it is accepted. */
