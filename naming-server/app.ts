@@ -5,6 +5,7 @@ import { toChatError } from "./problem.ts";
 import { requestId, sendProblem } from "./reply.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { logRoutes } from "./routes/log.ts";
 import { nameRoutes } from "./routes/names.ts";
 import { openapiRoutes } from "./routes/openapi.ts";
 import { presenceRoutes } from "./routes/presence.ts";
@@ -28,6 +29,7 @@ export function createApp(services: Services, log: Logger): Express {
   deviceRoutes(api);
   presenceRoutes(api);
   tokenRoutes(api);
+  logRoutes(api);
   healthRoutes(api);
   openapiRoutes(api);
 

@@ -5,6 +5,8 @@ import { sha256 } from "../shared/hash.ts";
 import type { Username } from "../shared/username.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { SERVER_LIMITS } from "./limits.ts";
+import type { Place, TransparencyLog } from "./log/transparency-log.ts";
+import { encodePlace } from "./routes/log.ts";
 import type { Store, StoredName } from "./storage/store.ts";
 
 /** What is answered about a name, made once and then served from memory. */
@@ -23,14 +25,16 @@ export type Entry = {
  */
 export class Directory {
   readonly #store: Store;
+  readonly #log: Pick<TransparencyLog, "placeOf">;
   readonly #now: () => number;
   #entries = noEntries();
   #writes = 0;
   #foreignWrites = 0;
   #askedAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(store: Store, now: () => number) {
+  constructor({ store, log, now }: { store: Store; log: Pick<TransparencyLog, "placeOf">; now: () => number }) {
     this.#store = store;
+    this.#log = log;
     this.#now = now;
   }
 
@@ -42,7 +46,7 @@ export class Directory {
     const writes = this.#writes;
     const found = await this.#store.findName(name);
     if (found === undefined) return undefined;
-    const entry = toEntry(name, found, nowMs);
+    const entry = toEntry(name, found, await this.#log.placeOf(name, found), nowMs);
     if (writes === this.#writes) this.#entries.set(name, entry);
     return entry;
   }
@@ -65,12 +69,12 @@ export class Directory {
   }
 }
 
-function toEntry(name: Username, { record, hash, devices }: StoredName, nowMs: number): Entry {
+function toEntry(name: Username, { record, hash, devices }: StoredName, place: Place, nowMs: number): Entry {
   const live = devices.flatMap(({ device, address }) =>
     address !== undefined && address.expires * 1000 > nowMs ? [{ device, ...address }] : [],
   );
   const addresses = live.map((address) => ({ device: address.device, record: address.record }));
-  const body = JSON.stringify({ name, record, addresses });
+  const body = JSON.stringify({ name, record, log: encodePlace(place), addresses });
   return {
     devices: devices.map(({ device }) => device),
     etag: etagOf(hash, addresses),

@@ -31,6 +31,13 @@ export const SERVER_LIMITS = {
   signingKeyLifetimeSeconds: 30 * 24 * 3600,
   jwksMaxAgeSeconds: 300,
 
+  /** A new checkpoint follows the last no sooner, and covers all that was accepted meanwhile. */
+  checkpointIntervalMs: 1_000,
+  /** Well before the last one is older than clients are promised. */
+  checkpointRenewSeconds: 1_800,
+  /** Leaves read from the database at a time. */
+  logReadEntries: 4_096,
+
   sweepEveryMs: 60_000,
   /** What expired is forgotten once this many sweeps agree, so that a clock that jumps ahead reopens nothing. */
   sweepsThatAgree: 4,

@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
+import { ED25519 } from "../shared/ed25519.ts";
 import { asChatError, ChatError } from "../shared/errors.ts";
 import { AccessTokens } from "./access-tokens.ts";
 import { createApp } from "./app.ts";
@@ -9,6 +11,9 @@ import type { Config } from "./config.ts";
 import { Connections, connectionCapacity } from "./connections.ts";
 import { Directory } from "./directory.ts";
 import { SERVER_LIMITS } from "./limits.ts";
+import { LogTree } from "./log/log-tree.ts";
+import { type Pace, realPace } from "./log/pace.ts";
+import { TransparencyLog } from "./log/transparency-log.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { openSqliteStore } from "./storage/sqlite-store.ts";
 import type { Store } from "./storage/store.ts";
@@ -27,6 +32,8 @@ export type Surroundings = {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly log: Logger;
+  /** How fast checkpoints may follow each other. */
+  readonly pace?: Pace;
 };
 
 /**
@@ -45,17 +52,24 @@ export async function startNamingServer(config: Config, surroundings: Surroundin
   }
 }
 
-async function serve(config: Config, store: Store, { now, log }: Surroundings): Promise<NamingServer> {
+async function serve(config: Config, store: Store, surroundings: Surroundings): Promise<NamingServer> {
+  const { now, log, pace = realPace(SERVER_LIMITS.checkpointIntervalMs) } = surroundings;
   const keys = await SigningKeys.open(store, now);
+  const tree = await LogTree.open(store);
+  const seed = await store.keepLogSeed(randomBytes(ED25519.seedBytes));
   const server = createHttpServer(config);
   const connections = new Connections(server, connectionCapacity());
   const url = await listen(server, config);
   const publicUrl = config.publicUrl ?? url;
-  const directory = new Directory(store, now);
+  const transparency = new TransparencyLog({ store, tree, seed, publicUrl, now, pace });
+  const directory = new Directory({ store, log: transparency, now });
   const tokens = new AccessTokens({ keys, publicUrl, now });
-  server.on("request", createApp({ store, directory, keys, tokens, publicUrl, now }, log) as RequestListener);
+  server.on(
+    "request",
+    createApp({ store, directory, log: transparency, keys, tokens, publicUrl, now }, log) as RequestListener,
+  );
 
-  const sweep = createSweep({ store, keys, now });
+  const sweep = createSweep({ store, keys, log: transparency, now });
   const sweeping = setInterval(() => {
     sweep().catch((error: unknown) => log.error({ code: asChatError(error).code }, "upkeep failed"));
   }, SERVER_LIMITS.sweepEveryMs);

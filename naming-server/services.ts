@@ -1,5 +1,6 @@
 import type { AccessTokens } from "./access-tokens.ts";
 import type { Directory } from "./directory.ts";
+import type { TransparencyLog } from "./log/transparency-log.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { Store } from "./storage/store.ts";
 
@@ -7,6 +8,7 @@ import type { Store } from "./storage/store.ts";
 export type Services = {
   readonly store: Store;
   readonly directory: Directory;
+  readonly log: TransparencyLog;
   readonly keys: SigningKeys;
   readonly tokens: AccessTokens;
   /** How clients and records name this server: no trailing slash. */

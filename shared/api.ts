@@ -21,13 +21,35 @@ const keyPackageSchema = z
 export const nameRecordTextSchema = jws;
 export const addressRecordTextSchema = z.string().max(LIMITS.addressRecordMaxBytes);
 
-/** `PUT /v1/names/{name}`: the record as stored. */
-export const nameAcceptedSchema = z.object({ name: usernameSchema, seq: sequence, hash: base64urlOf(32) });
+const wholeNumber = z.int().min(0);
+/** As long as a proof in a tree of 2^53 leaves may be. */
+const proof = z.array(base64urlOf(32).pipe(parsed((text) => decodeBase64url(text)))).max(54);
 
-/** `GET /v1/names/{name}`: the newest record and the live address records of its devices. */
+/** `GET /v1/log/inclusion?index=&size=`: leaf `index` is in the tree of the first `size` leaves. */
+export const logPlaceSchema = z.object({ index: wholeNumber, size: wholeNumber, proof });
+
+/** `GET /v1/log/consistency?from=&to=` */
+export const consistencySchema = z.object({ from: wholeNumber, to: wholeNumber, proof });
+
+/** `GET /v1/log/entries?start=`: full pages of `LIMITS.logPageEntries`, then what is left, then none. */
+export const logEntriesSchema = z.object({
+  start: wholeNumber,
+  entries: z.array(parsed((text) => decodeBase64url(text))).max(LIMITS.logPageEntries),
+});
+
+/** `PUT /v1/names/{name}`: the record as stored, and the checkpoint that covers it. */
+export const nameAcceptedSchema = z.object({
+  name: usernameSchema,
+  seq: sequence,
+  hash: base64urlOf(32),
+  log: logPlaceSchema.extend({ checkpoint: z.string().max(LIMITS.noteMaxBytes) }),
+});
+
+/** `GET /v1/names/{name}`: the newest record, its place in the log, and the live address records of its devices. */
 export const nameSchema = z.object({
   name: usernameSchema,
   record: jws,
+  log: logPlaceSchema,
   addresses: z.array(z.object({ device: deviceIdSchema, record: jws })),
 });
 
@@ -91,7 +113,7 @@ export const problemSchema = z.object({
   detail: z.string().optional(),
   code: z.enum(ERROR_CODES),
   reason: z.string().optional(),
-  /** With CLOCK_SKEW. */
+  /** With CLOCK_SKEW, and where an address record is out of time. */
   serverTime: unixSeconds.optional(),
   /** With reason `aud`: how the server spells its public URL. */
   expectedAudience: z.string().optional(),

@@ -10,6 +10,7 @@ import { SERVER_LIMITS } from "../limits.ts";
 import { sendEmpty, sendJson, sendText } from "../reply.ts";
 import { readBody } from "../request-body.ts";
 import type { Services } from "../services.ts";
+import { encodePlace } from "./log.ts";
 import { type Api, readName, readRequest, route, segment, unknownName } from "./route.ts";
 
 /** Authenticated answers: kept by nobody on the way, and asked for again each time by those who keep them. */
@@ -102,7 +103,9 @@ async function putName(services: Services, req: Request, res: Response): Promise
   const proposal = { name, text: body.toString("latin1"), ifMatch: req.headers["if-match"] };
   const { outcome, seq, hash } = await acceptRecord(services, proposal);
   services.directory.forget(name);
-  sendJson(res, outcome === "created" ? 201 : 200, { name, seq, hash });
+  const place = await services.log.placeOf(name, { seq });
+  const log = { ...encodePlace(place), checkpoint: place.checkpoint };
+  sendJson(res, outcome === "created" ? 201 : 200, { name, seq, hash, log });
 }
 
 async function getHistory({ store }: Services, req: Request, res: Response): Promise<void> {

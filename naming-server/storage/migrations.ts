@@ -79,6 +79,22 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX presence_by_age ON presence (at);
   `,
+  `
+  ALTER TABLE records ADD COLUMN log_index INTEGER;
+  UPDATE records SET log_index = accepted.place
+    FROM (SELECT rowid AS id, row_number() OVER (ORDER BY rowid) - 1 AS place FROM records) AS accepted
+    WHERE records.rowid = accepted.id;
+  CREATE UNIQUE INDEX records_by_log_index ON records (log_index);
+
+  CREATE TABLE log (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    seed BLOB NOT NULL,
+    size INTEGER,
+    root BLOB,
+    time INTEGER,
+    note TEXT
+  ) STRICT;
+  `,
 ];
 
 /**

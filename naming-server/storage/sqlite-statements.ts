@@ -9,7 +9,7 @@ export function prepareStatements(database: DatabaseSync) {
   const sql = (text: string) => database.prepare(text);
   return {
     findName: sql(
-      `SELECT n.seq, n.hash, r.record, d.device, d.address_record, d.address_expires
+      `SELECT n.seq, n.hash, r.record, r.log_index, d.device, d.address_record, d.address_expires
        FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq JOIN devices d ON d.name = n.name
        WHERE n.name = ? ORDER BY d.device`,
     ),
@@ -21,12 +21,23 @@ export function prepareStatements(database: DatabaseSync) {
       "INSERT INTO names (name, skeleton, identity, seq, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     ),
     updateName: sql("UPDATE OR IGNORE names SET identity = ?, seq = ?, hash = ? WHERE name = ? AND hash = ?"),
-    insertRecord: sql("INSERT INTO records (name, seq, hash, record, accepted_at) VALUES (?, ?, ?, ?, ?)"),
+    insertRecord: sql(
+      `INSERT INTO records (name, seq, hash, record, accepted_at, log_index)
+       VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(log_index) + 1, 0) FROM records))`,
+    ),
     insertDevice: sql(
       `INSERT INTO devices (device, name) VALUES (?, ?)
        ON CONFLICT (device) DO UPDATE SET name = excluded.name WHERE name = excluded.name`,
     ),
     deleteOtherDevices: sql("DELETE FROM devices WHERE name = ? AND device NOT IN (SELECT value FROM json_each(?))"),
+
+    listLeaves: sql("SELECT name, hash FROM records WHERE log_index >= ? ORDER BY log_index LIMIT ?"),
+    findLogIndex: sql("SELECT log_index FROM records WHERE name = ? AND seq = ?"),
+    logSize: sql("SELECT coalesce(max(log_index) + 1, 0) AS size FROM records"),
+    findCheckpoint: sql("SELECT size, root, time, note FROM log WHERE note IS NOT NULL"),
+    saveCheckpoint: sql("UPDATE log SET size = ?, root = ?, time = ?, note = ? WHERE note IS ?"),
+    insertLogSeed: sql("INSERT INTO log (id, seed) VALUES (1, ?) ON CONFLICT DO NOTHING"),
+    findLogSeed: sql("SELECT seed FROM log"),
 
     putAddress: sql(
       `UPDATE devices SET address_seq = ?1, address_record = ?2, address_expires = ?3

@@ -12,9 +12,12 @@ import { SqlitePresence } from "./sqlite-presence.ts";
 import { prepareStatements, type Statements } from "./sqlite-statements.ts";
 import type {
   AddressRow,
+  CheckpointRow,
   ClaimedKeyPackage,
   KeyPackageCount,
   KeyPackageUpload,
+  LeafRow,
+  LogState,
   Presence,
   RecordRow,
   SigningKeyRow,
@@ -51,10 +54,11 @@ class SqliteStore implements Store {
 
   findName(name: Username): Promise<StoredName | undefined> {
     return this.#read(() => {
-      const rows = this.#statements.findName.all(name) as (StoredRecord & DeviceColumns)[];
+      const rows = this.#statements.findName.all(name) as (StoredRecord & DeviceColumns & { log_index: number })[];
       const [first] = rows;
       if (first === undefined) return undefined;
-      return { seq: first.seq, hash: first.hash, record: first.record, devices: rows.map(toDevice) };
+      const { seq, hash, record, log_index: logIndex } = first;
+      return { seq, hash, record, logIndex, devices: rows.map(toDevice) };
     });
   }
 
@@ -114,6 +118,37 @@ class SqliteStore implements Store {
       return new ChatError("USERNAME_CONFUSABLE", "the name looks like one that is taken");
     }
     return keyInUse("identity");
+  }
+
+  listLeaves(start: number, limit: number): Promise<readonly LeafRow[]> {
+    return this.#read(() => this.#statements.listLeaves.all(start, limit) as LeafRow[]);
+  }
+
+  findLogIndex(name: Username, seq: number): Promise<number | undefined> {
+    return this.#read(() => this.#statements.findLogIndex.get(name, seq)?.log_index as number | undefined);
+  }
+
+  readLog(): Promise<LogState> {
+    return this.#read(() => ({
+      size: Number(this.#statements.logSize.get()?.size),
+      checkpoint: this.#statements.findCheckpoint.get() as CheckpointRow | undefined,
+    }));
+  }
+
+  /** Records get their place as they are inserted: here only one transaction writes at a time. */
+  async sequenceRecords(): Promise<void> {}
+
+  saveCheckpoint({ size, root, time, note }: CheckpointRow, previous: string | undefined): Promise<boolean> {
+    return this.#commits.write(
+      () => this.#statements.saveCheckpoint.run(size, root, time, note, previous ?? null).changes > 0,
+    );
+  }
+
+  keepLogSeed(fresh: Uint8Array): Promise<Uint8Array> {
+    return this.#commits.write(() => {
+      this.#statements.insertLogSeed.run(fresh);
+      return this.#statements.findLogSeed.get()?.seed as Uint8Array;
+    });
   }
 
   putAddress({ name, device, seq, expires, record, at }: AddressRow): Promise<void> {

@@ -24,7 +24,26 @@ export type StoredDevice = {
   readonly address: { readonly record: string; readonly expires: number } | undefined;
 };
 
-export type StoredName = StoredRecord & { readonly devices: readonly StoredDevice[] };
+export type StoredName = StoredRecord & {
+  readonly devices: readonly StoredDevice[];
+  /** The record's place in the log; undefined while it waits for one. */
+  readonly logIndex: number | undefined;
+};
+
+/** A leaf of the log, as what it is made of. */
+export type LeafRow = { readonly name: Username; readonly hash: string };
+
+/** `note` proves the rest, under the public URL that the server had when it signed. */
+export type CheckpointRow = {
+  readonly size: number;
+  readonly root: Uint8Array;
+  /** Seconds since the Unix epoch. */
+  readonly time: number;
+  readonly note: string;
+};
+
+/** How many leaves the log has, and the checkpoint that was signed last. */
+export type LogState = { readonly size: number; readonly checkpoint: CheckpointRow | undefined };
 
 export type AddressRow = {
   readonly name: Username;
@@ -93,6 +112,21 @@ export interface Store {
    * @throws ChatError RECORD_CONFLICT, KEY_IN_USE
    */
   replaceRecord(row: RecordRow, previous: string): Promise<"replaced" | "repeated">;
+
+  /** Leaves from index `start` on, in order. */
+  listLeaves(start: number, limit: number): Promise<readonly LeafRow[]>;
+  /** The place of a name's record with that sequence; undefined while it waits for one. */
+  findLogIndex(name: Username, seq: number): Promise<number | undefined>;
+  readLog(): Promise<LogState>;
+  /**
+   * Gives places 0, 1, 2... to the records that wait for one, in the order in which they were accepted, where this is not
+   * done as they are accepted. Of several instances only one does it at a time: `holder` names this one.
+   */
+  sequenceRecords(holder: string): Promise<void>;
+  /** Takes the checkpoint that follows the one with note `previous`; false where another instance was first. */
+  saveCheckpoint(next: CheckpointRow, previous: string | undefined): Promise<boolean>;
+  /** The seed of the key that signs checkpoints: `fresh` where there is none yet. It never changes. */
+  keepLogSeed(fresh: Uint8Array): Promise<Uint8Array>;
 
   /**
    * Publishes; where the device was not online and the record lives, that is a transition.

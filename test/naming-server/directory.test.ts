@@ -9,6 +9,7 @@ import { rowOf } from "../support/record-row.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const bob = personOf("bob");
+const placeOf = async () => ({ index: 0, size: 1, proof: [], checkpoint: "" });
 
 /** A directory over a real store whose look-ups are counted and can be held up, and another instance's store. */
 async function start() {
@@ -26,7 +27,7 @@ async function start() {
     return found;
   };
   const store: Store = Object.assign(Object.create(inner), { findName, foreignWrites: () => inner.foreignWrites() });
-  return { inner, foreign, clock, state, directory: new Directory(store, () => clock.nowMs) };
+  return { inner, foreign, clock, state, directory: new Directory({ store, log: { placeOf }, now: () => clock.nowMs }) };
 }
 
 describe("the directory", () => {

@@ -15,7 +15,7 @@ async function start() {
   onTestFinished(() => store.close());
   const clock = { nowMs: NOW_MS };
   const now = () => clock.nowMs;
-  const sweep = createSweep({ store, keys: await SigningKeys.open(store, now), now });
+  const sweep = createSweep({ store, keys: await SigningKeys.open(store, now), log: { renew: async () => {} }, now });
   await store.rememberAssertion(assertion);
   return { store, clock, sweep };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { Config } from "../../naming-server/config.ts";
+import { realPace } from "../../naming-server/log/pace.ts";
 import { type NamingServer, startNamingServer } from "../../naming-server/naming-server.ts";
 import type { Problem } from "../../shared/api.ts";
 import { type AssertionClaims, signAssertion } from "../../shared/assertion.ts";
@@ -26,7 +27,11 @@ export async function startTestServer({ clock = { nowMs: NOW_MS }, ...config }: 
   const log: string[] = [];
   const server = await startNamingServer(
     { host: "127.0.0.1", port: 0, publicUrl: AUDIENCE, logLevel: "debug", ...config, databasePath },
-    { now: () => clock.nowMs, log: pino({ level: "debug" }, { write: (line) => void log.push(line) }) },
+    {
+      now: () => clock.nowMs,
+      log: pino({ level: "debug" }, { write: (line) => void log.push(line) }),
+      pace: realPace(0),
+    },
   );
   onTestFinished(() => server.stop());
   return { ...server, clock, databasePath, log };
@@ -86,7 +91,8 @@ export async function call(server: { url: string }, method: string, path: string
     },
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, json: text === "" ? undefined : JSON.parse(text) };
+  const isJson = text !== "" && /\bjson\b/.test(response.headers.get("content-type") ?? "");
+  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
 /** Status, code and reason of a refusal; a success shows as its status alone. */

@@ -1,9 +1,13 @@
 import { join } from "node:path";
 import { openSqliteStore } from "../../../naming-server/storage/sqlite-store.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
-import { describeStore } from "./store-suite.ts";
+import { describeLogStore } from "./log-suite.ts";
+import { describeStore, type StoreFactory } from "./store-suite.ts";
 
-describeStore("SQLite", () => {
+const createFactory: StoreFactory = () => {
   const path = join(temporaryDirectory(), "naming.db");
   return { open: async () => openSqliteStore(path) };
-});
+};
+
+describeStore("SQLite", createFactory);
+describeLogStore("SQLite", createFactory);

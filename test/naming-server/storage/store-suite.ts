@@ -38,11 +38,13 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
     test("come back with their record and devices", async () => {
       const store = await storeWith(alice);
       const record = await recordOf(alice);
+      await store.sequenceRecords("one");
       expect(await store.findName(alice.username)).toEqual({
         seq: 1,
         hash: record.hash,
         record: record.jws.text,
         devices: [{ device: alice.device, address: undefined }],
+        logIndex: 0,
       });
       expect(await store.findName(bob.username)).toBeUndefined();
     });
