@@ -46,3 +46,24 @@ test("holds no more weight than it may, whatever its entries weigh", () => {
   map.set(1, "x".repeat(40));
   expect([map.get(0), map.get(1)?.length]).toEqual(["", 40]);
 });
+
+test("keeps what is newest, as long as that weighs half of what it may", () => {
+  const map = new BoundedMap<number, string>(100, (text) => text.length);
+  for (let key = 0; key < 100; key += 1) {
+    map.set(key, "x".repeat(10));
+    if (key >= 5) expect(map.size).toBeGreaterThanOrEqual(5);
+  }
+  expect([95, 96, 97, 98, 99].map((key) => map.get(key)?.length)).toEqual([10, 10, 10, 10, 10]);
+});
+
+test("does not count what was deleted or replaced", () => {
+  const map = new BoundedMap<number, string>(100, (text) => text.length);
+  map.set(0, "kept");
+  for (let round = 0; round < 20; round += 1) {
+    map.set(1, "x".repeat(20));
+    map.set(1, "x".repeat(10));
+    map.delete(1);
+    map.set(2, "small");
+  }
+  expect(map.get(0)).toBe("kept");
+});

@@ -57,6 +57,19 @@ describe("a refusal", () => {
     expect(alice.restoredNotices).toBe(1);
     expect(alice.outbox()).toMatchObject([{ state: "queued" }]);
   });
+
+  test("because another message has its number fail that message, where the proof is that very message", async () => {
+    const { world, alice, answerer } = await facing(() => []);
+    answerer.answer = (frame) => {
+      if (frame.type === "hello") return [hello];
+      const [row] = alice.store.outbox.open();
+      return [...refusalBySeq(frame), ...proofOf(row === undefined ? null : openEnvelope(row.plaintext).signed)(frame)];
+    };
+    await alice.send("mallory", "hi");
+    await world.settle();
+    expect(alice.restoredNotices).toBe(0);
+    expect(alice.outbox()).toMatchObject([{ seq: 1, state: "failed", error: "ENVELOPE_INVALID" }]);
+  });
 });
 
 describe("a send that waits", () => {
@@ -105,24 +118,32 @@ describe("hello", () => {
     ["a message that is remembered", (alice, mallory) => signedBy(alice, mallory, { seq: 1 })],
     ["another life", (alice, mallory) => signedBy(alice, mallory, { incarnation: new Uint8Array(16) })],
     ["another conversation", (alice, mallory) => signedBy(alice, mallory, { conversation: new Uint8Array(32) })],
-    ["words of her own", (_alice, mallory) => signedByMallory(mallory)],
+    ["words of her own", (alice, mallory) => signedByMallory(alice, mallory)],
   ])("of a peer that shows %s for proof changes nothing", async (_what, signed) => {
     const { alice } = await claiming(signed);
     expect(alice.restoredNotices).toBe(0);
     expect(alice.outbox()).toEqual([]);
   });
 
-  function signedByMallory(mallory: Person): Uint8Array {
-    const { device, username } = mallory;
-    const self = {
-      device,
-      username,
-      deviceKey: mallory.deviceKey,
-      identity: new Uint8Array(32),
-      incarnation: new Uint8Array(16),
-    };
-    return signedBy({ self }, mallory, {});
+  /** As Alice would have signed it, but for the key. */
+  function signedByMallory({ self }: Signer, mallory: Person): Uint8Array {
+    const { device, deviceKey } = mallory;
+    return signedBy({ self: { ...self, device, deviceKey } }, mallory, {});
   }
+
+  test("of a peer that has no more than is remembered is believed, unproven", async () => {
+    const { world, alice, answerer } = await facing(ackOf);
+    await alice.send("mallory", "one");
+    await world.settle();
+    const { incarnation } = alice.self;
+    const stored = [{ incarnation, conversation: directConversation("alice", "mallory"), seq: 1 }];
+    answerer.answer = (frame) => (frame.type === "hello" ? [{ type: "hello", incarnation, stored }] : ackOf(frame));
+    const again = world.restart(alice);
+    await again.send("mallory", "two");
+    await world.settle();
+    expect(answerer.taken.filter(({ type }) => type === "hello")).toHaveLength(2);
+    expect(answerer.taken.map(({ type }) => type)).not.toContain("prove");
+  });
 
   test("that speaks of other lives or conversations says nothing", async () => {
     const { world, alice, answerer } = await facing(ackOf);
