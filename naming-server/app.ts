@@ -6,10 +6,11 @@ import { requestId, sendProblem } from "./reply.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logRoutes } from "./routes/log.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { nameRoutes } from "./routes/names.ts";
 import { openapiRoutes } from "./routes/openapi.ts";
 import { presenceRoutes } from "./routes/presence.ts";
-import type { Api } from "./routes/route.ts";
+import { type Api, admitOther } from "./routes/route.ts";
 import { tokenRoutes } from "./routes/token.ts";
 import type { Services } from "./services.ts";
 
@@ -31,12 +32,18 @@ export function createApp(services: Services, log: Logger): Express {
   tokenRoutes(api);
   logRoutes(api);
   healthRoutes(api);
+  metricsRoutes(api);
   openapiRoutes(api);
 
-  app.use(() => {
+  app.use((req: Request) => {
+    admitOther(services, req);
     throw new ChatError("NOT_FOUND", "there is nothing at this path");
   });
-  app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => answerError(log, error, res));
+  app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => {
+    const known = toChatError(error);
+    services.metrics.refusals.add(known.code);
+    answerError(log, known, res);
+  });
   return app;
 }
 
@@ -70,8 +77,7 @@ function logRequests(log: Logger) {
   };
 }
 
-function answerError(log: Logger, error: unknown, res: Response): void {
-  const known = toChatError(error);
+function answerError(log: Logger, known: ChatError, res: Response): void {
   if (known.code === "INTERNAL" || known.code === "STORAGE" || known.code === "STORE_CORRUPT") {
     log.error({ requestId: requestId(res), code: known.code, ...origin(known.cause) }, "request failed");
   }

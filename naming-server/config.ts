@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import { ChatError } from "../shared/errors.ts";
-import { audienceSchema } from "../shared/schemas.ts";
+import { audienceSchema, parsed } from "../shared/schemas.ts";
+import { parseTrustedProxies, type TrustedProxies } from "./client-network.ts";
+import { RATE_LIMITS, type RateLimits, scaleRates } from "./limits.ts";
 
 export type Config = {
   readonly host: string;
@@ -14,10 +16,14 @@ export type Config = {
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   readonly logLevel: string;
+  /** Without them, `X-Forwarded-For` says nothing. */
+  readonly trustedProxies?: TrustedProxies | undefined;
+  readonly rates: RateLimits;
 };
 
 export type Command = { readonly run: "help" | "version" } | { readonly run: "serve"; readonly config: Config };
 
+const FACTOR_RANGE = "a number above 0, such as 2.5";
 const PORT_RANGE = "a number from 0 to 65535";
 
 /** By environment variable; the flag of `PUBLIC_URL` is `--public-url`. */
@@ -44,6 +50,16 @@ const settingsSchema = z.object({
     .describe("how clients reach it (the URL it listens on)"),
   TLS_CERT: z.string().optional().describe("PEM file with the certificate chain"),
   TLS_KEY: z.string().optional().describe("PEM file with its private key"),
+  TRUST_PROXY: parsed(parseTrustedProxies)
+    .optional()
+    .describe("whose X-Forwarded-For counts: how many proxies, or which (none)"),
+  RATE_LIMIT_FACTOR: z
+    .string()
+    .regex(/^\d{1,7}(\.\d{1,3})?$/, FACTOR_RANGE)
+    .default("1")
+    .transform(Number)
+    .refine((factor) => factor > 0, FACTOR_RANGE)
+    .describe("multiplies every rate limit (1)"),
   LOG_LEVEL: z
     .enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"])
     .default("info")
@@ -57,10 +73,10 @@ export const USAGE = `Usage: p2pchat-naming-server [options]
 Maps usernames to signed keys and addresses. Each option may also come from the environment.
 
 ${Object.entries(settingsSchema.shape)
-  .map(([variable, { description }]) => `  --${flagOf(variable).padEnd(14)}${variable.padEnd(14)}${description}`)
+  .map(([variable, { description }]) => `  --${flagOf(variable).padEnd(20)}${variable.padEnd(20)}${description}`)
   .join("\n")}
-  --help                        show this text
-  --version                     show the version
+  --help                                  show this text
+  --version                               show the version
 `;
 
 /**
@@ -89,6 +105,8 @@ function toConfig(settings: z.output<typeof settingsSchema>): Config {
     publicUrl: settings.PUBLIC_URL,
     tls: readTls(settings.TLS_CERT, settings.TLS_KEY),
     logLevel: settings.LOG_LEVEL,
+    trustedProxies: settings.TRUST_PROXY,
+    rates: scaleRates(RATE_LIMITS, settings.RATE_LIMIT_FACTOR),
   };
 }
 

@@ -29,6 +29,7 @@ export class Connections {
   /** Oldest first; by both ends, as TLS wraps the socket of a request. */
   readonly #open = new Map<string, Connection>();
   #draining = false;
+  #displaced = 0;
 
   constructor(server: Server, capacity: number) {
     this.#server = server;
@@ -44,6 +45,15 @@ export class Connections {
     });
   }
 
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** How many had to go for others. */
+  get displaced(): number {
+    return this.#displaced;
+  }
+
   #admit(socket: Socket): void {
     const ends = endsOf(socket);
     const connection = { socket, res: undefined };
@@ -57,6 +67,7 @@ export class Connections {
     for (const [ends, { socket, res }] of this.#open) {
       if (res?.req.complete && !res.writableEnded) continue;
       this.#open.delete(ends);
+      this.#displaced += 1;
       socket.destroy();
       return;
     }

@@ -21,6 +21,8 @@ export const SERVER_LIMITS = {
   /** Of answers kept in memory: some 30,000 ordinary ones, however large a few are made. */
   cachedAnswerCharacters: 48 * 1024 * 1024,
   cachedTokens: 5_000,
+  /** Of each class, networks and callers each: whoever comes from more of them than this is not held by such limits. */
+  rateLimitedClients: 20_000,
   /** How long another instance's write may stay unseen here: in answers, and in the check for removed devices. */
   cacheMaxAgeMs: 1_000,
 
@@ -54,5 +56,38 @@ export const SERVER_LIMITS = {
   databaseCacheKibibytes: 8 * 1024,
 } as const;
 
+/** A bucket that holds `burst` requests and gets so many back a second. */
+export type Rate = { readonly burst: number; readonly perSecond: number };
+
 /** What requests are counted by: those of one class cost about the same. */
 export type RateClass = "lookup" | "presence" | "log" | "token" | "write" | "claim" | "registration" | "open";
+
+export type RateLimits = Readonly<Record<RateClass, { readonly network: Rate; readonly caller?: Rate }>>;
+
+/**
+ * By network, which is an IPv4 address or an IPv6 /64, and by caller, which is a username. Each instance counts for
+ * itself. A network may be an office of some hundred people: a device renews its addresses every 20 s, asks for a token
+ * every 10 minutes, and looks each of its contacts up once a minute while they talk.
+ */
+export const RATE_LIMITS: RateLimits = {
+  lookup: { network: { burst: 3000, perSecond: 100 }, caller: { burst: 600, perSecond: 10 } },
+  presence: { network: { burst: 1000, perSecond: 20 }, caller: { burst: 60, perSecond: 1 } },
+  log: { network: { burst: 3000, perSecond: 50 } },
+  token: { network: { burst: 600, perSecond: 10 }, caller: { burst: 60, perSecond: 0.5 } },
+  write: { network: { burst: 1200, perSecond: 60 }, caller: { burst: 120, perSecond: 2 } },
+  claim: { network: { burst: 600, perSecond: 10 }, caller: { burst: 120, perSecond: 0.5 } },
+  registration: { network: { burst: 120, perSecond: 1 } },
+  open: { network: { burst: 600, perSecond: 20 } },
+};
+
+/** For those who serve more people behind one address, or none that they do not know. */
+export function scaleRates(rates: RateLimits, factor: number): RateLimits {
+  const scale = ({ burst, perSecond }: Rate): Rate => ({
+    burst: Math.max(1, burst * factor),
+    perSecond: perSecond * factor,
+  });
+  const entries = Object.entries(rates).map(([rateClass, { network, caller }]) => {
+    return [rateClass, { network: scale(network), ...(caller && { caller: scale(caller) }) }];
+  });
+  return Object.fromEntries(entries);
+}

@@ -7,6 +7,7 @@ import { ED25519 } from "../shared/ed25519.ts";
 import { asChatError, ChatError } from "../shared/errors.ts";
 import { AccessTokens } from "./access-tokens.ts";
 import { createApp } from "./app.ts";
+import { createClientNetworks } from "./client-network.ts";
 import type { Config } from "./config.ts";
 import { Connections, connectionCapacity } from "./connections.ts";
 import { Directory } from "./directory.ts";
@@ -14,6 +15,9 @@ import { SERVER_LIMITS } from "./limits.ts";
 import { LogTree } from "./log/log-tree.ts";
 import { type Pace, realPace } from "./log/pace.ts";
 import { TransparencyLog } from "./log/transparency-log.ts";
+import { Metrics } from "./metrics.ts";
+import { watchProcess } from "./process-metrics.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { openSqliteStore } from "./storage/sqlite-store.ts";
 import type { Store } from "./storage/store.ts";
@@ -31,6 +35,8 @@ export type NamingServer = {
 export type Surroundings = {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** Milliseconds of a clock that never goes back; the computer's unless told otherwise. */
+  readonly monotonic?: () => number;
   readonly log: Logger;
   /** How fast checkpoints may follow each other. */
   readonly pace?: Pace;
@@ -64,10 +70,15 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const transparency = new TransparencyLog({ store, tree, seed, publicUrl, now, pace });
   const directory = new Directory({ store, log: transparency, now });
   const tokens = new AccessTokens({ keys, publicUrl, now });
-  server.on(
-    "request",
-    createApp({ store, directory, log: transparency, keys, tokens, publicUrl, now }, log) as RequestListener,
-  );
+  const metrics = new Metrics();
+  const limiter = new RateLimiter(config.rates, (rateClass) => metrics.limited.add(rateClass));
+  const networkOf = createClientNetworks(config.trustedProxies);
+  metrics.gauge("database_bytes", "What the database takes.", () => store.sizeBytes());
+  const unwatch = watchProcess(metrics, server, connections);
+  const monotonic = surroundings.monotonic ?? performance.now.bind(performance);
+  const requests = { monotonic, limiter, networkOf, metrics };
+  const services = { store, directory, log: transparency, keys, tokens, publicUrl, now, ...requests };
+  server.on("request", createApp(services, log) as RequestListener);
 
   const sweep = createSweep({ store, keys, log: transparency, now });
   const sweeping = setInterval(() => {
@@ -77,6 +88,7 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     clearInterval(sweeping);
+    unwatch();
     await connections.drain(SERVER_LIMITS.drainTimeoutMs);
     await store.close();
   };

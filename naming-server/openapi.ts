@@ -62,12 +62,16 @@ function parametersOf({ path, query, headers = {} }: DeclaredOperation): JsonObj
     return { name, in: "path", required: true, description, schema: schemaOf(schema) };
   });
   const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
-    return { name, in: "query", required: false, schema: schemaOf(schema) };
+    return { name, in: "query", required: !isOptional(schema), schema: schemaOf(schema) };
   });
   const inHeader = Object.entries(headers).map(([name, description]) => {
     return { name, in: "header", required: false, description, schema: { type: "string" } };
   });
   return [...inPath, ...inQuery, ...inHeader];
+}
+
+function isOptional(schema: z.core.$ZodType): boolean {
+  return z.safeParse(schema, undefined).success;
 }
 
 function describeBody({ mediaType, schema, maxBytes }: NonNullable<DeclaredOperation["body"]>): JsonObject {

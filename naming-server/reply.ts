@@ -11,6 +11,9 @@ const SECURITY_HEADERS = {
   "referrer-policy": "no-referrer",
 } as const;
 
+/** After a fault of the database. */
+const UNAVAILABLE_SECONDS = 5;
+
 type Headers = Readonly<Record<string, string>>;
 
 /** The id under which the logs know this request; not in bodies, which must not differ where the answer is the same. */
@@ -52,7 +55,7 @@ export function sendProblem(res: Response, error: ChatError): void {
   sendJson(res, problem.status, problem, {
     "content-type": PROBLEM_MEDIA_TYPE,
     ...(problem.status === 401 && { "www-authenticate": challenge(error) }),
-    ...(problem.status === 503 && { "retry-after": "5" }),
+    ...retryAfter(error, problem.status),
     ...allowed(error),
   });
 }
@@ -60,6 +63,11 @@ export function sendProblem(res: Response, error: ChatError): void {
 /** RFC 6750 3: no error code for a request that did not try. */
 function challenge(error: ChatError): string {
   return error.code === "TOKEN_MISSING" ? "Bearer" : 'Bearer error="invalid_token"';
+}
+
+function retryAfter({ details }: ChatError, status: number): Headers {
+  const seconds = details?.retryAfterSeconds ?? (status === 503 ? UNAVAILABLE_SECONDS : undefined);
+  return typeof seconds === "number" ? { "retry-after": String(seconds) } : {};
 }
 
 function allowed(error: ChatError): Headers {

@@ -1,6 +1,9 @@
+import type { IncomingMessage } from "node:http";
 import type { AccessTokens } from "./access-tokens.ts";
 import type { Directory } from "./directory.ts";
 import type { TransparencyLog } from "./log/transparency-log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { Store } from "./storage/store.ts";
 
@@ -15,4 +18,10 @@ export type Services = {
   readonly publicUrl: string;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+  readonly limiter: RateLimiter;
+  /** What a client is counted by. */
+  readonly networkOf: (req: IncomingMessage) => string;
+  readonly metrics: Metrics;
 };

@@ -6,6 +6,8 @@ import { parseUsername, type Username } from "../../shared/username.ts";
 import type { Caller } from "../access-tokens.ts";
 import { authenticate } from "../authentication.ts";
 import type { RateClass } from "../limits.ts";
+import type { RequestMeter } from "../metrics.ts";
+import { HTTP_STATUS, toChatError } from "../problem.ts";
 import type { BodyRules } from "../request-body.ts";
 import type { Services } from "../services.ts";
 
@@ -45,19 +47,52 @@ export type Api = {
 export function route(api: Api, path: string, declared: Partial<Record<Method, Operation>>): void {
   const methods = Object.entries(declared) as [Method, Operation][];
   for (const [method, operation] of methods) {
-    api.router[method](path, handlerOf(api.services, operation));
+    const meter = api.services.metrics.requestMeter(path, method);
+    api.router[method](path, handlerOf(api.services, operation, meter));
     api.operations.push({ ...operation, path, method });
   }
   const allow = methods.map(([method]) => (method === "get" ? "GET, HEAD" : method.toUpperCase())).join(", ");
-  api.router.all(path, (_req: Request, _res: Response, _next: NextFunction) => {
+  api.router.all(path, (req: Request, _res: Response, _next: NextFunction) => {
+    admitOther(api.services, req);
     throw new ChatError("METHOD_NOT_ALLOWED", `only ${allow}`, { details: { allow } });
   });
 }
 
-function handlerOf(services: Services, operation: Operation): Handler {
+/**
+ * What no operation answers counts too.
+ *
+ * @throws ChatError RATE_LIMITED
+ */
+export function admitOther({ limiter, networkOf, monotonic }: Services, req: Request): void {
+  limiter.admitNetwork("open", networkOf(req), monotonic());
+}
+
+/** Counts and limits around what an operation does. */
+function handlerOf(services: Services, operation: Operation, meter: RequestMeter): Handler {
+  const { limiter, networkOf, monotonic } = services;
+  const answer = answerOf(services, operation);
+  return async (req, res) => {
+    const startedMs = monotonic();
+    try {
+      limiter.admitNetwork(operation.limit, networkOf(req), startedMs);
+      await answer(req, res);
+      meter.record(res.statusCode, monotonic() - startedMs);
+    } catch (error) {
+      meter.record(HTTP_STATUS[toChatError(error).code], monotonic() - startedMs);
+      throw error;
+    }
+  };
+}
+
+function answerOf(services: Services, operation: Operation): Handler {
   if ("open" in operation) return operation.open;
-  const { signedIn } = operation;
-  return async (req, res) => signedIn(await authenticate(req, services), req, res);
+  const { signedIn, limit } = operation;
+  const { limiter, monotonic } = services;
+  return async (req, res) => {
+    const caller = await authenticate(req, services);
+    limiter.admitCaller(limit, caller.username, monotonic());
+    return signedIn(caller, req, res);
+  };
 }
 
 /** One segment of the path, decoded. */

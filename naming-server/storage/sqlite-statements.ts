@@ -80,6 +80,7 @@ export function prepareStatements(database: DatabaseSync) {
     forgetAddresses: sql("UPDATE devices SET address_record = NULL, address_expires = NULL WHERE address_expires < ?"),
     forgetClaims: sql("DELETE FROM claimed_key_packages WHERE claimed_at < ?"),
 
+    sizeBytes: sql("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size"),
     ping: sql("SELECT count(*) AS tables FROM sqlite_schema"),
   };
 }

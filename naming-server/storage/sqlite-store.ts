@@ -256,6 +256,10 @@ class SqliteStore implements Store {
     return this.#read(() => void this.#statements.ping.get());
   }
 
+  sizeBytes(): Promise<number> {
+    return this.#read(() => Number(this.#statements.sizeBytes.get()?.bytes));
+  }
+
   async close(): Promise<void> {
     this.#commits.flush();
     this.#database.close();

@@ -181,6 +181,8 @@ export interface Store {
   forgetExpired(before: { assertions: number; addresses: number; claims: number; transitions: number }): Promise<void>;
 
   ping(): Promise<void>;
+  /** What the database takes on its disk. */
+  sizeBytes(): Promise<number>;
   /** Lets writes that have begun finish. */
   close(): Promise<void>;
 }

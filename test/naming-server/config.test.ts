@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readCommand } from "../../naming-server/config.ts";
+import { RATE_LIMITS } from "../../naming-server/limits.ts";
 import { expectError } from "../support/expect-error.ts";
 
 const serve = (args: string[], env = {}) => {
@@ -17,7 +18,18 @@ describe("the configuration", () => {
       publicUrl: undefined,
       tls: undefined,
       logLevel: "info",
+      trustedProxies: undefined,
+      rates: RATE_LIMITS,
     });
+  });
+
+  test("multiplies every rate limit", () => {
+    const { lookup, log } = serve([], { RATE_LIMIT_FACTOR: "2.5" }).rates;
+    expect(lookup.network).toEqual({
+      burst: RATE_LIMITS.lookup.network.burst * 2.5,
+      perSecond: RATE_LIMITS.lookup.network.perSecond * 2.5,
+    });
+    expect(log.caller).toBeUndefined();
   });
 
   test("comes from the environment, where empty counts as unset, and flags win", () => {
@@ -57,6 +69,16 @@ describe("the configuration", () => {
     ["PUBLIC_URL", "https://user:secret@names.example.org"],
     ["PUBLIC_URL", "https://names.example.org/?a=b"],
     ["LOG_LEVEL", "verbose"],
+    ["RATE_LIMIT_FACTOR", "0"],
+    ["RATE_LIMIT_FACTOR", "-1"],
+    ["RATE_LIMIT_FACTOR", "1e9"],
+    ["TRUST_PROXY", "true"],
+    ["TRUST_PROXY", "0"],
+    ["TRUST_PROXY", "11"],
+    ["TRUST_PROXY", "10.0.0.0/33"],
+    ["TRUST_PROXY", "10.0.0.0/0"],
+    ["TRUST_PROXY", "10.0.0.0/8,all"],
+    ["TRUST_PROXY", "::1/129"],
   ])("refuses %s=%s by name, in one line", async (name, value) => {
     const error = await expectError(() => readCommand([], { [name]: value }), "CONFIG_INVALID");
     expect(error.message).toContain(name);

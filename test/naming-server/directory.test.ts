@@ -27,7 +27,13 @@ async function start() {
     return found;
   };
   const store: Store = Object.assign(Object.create(inner), { findName, foreignWrites: () => inner.foreignWrites() });
-  return { inner, foreign, clock, state, directory: new Directory({ store, log: { placeOf }, now: () => clock.nowMs }) };
+  return {
+    inner,
+    foreign,
+    clock,
+    state,
+    directory: new Directory({ store, log: { placeOf }, now: () => clock.nowMs }),
+  };
 }
 
 describe("the directory", () => {

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { createApp } from "../../naming-server/app.ts";
+import { Metrics } from "../../naming-server/metrics.ts";
 import type { Services } from "../../naming-server/services.ts";
 import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import {
@@ -77,6 +78,7 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
   proveConsistency: [ask("GET", "/v1/log/consistency?from=0&to=1")],
   isAlive: [ask("GET", "/healthz")],
   isReady: [ask("GET", "/readyz")],
+  readMetrics: [ask("GET", "/metrics")],
   describeApi: [ask("GET", "/v1/openapi.json")],
 };
 
@@ -182,7 +184,7 @@ describe("the document of the interface", () => {
 
 /** What Express itself would answer, from its own table; what has every method is the refusal of wrong ones. */
 function routedOperations(): string[] {
-  const app = createApp({} as unknown as Services, pino({ level: "silent" }));
+  const app = createApp({ metrics: new Metrics() } as unknown as Services, pino({ level: "silent" }));
   return app.router.stack.flatMap(({ route }) => {
     const { path = "", methods = {} } = (route ?? {}) as { path?: string; methods?: Record<string, boolean> };
     const [verb, ...others] = Object.keys(methods);

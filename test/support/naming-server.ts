@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { Config } from "../../naming-server/config.ts";
+import { RATE_LIMITS } from "../../naming-server/limits.ts";
 import { realPace } from "../../naming-server/log/pace.ts";
 import { type NamingServer, startNamingServer } from "../../naming-server/naming-server.ts";
 import type { Problem } from "../../shared/api.ts";
@@ -19,16 +20,18 @@ export type TestServer = NamingServer & {
   readonly log: readonly string[];
 };
 
-type Options = Partial<Config> & { readonly clock?: { nowMs: number } };
+type Options = Partial<Config> & { readonly clock?: { nowMs: number }; readonly monotonic?: () => number };
 
 /** Starts a naming server on a free port of loopback, with an empty database unless told otherwise. */
-export async function startTestServer({ clock = { nowMs: NOW_MS }, ...config }: Options = {}): Promise<TestServer> {
+export async function startTestServer(options: Options = {}): Promise<TestServer> {
+  const { clock = { nowMs: NOW_MS }, monotonic, ...config } = options;
   const databasePath = config.databasePath ?? join(temporaryDirectory(), "naming.db");
   const log: string[] = [];
   const server = await startNamingServer(
-    { host: "127.0.0.1", port: 0, publicUrl: AUDIENCE, logLevel: "debug", ...config, databasePath },
+    { host: "127.0.0.1", port: 0, publicUrl: AUDIENCE, logLevel: "debug", rates: RATE_LIMITS, ...config, databasePath },
     {
       now: () => clock.nowMs,
+      ...(monotonic && { monotonic }),
       log: pino({ level: "debug" }, { write: (line) => void log.push(line) }),
       pace: realPace(0),
     },
