@@ -129,6 +129,11 @@ type NoticeDeps = {
 };
 
 function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notices {
+  const failed = (error: unknown) => {
+    log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
+    if (isChatError(error, "STORAGE", "STORE_CORRUPT"))
+      feed.emit({ type: "error", code: error.code, message: error.message });
+  };
   return {
     released: () => feed.wake(),
     stored: (lanes) => gaps.refresh(lanes),
@@ -138,15 +143,11 @@ function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notic
     outboxChanged: (messageIds) => watch.changed(messageIds),
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {
-      disownBirth(store);
-      standDown({ store, watch, delivery: engine().running()?.delivery });
+      const { delivery } = engine().running() ?? {};
+      standDown({ store, watch, delivery, disown: () => disownBirth(store), failed });
       const message = "this profile is an old copy of itself; start p2pchat again, and it becomes a new device";
       feed.emit({ type: "error", code: "PROFILE_UNSAFE", message });
     },
-    failed(error) {
-      log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
-      if (isChatError(error, "STORAGE", "STORE_CORRUPT"))
-        feed.emit({ type: "error", code: error.code, message: error.message });
-    },
+    failed,
   };
 }

@@ -34,16 +34,31 @@ export function provesOldCopy(
   return row !== undefined && envelope.seq === row.seq && !equalBytes(envelope.messageId, row.messageId);
 }
 
-type Working = { readonly store: Store; readonly watch: OutboxWatch; readonly delivery: Delivery | undefined };
+type Working = {
+  readonly store: Store;
+  readonly watch: OutboxWatch;
+  readonly delivery: Delivery | undefined;
+  /** Sees to it that the next start finds an old copy. */
+  readonly disown: () => void;
+  readonly failed: (error: unknown) => void;
+};
 
-/** Ends all delivery, since a copy of session state must never encrypt again, and says why to whoever waits for it. */
-export function standDown({ store, watch, delivery }: Working): void {
-  const waiting = store.outbox.waiting();
-  store.transaction(() => {
-    for (const { device } of waiting) store.outbox.noteAttempt(device, "PROFILE_UNSAFE", "restored");
-  });
-  watch.end();
+/**
+ * Ends all delivery, since a copy of session state must never encrypt again, whatever the disk allows; and says why to
+ * whoever waits for it.
+ */
+export function standDown({ store, watch, delivery, disown, failed }: Working): void {
   void delivery?.stop();
+  try {
+    disown();
+    const waiting = store.outbox.waiting();
+    store.transaction(() => {
+      for (const { device } of waiting) store.outbox.noteAttempt(device, "PROFILE_UNSAFE", "restored");
+    });
+  } catch (error) {
+    failed(error);
+  }
+  watch.end();
 }
 
 export function oldCopy(): ChatError {

@@ -98,7 +98,7 @@ export class MessagingPeer {
       requeued: (device) => this.delivery.retry(device),
       restored: () => {
         this.restoredNotices += 1;
-        standDown({ store, watch, delivery: this.delivery });
+        standDown({ store, watch, delivery: this.delivery, disown: () => undefined, failed });
       },
       failed,
     };

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { directConversation } from "../../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { type Envelope, encodeText, openEnvelope, sealEnvelope } from "../../../shared/envelope.ts";
+import { ChatError } from "../../../shared/errors.ts";
 import type { Frame, FrameBody } from "../../../shared/frames.ts";
 import { ackOf, facing } from "../../support/facing-mallory.ts";
 import { hello } from "../../support/hostile-answerer.ts";
@@ -89,6 +90,28 @@ describe("a send that waits", () => {
       { state: "queued" },
     ]);
     expect(alice.restoredNotices).toBe(1);
+  });
+
+  test("is answered, and nothing more is sent, where the disk does not take why", async () => {
+    const { world, alice, mallory, answerer } = await facing(() => []);
+    const signed = signedBy(alice, mallory, { seq: 1, messageId: new Uint8Array(16).fill(7) });
+    answerer.answer = (frame) => {
+      if (frame.type === "hello") return [hello];
+      if (frame.type === "prove") Object.assign(alice.store, { transaction: full });
+      return [...refusalBySeq(frame), ...proofOf(signed)(frame)];
+    };
+    const full = () => {
+      throw new ChatError("STORAGE", "the disk is full", { reason: "full" });
+    };
+    const results: unknown[] = [];
+    const day = { to: "mallory", wait: "stored", timeoutMs: 24 * 60 * 60_000 } as const;
+    void alice.operations.send({ ...day, text: "hi" }).then((result) => results.push(result));
+    await world.settle();
+    expect(results).toMatchObject([{ state: "queued" }]);
+    expect(alice.failures).toMatchObject([{ code: "STORAGE" }]);
+    const taken = answerer.taken.length;
+    await world.pass(60 * 60_000);
+    expect(answerer.taken).toHaveLength(taken);
   });
 });
 
