@@ -111,6 +111,39 @@ describe("strangers who were never answered", () => {
   });
 });
 
+describe("an honest stranger", () => {
+  test("is heard late when others have used up the look-ups", async () => {
+    const { world, bob, stranger } = await crowded();
+    const carol = await world.start("carol");
+    const liar = await stranger("liar");
+    const welcome = await liar.makeWelcome();
+    for (let index = 0; index < 40; index += 1) {
+      if (liar.ended) await liar.openLane();
+      await liar.exchange({ ...welcome, hint: personOf(`name-${index}`).username });
+    }
+    await carol.send(bob, "may I?");
+    await world.settle();
+    expect(carol.outbox()).toMatchObject([{ state: "queued", error: "RATE_LIMITED" }]);
+    await world.pass(60_000);
+    expect(carol.outbox()).toEqual([]);
+    expect(bob.inbox()).toEqual(["may I?"]);
+  });
+
+  test("is told that there is no place, and gets in by trying again once there is one", async () => {
+    const { world, bob, fill } = await crowded();
+    await fill(LIMITS.strangersMax);
+    const carol = await world.start("carol");
+    await carol.send(bob, "may I?");
+    await world.settle();
+    expect(carol.outbox()).toMatchObject([{ state: "failed", error: "QUOTA" }]);
+    await bob.operations.contactsRemove({ username: "stranger-0" });
+    await carol.operations.outboxRetry({});
+    await world.settle();
+    expect(carol.outbox()).toEqual([]);
+    expect(bob.inbox().at(-1)).toBe("may I?");
+  });
+});
+
 describe("a lane", () => {
   const claimed = (index: number) => ({ hint: personOf(`nobody-${index}`).username, sessionId: new Uint8Array(32) });
 
