@@ -26,6 +26,8 @@ export type RunOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that starts it in turn (strace, unshare, sh). */
   readonly wrapper?: readonly string[];
+  /** Another build of it than the sources. */
+  readonly program?: string;
   readonly timeoutMs?: number;
 };
 
@@ -145,8 +147,9 @@ export class Person {
   }
 
   /** Starts `p2pchat` with these arguments. */
-  start(args: readonly string[], { stdin = "", env = {}, wrapper = [] }: RunOptions = {}): Program {
-    const command = [...wrapper, process.execPath, P2PCHAT, ...args];
+  start(args: readonly string[], options: RunOptions = {}): Program {
+    const { stdin = "", env = {}, wrapper = [], program = P2PCHAT } = options;
+    const command = [...wrapper, process.execPath, program, ...args];
     return new Program(command, { stdin, directory: this.world.directory, env: { ...this.environment(), ...env } });
   }
 
