@@ -57,16 +57,21 @@ export async function createKeystore(
  * Opens a keystore; the passphrase is asked for only where the file is sealed. Every wrong one costs the same and
  * changes nothing.
  *
+ * @param derive  makes the key of a passphrase
  * @throws ChatError PROFILE_MISSING, STORE_CORRUPT, PROFILE_UNSAFE, PASSPHRASE_WRONG, and what `askPassphrase` throws
  */
-export async function openKeystore(path: string, askPassphrase: () => Promise<string>): Promise<Keystore> {
+export async function openKeystore(
+  path: string,
+  askPassphrase: () => Promise<string>,
+  derive: typeof stretch = stretch,
+): Promise<Keystore> {
   const file = parseKeystoreFile(await readKeystore(path));
   const { profileId } = file;
   if (file.protection === "none") {
     return { profileId, secrets: decodeSecrets(file.secrets), protection: { kind: "none" } };
   }
   assertAffordable(file.kdf);
-  const key = await stretch(await askPassphrase(), file.kdf);
+  const key = await derive(await askPassphrase(), file.kdf);
   return { profileId, secrets: unsealSecrets(file, key), protection: { kind: "passphrase", key, kdf: file.kdf } };
 }
 

@@ -10,8 +10,10 @@ import {
   rewriteKeystore,
 } from "../../../peer/identity/keystore.ts";
 import type { Secrets } from "../../../peer/identity/keystore-file.ts";
+import type { KdfParameters, stretch } from "../../../peer/identity/passphrase-key.ts";
 import { encodeBase64url } from "../../../shared/base64url.ts";
-import { hex } from "../../../shared/bytes.ts";
+import { hex, utf8 } from "../../../shared/bytes.ts";
+import { sha256 } from "../../../shared/hash.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -44,12 +46,31 @@ describe("a keystore sealed by a passphrase", () => {
     expect(plain(opened.secrets)).toEqual(plain(secrets));
   });
 
-  test("says no more than PASSPHRASE_WRONG to anybody else, as often as they try, and stays as it was", async () => {
+  test("says no more than PASSPHRASE_WRONG to anybody else, and stays as it was", async () => {
     const { path } = await sealed();
     const before = readFileSync(path);
     for (const wrong of ["", "correct horse", `${PASSPHRASE} `, "x".repeat(1000)]) {
       await expectError(openKeystore(path, answer(wrong)), "PASSPHRASE_WRONG");
     }
+    expect(readFileSync(path)).toEqual(before);
+    await openKeystore(path, answer(PASSPHRASE));
+  });
+
+  test("makes each of a thousand guesses cost one derivation of full price, and locks its owner out after none", async () => {
+    const { path } = await sealed();
+    const before = readFileSync(path);
+    const paid: KdfParameters[] = [];
+    const countingOnly: typeof stretch = async (passphrase, parameters) => {
+      paid.push(parameters);
+      return sha256(utf8(passphrase));
+    };
+    for (let guess = 1; guess <= 1000; guess++) {
+      await expectError(openKeystore(path, answer(`guess ${guess}`), countingOnly), "PASSPHRASE_WRONG");
+    }
+    expect(paid).toHaveLength(1000);
+    expect(new Set(paid.map((parameters) => JSON.stringify(parameters)))).toEqual(
+      new Set([JSON.stringify(readJson(path)["kdf"])]),
+    );
     expect(readFileSync(path)).toEqual(before);
     await openKeystore(path, answer(PASSPHRASE));
   });
