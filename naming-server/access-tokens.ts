@@ -28,6 +28,9 @@ type Claims = z.infer<typeof claimsSchema>;
 /** Who sends a request. */
 export type Caller = { readonly username: Username; readonly device: DeviceId };
 
+/** And until when their token lasts, seconds since the Unix epoch. */
+export type SignedIn = Caller & { readonly expires: number };
+
 type Issuer = { readonly keys: SigningKeys; readonly publicUrl: string; readonly now: () => number };
 
 /** Issues and checks access tokens; verified ones are remembered, as verifying costs more than a look-up. */
@@ -52,14 +55,14 @@ export class AccessTokens {
    * @throws ChatError TOKEN_INVALID with reason `size`, `form`, `header`, `alg`, `typ`, `payload`, `kid`, `signature`,
    *   `iss`, `aud`, `exp`
    */
-  async verify(token: string): Promise<Caller> {
+  async verify(token: string): Promise<SignedIn> {
     let claims = this.#verified.get(token);
     if (claims === undefined) {
       claims = await this.#verifyAnew(token);
       this.#verified.set(token, claims);
     }
     this.#checkTimes(claims);
-    return { username: claims.sub, device: claims.device };
+    return { username: claims.sub, device: claims.device, expires: claims.exp };
   }
 
   async #verifyAnew(token: string): Promise<Claims> {

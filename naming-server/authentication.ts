@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { ChatError } from "../shared/errors.ts";
-import type { AccessTokens, Caller } from "./access-tokens.ts";
+import type { AccessTokens, Caller, SignedIn } from "./access-tokens.ts";
 import type { Directory } from "./directory.ts";
 
 const BEARER = /^Bearer +([^ ]+)$/i;
@@ -13,7 +13,7 @@ const BEARER = /^Bearer +([^ ]+)$/i;
 export async function authenticate(
   req: IncomingMessage,
   { tokens, directory }: { tokens: AccessTokens; directory: Directory },
-): Promise<Caller> {
+): Promise<SignedIn> {
   const header = req.headers.authorization;
   if (header === undefined) throw new ChatError("TOKEN_MISSING", "this needs an access token from POST /v1/token");
   const token = BEARER.exec(header)?.[1];
@@ -24,7 +24,7 @@ export async function authenticate(
 }
 
 /** @throws ChatError TOKEN_INVALID with reason `device`, whether the name exists or not */
-export async function assertListed({ username, device }: Caller, directory: Directory): Promise<void> {
+export async function assertListed({ username, device }: Caller, directory: Pick<Directory, "find">): Promise<void> {
   const entry = await directory.find(username);
   if (entry?.devices.includes(device)) return;
   throw new ChatError("TOKEN_INVALID", "the name does not list this device", { reason: "device" });

@@ -48,6 +48,29 @@ export const SERVER_LIMITS = {
 
   /** How far back a watcher that comes again can go on where it stopped. */
   presenceHistorySeconds: 600,
+  presenceRecentTransitions: 10_000,
+  presencePageRows: 1_000,
+  /** How often devices that went without a word, and other instances' writes, are looked for. */
+  presencePollMs: 1_000,
+  /** Longer than any transaction lasts: for so long a lower id may still appear after a higher one. */
+  presenceOverlapMs: 10_000,
+  presenceResyncEveryMs: 60_000,
+  /** What changes within this goes in one event. */
+  presenceCoalesceMs: 5,
+  /** The pause after changes were told, for each who was told: a write to a socket costs some 15 µs. */
+  presencePauseMsPerWatcher: 0.1,
+  /** Every watcher gets the whole list this often, in one of so many phases; clients are promised ten seconds. */
+  presenceListEveryMs: 9_000,
+  presencePhases: 36,
+  /** Of all connections, so that watchers never shut out everybody else. */
+  watchersShare: 0.75,
+  watchersPerDevice: 4,
+  /** Whoever leaves more than this unread is cut off at the next event. */
+  watcherMaxBacklogBytes: 1024 * 1024,
+  watcherCheckEveryRounds: 6,
+  watcherRetryMs: 3_000,
+  /** Watchers that are written to before other work has its turn. */
+  broadcastSlice: 200,
 
   /** Writes that share one transaction and one fsync. */
   groupCommitMaxWrites: 64,

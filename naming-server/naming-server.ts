@@ -16,6 +16,7 @@ import { LogTree } from "./log/log-tree.ts";
 import { type Pace, realPace } from "./log/pace.ts";
 import { TransparencyLog } from "./log/transparency-log.ts";
 import { Metrics } from "./metrics.ts";
+import { PresenceFeed } from "./presence/presence-feed.ts";
 import { watchProcess } from "./process-metrics.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { SigningKeys } from "./signing-keys.ts";
@@ -64,7 +65,8 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const tree = await LogTree.open(store);
   const seed = await store.keepLogSeed(randomBytes(ED25519.seedBytes));
   const server = createHttpServer(config);
-  const connections = new Connections(server, connectionCapacity());
+  const capacity = connectionCapacity();
+  const connections = new Connections(server, capacity);
   const url = await listen(server, config);
   const publicUrl = config.publicUrl ?? url;
   const transparency = new TransparencyLog({ store, tree, seed, publicUrl, now, pace });
@@ -76,8 +78,11 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   metrics.gauge("database_bytes", "What the database takes.", () => store.sizeBytes());
   const unwatch = watchProcess(metrics, server, connections);
   const monotonic = surroundings.monotonic ?? performance.now.bind(performance);
+  const watchers = Math.floor(capacity * SERVER_LIMITS.watchersShare);
+  const presence = new PresenceFeed({ store, directory, now, monotonic, logger: log, capacity: watchers });
+  metrics.gauge("presence_watchers", "Streams of presence that are open.", () => presence.watchers);
   const requests = { monotonic, limiter, networkOf, metrics };
-  const services = { store, directory, log: transparency, keys, tokens, publicUrl, now, ...requests };
+  const services = { store, directory, log: transparency, keys, tokens, presence, publicUrl, now, ...requests };
   server.on("request", createApp(services, log) as RequestListener);
 
   const sweep = createSweep({ store, keys, log: transparency, now });
@@ -89,6 +94,7 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const stop = async () => {
     clearInterval(sweeping);
     unwatch();
+    await presence.stop();
     await connections.drain(SERVER_LIMITS.drainTimeoutMs);
     await store.close();
   };

@@ -50,6 +50,22 @@ export function sendEmpty(res: Response, status: 204 | 304, headers: Headers = {
   res.end();
 }
 
+/**
+ * Begins an answer that lasts until one side ends it, and the connection with it: so nothing in it needs a frame. No proxy
+ * is to hold it back.
+ */
+export function startStream(res: Response, mediaType: string): void {
+  res.useChunkedEncodingByDefault = false;
+  res.writeHead(200, {
+    ...SECURITY_HEADERS,
+    "x-request-id": requestId(res),
+    "content-type": mediaType,
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+    connection: "close",
+  });
+}
+
 export function sendProblem(res: Response, error: ChatError): void {
   const problem = toProblem(error);
   sendJson(res, problem.status, problem, {

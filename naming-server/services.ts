@@ -3,6 +3,7 @@ import type { AccessTokens } from "./access-tokens.ts";
 import type { Directory } from "./directory.ts";
 import type { TransparencyLog } from "./log/transparency-log.ts";
 import type { Metrics } from "./metrics.ts";
+import type { PresenceFeed } from "./presence/presence-feed.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { Store } from "./storage/store.ts";
@@ -14,6 +15,7 @@ export type Services = {
   readonly log: TransparencyLog;
   readonly keys: SigningKeys;
   readonly tokens: AccessTokens;
+  readonly presence: PresenceFeed;
   /** How clients and records name this server: no trailing slash. */
   readonly publicUrl: string;
   /** Milliseconds since the Unix epoch. */

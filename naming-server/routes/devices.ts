@@ -65,7 +65,7 @@ function assertOwnDevice({ device }: Caller, wanted: string): void {
 }
 
 async function putAddresses(
-  { store, directory, now }: Services,
+  { store, directory, presence, now }: Services,
   { username, device }: Caller,
   req: Request,
   res: Response,
@@ -81,12 +81,18 @@ async function putAddresses(
   const { seq, exp: expires } = payload;
   const at = Math.floor(now() / 1000);
   await store.putAddress({ name: username, device, seq, expires, record: text, at });
+  presence.poke();
   directory.forget(username);
   sendEmpty(res, 204);
 }
 
-async function deleteAddresses({ store, directory, now }: Services, caller: Caller, res: Response): Promise<void> {
+async function deleteAddresses(
+  { store, directory, presence, now }: Services,
+  caller: Caller,
+  res: Response,
+): Promise<void> {
   await store.deleteAddress(caller.device, Math.floor(now() / 1000));
+  presence.poke();
   directory.forget(caller.username);
   sendEmpty(res, 204);
 }

@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { prettifyError } from "zod";
 import { ChatError, type ErrorCode, isChatError } from "../../shared/errors.ts";
 import { parseUsername, type Username } from "../../shared/username.ts";
-import type { Caller } from "../access-tokens.ts";
+import type { SignedIn } from "../access-tokens.ts";
 import { authenticate } from "../authentication.ts";
 import type { RateClass } from "../limits.ts";
 import type { RequestMeter } from "../metrics.ts";
@@ -12,7 +12,7 @@ import type { BodyRules } from "../request-body.ts";
 import type { Services } from "../services.ts";
 
 export type Handler = (req: Request, res: Response) => Promise<void> | void;
-export type SignedInHandler = (caller: Caller, req: Request, res: Response) => Promise<void> | void;
+export type SignedInHandler = (caller: SignedIn, req: Request, res: Response) => Promise<void> | void;
 
 export type Method = "get" | "put" | "post" | "delete";
 

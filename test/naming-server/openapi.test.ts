@@ -19,6 +19,7 @@ import {
   type TestServer,
 } from "../support/naming-server.ts";
 import { addressRecordOf, personOf, recordOf, recordTextOf } from "../support/people.ts";
+import { startWatching } from "../support/presence-watch.ts";
 
 const bob = personOf("bob");
 
@@ -69,6 +70,13 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     ask("POST", `/v1/devices/${bob.device}/key-packages`, { type: "application/json", body: '{"keyPackages":["AQ"]}' }),
   ],
   listOnline: [ask("GET", "/v1/presence")],
+  watchPresence: [
+    async ({ server, token }) => {
+      const { status, headers, next } = await startWatching(server, token);
+      const { event } = await next();
+      return { status, headers, text: event, json: undefined };
+    },
+  ],
   requestToken: [async ({ server }) => requestToken(server, await assertionOf(bob, server.clock.nowMs))],
   listSigningKeys: [ask("GET", "/.well-known/jwks.json")],
   getCheckpoint: [ask("GET", "/v1/log/checkpoint")],
