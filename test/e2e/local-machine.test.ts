@@ -17,7 +17,7 @@ import { openKeystore } from "../../peer/identity/keystore.ts";
 import { encodeBase64url } from "../../shared/base64url.ts";
 import { isRoot } from "../support/capabilities.ts";
 import { aliceAndBob, type Person, startWorld, strangers, type World } from "../support/p2pchat.ts";
-import type { Program } from "../support/program.ts";
+import { Program } from "../support/program.ts";
 
 /** Everything below a directory with its type and mode, such as `alice/chat.db f 600`. */
 function listing(directory: string): string[] {
@@ -141,15 +141,45 @@ describe("the control socket", () => {
     expect((await bob.ask(["status"])).line).toMatchObject({ type: "status", daemon: { pid: listening.pid } });
     expect(listening.stderr).toBe("");
   });
+});
 
-  test.skipIf(!isRoot())("lets no other user in", async () => {
-    const { world, bob } = await aliceAndBob();
-    for (const above of [world.directory, world.home]) chmodSync(above, 0o755);
-    const script = `require("net").connect(process.argv[1]).on("error", ({ code }) => console.log(code)).on("connect", () => process.exit(console.log("in")))`;
-    const other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    const attempt = bob.start(["whoami"], { wrapper: [...other, process.execPath, "-e", script, socketOf(bob)] });
-    expect((await attempt.outcome()).stdout.trim()).toMatch(/^E(ACCES|PERM)$/);
-  });
+describe.skipIf(!isRoot())("another user", () => {
+  /** Tries to connect, to read and to write, each path as its name says, and prints what came of it. */
+  const PROBE = `
+    const { closeSync, lstatSync, openSync, readdirSync } = require("node:fs");
+    const outcomes = {};
+    const attempt = (what, run) => {
+      try { run(); outcomes[what] = "succeeded"; } catch ({ code }) { outcomes[what] = code; }
+    };
+    const [socket, directory, ...files] = process.argv.slice(1);
+    attempt("list " + directory, () => readdirSync(directory));
+    for (const file of files) {
+      attempt("read " + file, () => closeSync(openSync(file, "r")));
+      attempt("write " + file, () => closeSync(openSync(file, "r+")));
+    }
+    const done = (outcome) => console.log(JSON.stringify({ ...outcomes, ["connect " + socket]: outcome }));
+    require("node:net").connect(socket).on("error", ({ code }) => done(code)).on("connect", () => process.exit(done("succeeded")));
+  `;
+  const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+  test.each([0o700, 0o755])(
+    "gets at no file and not at the control socket, under a directory of mode %o",
+    async (mode) => {
+      const { world, bob } = await aliceAndBob();
+      for (const above of [world.directory, world.home]) chmodSync(above, 0o755);
+      chmodSync(bob.profile, mode);
+      const files = readdirSync(bob.profile).map((name) => join(bob.profile, name));
+      const socket = join(bob.profile, "control.sock");
+      expect(files).toContain(socket);
+      const command = [...nobody, process.execPath, "-e", PROBE, socket, bob.profile, ...files];
+      const probe = new Program(command, { directory: world.directory, env: {} });
+      const { stdout } = await probe.outcome();
+      const { [`list ${bob.profile}`]: listed, ...outcomes } = JSON.parse(stdout) as Record<string, string>;
+      expect(listed).toBe(mode === 0o700 ? "EACCES" : "succeeded");
+      expect(Object.keys(outcomes)).toHaveLength(2 * files.length + 1);
+      expect(new Set(Object.values(outcomes))).toEqual(new Set(["EACCES"]));
+    },
+  );
 });
 
 describe("secrets", () => {
