@@ -34,7 +34,7 @@ export class Delivery {
     for (const [device, sender] of this.#senders) {
       if (sender.to === to && !devices.includes(device) && sender.hasQueued()) this.#deviceGone(to, device);
     }
-    for (const device of devices) this.#senderFor(device, to)?.retry();
+    for (const device of devices) this.#senderFor(device, to)?.deliver();
   }
 
   /** Tells the people this profile writes with that it is here: their outboxes need not wait for their next try. */

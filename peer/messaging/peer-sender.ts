@@ -11,6 +11,8 @@ const CONNECT_TIMEOUT_MS = 15_000;
 /** How old an answer of the naming server may be when things go well, and when they do not. */
 const RECORD_AGE_MS = 60_000;
 const RECORD_AGE_AFTER_FAILURE_MS = 1000;
+/** Between tries for what is added: a flood of messages for somebody who is away is no flood of tries. */
+const PAUSE_MS = 1000;
 
 export type SenderDeps = SessionDeps & {
   readonly transport: () => Promise<Transport>;
@@ -32,6 +34,8 @@ export class PeerSender {
   readonly #running: Promise<void>;
   #lane: OutboundLane | undefined;
   #failures = 0;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
+  #cancelPause: (() => void) | undefined;
   #errand: Errand | undefined;
   /** Resolves when the try that is next, or under way, has ended. */
   #attempt = Promise.withResolvers<void>();
@@ -70,8 +74,17 @@ export class PeerSender {
     this.retry();
   }
 
+  /** There is more to send, and whoever added it wants it to go now. */
+  deliver(): void {
+    const { runtime } = this.#deps;
+    const pauseMs = this.#failedAtMs + PAUSE_MS - runtime.monotonic();
+    if (pauseMs <= 0) this.retry();
+    else this.#cancelPause ??= runtime.after(pauseMs, () => this.retry());
+  }
+
   /** The user wants it now, or the record changed. */
   retry(): void {
+    this.#endPause();
     this.#failures = 0;
     this.#backOff.reset();
     this.#lane?.nudge();
@@ -88,10 +101,16 @@ export class PeerSender {
   }
 
   async stop(): Promise<void> {
+    this.#endPause();
     this.#stopping.abort();
     this.#wake.raise();
     await this.#lane?.close();
     await this.#running;
+  }
+
+  #endPause(): void {
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
   }
 
   async #run(): Promise<void> {
@@ -157,6 +176,7 @@ export class PeerSender {
       throw new ChatError("PEER_UNREACHABLE", "that device is no longer theirs", { reason: "device" });
     }
     const channel = await (await transport()).connect(this.#device, contact.addresses[this.#device] ?? [], signal);
+    this.#failedAtMs = Number.NEGATIVE_INFINITY;
     return new OutboundLane(this.#deps, channel, this.to);
   }
 
@@ -168,6 +188,7 @@ export class PeerSender {
     if (this.#stopping.signal.aborted) return;
     if (known.code === "INTERNAL") this.#deps.notices.failed(error);
     this.#failures += 1;
+    this.#failedAtMs = this.#deps.runtime.monotonic();
     if (!this.#noteFailure(known)) return;
     if (!wasConnected && this.#connectedMeanwhile && this.#mayTryAtOnce) this.#mayTryAtOnce = false;
     else await this.#backedOff();

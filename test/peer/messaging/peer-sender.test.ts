@@ -47,6 +47,7 @@ describe("retries", () => {
     await alice.operations.outboxRetry({});
     await world.settle();
     expect(attempts()).toBe(before + 1);
+    await world.pass(60 * 60_000);
     before = attempts();
     await alice.send(bob, "more");
     await world.settle();
@@ -55,6 +56,19 @@ describe("retries", () => {
     await again.send(alice, "I am back");
     await world.settle();
     expect(again.inbox()).toEqual(["hello bob", "waiting", "more"]);
+  });
+
+  test("come soon, and not with every message, while a flood of them is queued", async () => {
+    const { world, alice, bob } = await waiting();
+    const before = world.network.connects;
+    for (let count = 0; count < 50; count += 1) {
+      await alice.send(bob, `more ${count}`);
+      await world.settle();
+    }
+    expect(world.network.connects).toBe(before);
+    await world.pass(1000);
+    expect(world.network.connects - before).toBeGreaterThanOrEqual(1);
+    expect(world.network.connects - before).toBeLessThan(5);
   });
 
   test("are not begun anew by connections that this side dials, so that a device that fails is not stormed", async () => {
