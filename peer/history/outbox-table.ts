@@ -1,6 +1,7 @@
 import { hex } from "../../shared/bytes.ts";
 import { type ErrorCode, isErrorCode } from "../../shared/errors.ts";
 import { pad, unpad } from "../../shared/padding.ts";
+import { LIMITS } from "../../shared/protocol.ts";
 import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
@@ -82,9 +83,11 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
      WHERE envelope_id = ? AND device = ? AND state IN ('queued', 'failed')`,
   );
   const markFailed = database.prepare("UPDATE outbox SET state = 'failed', error = ?, reason = ? WHERE id = ?");
+  // A long queue says the same of thousands of rows: once written, only those at its head change.
   const noteAttempt = database.prepare(
     `UPDATE outbox SET attempts = attempts + 1, error = ?, reason = ?
-     WHERE state = 'queued' AND tombstone = 0 AND device = ?`,
+     WHERE state = 'queued' AND tombstone = 0 AND device = ? AND (error IS NOT ? OR reason IS NOT ? OR id IN
+       (SELECT id FROM outbox WHERE state = 'queued' AND device = ? ORDER BY id LIMIT ${LIMITS.sendWindowMessages}))`,
   );
   const replace = database.prepare(
     `UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, error = ?, sealed = ?, envelope = ?
@@ -115,7 +118,10 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     waiting: () => waiting.all().map((row) => read(row)),
     markStored: (device, envelopeId, path) => markStored.run(path, envelopeId, deviceTag(device)).changes > 0,
     markFailed: (id, error, reason) => void markFailed.run(error, reason ?? null, id),
-    noteAttempt: (device, error, reason) => void noteAttempt.run(error, reason ?? null, deviceTag(device)),
+    noteAttempt(device, error, reason = null) {
+      const why = [error, reason, deviceTag(device)] as const;
+      noteAttempt.run(...why, ...why);
+    },
     replace(id, { device, seq, envelopeId, plaintext, tombstone, error }) {
       const row = byId.get(id);
       if (row === undefined) return;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { pad } from "../../../shared/padding.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
 import { bob, carol, idOf, openedStore, outgoing } from "../../support/opened-store.ts";
 
 function withRows(count: number) {
@@ -64,6 +65,19 @@ describe("the outbox", () => {
       [2, 1, "PEER_UNREACHABLE", "no-address"],
       [9, 0, undefined, undefined],
     ]);
+  });
+
+  test("says of all that waits why it does, and counts attempts of what would have gone out", () => {
+    const { outbox, transaction } = withRows(LIMITS.sendWindowMessages + 1);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      transaction(() => outbox.noteAttempt(bob.device, "PEER_UNREACHABLE", "dial"));
+    }
+    const noted = outbox.open().map(({ attempts, error, reason }) => ({ attempts, error, reason }));
+    const why = { error: "PEER_UNREACHABLE", reason: "dial" };
+    expect(noted.slice(0, -1)).toEqual(Array(LIMITS.sendWindowMessages).fill({ attempts: 3, ...why }));
+    expect(noted.at(-1)).toEqual({ attempts: 1, ...why });
+    transaction(() => outbox.noteAttempt(bob.device, "TIMED_OUT", undefined));
+    expect(outbox.open().at(-1)).toMatchObject({ error: "TIMED_OUT", reason: undefined });
   });
 
   test("replaces an envelope, a device and a number in place", () => {
