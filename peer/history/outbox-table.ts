@@ -118,8 +118,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     waiting: () => waiting.all().map((row) => read(row)),
     markStored: (device, envelopeId, path) => markStored.run(path, envelopeId, deviceTag(device)).changes > 0,
     markFailed: (id, error, reason) => void markFailed.run(error, reason ?? null, id),
-    noteAttempt(device, error, reason = null) {
-      const why = [error, reason, deviceTag(device)] as const;
+    noteAttempt(device, error, reason) {
+      const why = [error, reason ?? null, deviceTag(device)] as const;
       noteAttempt.run(...why, ...why);
     },
     replace(id, { device, seq, envelopeId, plaintext, tombstone, error }) {
