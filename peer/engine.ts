@@ -67,6 +67,7 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     allowLocal: options.settings.allowLocal ?? profile.allowLocal,
     isContact: (device) => store.contacts.findByDevice(device) !== undefined,
     events: { onChannel: (channel) => delivery.serve(channel), onConnected: (device) => delivery.connected(device) },
+    runtime,
     log,
   });
   const publisher = daemon

@@ -2,10 +2,18 @@ import type { Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/inter
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { Channel, Path } from "../messaging/ports.ts";
+import type { Runtime } from "../messaging/runtime.ts";
 import { Deadline } from "./deadline.ts";
 import { drained } from "./drained.ts";
 import { encodeFrames, FrameParser } from "./framing.ts";
 import type { NetworkLimits } from "./limits.ts";
+
+type ChannelOptions = {
+  readonly stream: Stream;
+  readonly remote: DeviceId;
+  readonly limits: NetworkLimits;
+  readonly runtime: Pick<Runtime, "after" | "monotonic">;
+};
 
 /**
  * A channel over one libp2p stream. `receive` has one consumer; when it ends, however it ends, the channel closes, so no
@@ -19,8 +27,8 @@ export class StreamChannel implements Channel {
   readonly #parser: FrameParser;
   readonly #closed = Promise.withResolvers<void>();
   /** For the frame that is arriving, or the first one. */
-  readonly #frameDeadline = new Deadline(() => this.#fail(new ChatError("TIMED_OUT", "a frame took too long")));
-  readonly #idleDeadline = new Deadline(() => this.#onIdle());
+  readonly #frameDeadline: Deadline;
+  readonly #idleDeadline: Deadline;
   #unread: Uint8Array[] = [];
   #unreadBytes = 0;
   #pausing = false;
@@ -30,10 +38,12 @@ export class StreamChannel implements Channel {
   #remoteFinished: boolean;
   #closing: Promise<void> | undefined;
 
-  constructor({ stream, remote, limits }: { stream: Stream; remote: DeviceId; limits: NetworkLimits }) {
+  constructor({ stream, remote, limits, runtime }: ChannelOptions) {
     this.remote = remote;
     this.#stream = stream;
     this.#limits = limits;
+    this.#frameDeadline = new Deadline(runtime, () => this.#fail(new ChatError("TIMED_OUT", "a frame took too long")));
+    this.#idleDeadline = new Deadline(runtime, () => this.#onIdle());
     this.#parser = new FrameParser(limits.frameBytes);
     this.#remoteFinished = stream.remoteWriteStatus === "closed";
     if (this.inbound) this.#frameDeadline.start(limits.firstFrameTimeoutMs);

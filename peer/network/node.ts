@@ -5,6 +5,7 @@ import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
 import type { Channel, Transport, TransportEvents } from "../messaging/ports.ts";
+import type { Runtime } from "../messaging/runtime.ts";
 import { StreamChannel } from "./channel.ts";
 import { type ConnectionCounts, Connections, findDevice } from "./connections.ts";
 import { dialFailure, isUnsupportedProtocol } from "./dial-failure.ts";
@@ -23,6 +24,8 @@ export type NetworkOptions = {
   readonly allowLocal: boolean;
   readonly isContact: (device: DeviceId) => boolean;
   readonly events: TransportEvents;
+  /** For streams and connections that are open; libp2p times what is not open yet by itself. */
+  readonly runtime: Pick<Runtime, "after" | "monotonic">;
   readonly log?: (message: string, facts: Readonly<Record<string, unknown>>) => void;
   readonly limits?: Partial<NetworkLimits>;
 };
@@ -79,7 +82,7 @@ export class Network implements Transport {
   readonly #parts: Parts;
   readonly #channels = new Set<StreamChannel>();
   readonly #outgoing = new Map<DeviceId, StreamChannel>();
-  #sweep: NodeJS.Timeout | undefined;
+  #stopSweeping = () => {};
   #stopping: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -88,7 +91,7 @@ export class Network implements Transport {
   }
 
   async start(): Promise<void> {
-    const { node, connections, limits } = this.#parts;
+    const { node, limits } = this.#parts;
     node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
     node.addEventListener("connection:close", ({ detail }) => this.#onDisconnection(detail));
     const onStream: StreamHandler = (stream, { remotePeer }) => this.#onStream(stream, remotePeer.toString());
@@ -101,7 +104,7 @@ export class Network implements Transport {
         cause,
       });
     }
-    this.#sweep = setInterval(() => connections.sweep(performance.now()), limits.sweepIntervalMs).unref();
+    this.#sweepLater();
   }
 
   async connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
@@ -138,9 +141,17 @@ export class Network implements Transport {
   }
 
   async #stop(): Promise<void> {
-    clearInterval(this.#sweep);
+    this.#stopSweeping();
     await Promise.all([...this.#channels].map((channel) => channel.close()));
     await this.#parts.node.stop();
+  }
+
+  #sweepLater(): void {
+    const { connections, limits, options } = this.#parts;
+    this.#stopSweeping = options.runtime.after(limits.sweepIntervalMs, () => {
+      connections.sweep(options.runtime.monotonic());
+      this.#sweepLater();
+    });
   }
 
   /**
@@ -216,7 +227,8 @@ export class Network implements Transport {
   }
 
   #track(stream: Stream, remote: DeviceId): StreamChannel {
-    const channel = new StreamChannel({ stream, remote, limits: this.#parts.limits });
+    const { limits, options } = this.#parts;
+    const channel = new StreamChannel({ stream, remote, limits, runtime: options.runtime });
     this.#channels.add(channel);
     void channel.closed.then(() => {
       this.#channels.delete(channel);

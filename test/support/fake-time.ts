@@ -38,6 +38,15 @@ export class FakeTime {
     return { passedMs, ran };
   }
 
+  /** Moves both clocks by `ms` and runs every timer that comes due. */
+  pass(ms: number): void {
+    for (let leftMs = ms; ; ) {
+      const { passedMs, ran } = this.step(leftMs);
+      if (!ran) return;
+      leftMs -= passedMs;
+    }
+  }
+
   /** One process's view of this time, with dice of its own; `stop` ends its timers, as a kill does. */
   runtime(name: string): Runtime & { stop(): void } {
     const owner = {};

@@ -19,6 +19,7 @@ export class FaultProxy {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
   #faults: Faults;
+  #forwarded = 0;
 
   constructor(target: { host: string; port: number }, faults: Faults) {
     this.#target = target;
@@ -31,6 +32,11 @@ export class FaultProxy {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** How many chunks have passed, in both directions. */
+  get forwarded(): number {
+    return this.#forwarded;
   }
 
   /** The same device, behind the proxy. */
@@ -86,6 +92,7 @@ export class FaultProxy {
     if (latencyMs > 0) await after(latencyMs);
     const allowed = chunk.subarray(0, Math.max(0, cutAfterBytes - passed.bytes));
     passed.bytes += allowed.length;
+    this.#forwarded += 1;
     for (const piece of chop ? [...allowed].map((byte) => Uint8Array.of(byte)) : [allowed]) {
       if (!to.write(piece)) await new Promise((resolve) => to.once("drain", resolve).once("close", resolve));
     }

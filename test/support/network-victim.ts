@@ -1,3 +1,4 @@
+import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import { startNetwork } from "../../peer/network/node.ts";
 import { parseDeviceId } from "../../shared/device-id.ts";
 import { seedOf } from "./networks.ts";
@@ -17,6 +18,7 @@ const network = await startNetwork({
   listen: { hosts: ["0.0.0.0"], port: 0 },
   allowLocal: true,
   isContact: (device) => contacts.has(device),
+  runtime: systemRuntime,
   events: {
     onConnected: () => {},
     onChannel: (channel) => {

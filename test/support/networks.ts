@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Channel } from "../../peer/messaging/ports.ts";
+import { type Runtime, systemRuntime } from "../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../peer/network/limits.ts";
 import { type Network, startNetwork } from "../../peer/network/node.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
@@ -19,6 +20,8 @@ type Options = {
   readonly limits?: Partial<NetworkLimits>;
   readonly contacts?: readonly string[];
   readonly dialOnly?: boolean;
+  /** The real one by default. */
+  readonly runtime?: Runtime;
   /** Instead of `accept`. */
   readonly onChannel?: (channel: Channel) => void;
 };
@@ -29,7 +32,7 @@ export function seedOf(name: string): Uint8Array {
 }
 
 export async function startTestNetwork(name: string, options: Options = {}): Promise<TestNetwork> {
-  const { limits = {}, contacts = [], dialOnly = false } = options;
+  const { limits = {}, contacts = [], dialOnly = false, runtime = systemRuntime } = options;
   const channels: Channel[] = [];
   const connected: DeviceId[] = [];
   let arrived = () => {};
@@ -43,6 +46,7 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
     allowLocal: true,
     isContact: (device) => contacts.includes(device),
     events: { onChannel: options.onChannel ?? keep, onConnected: (device) => connected.push(device) },
+    runtime,
     // most tests leave a channel open at one end
     limits: { closeTimeoutMs: 100, ...limits },
   });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Channel } from "../../../peer/messaging/ports.ts";
-import type { NetworkLimits } from "../../../peer/network/limits.ts";
+import type { Runtime } from "../../../peer/messaging/runtime.ts";
+import { NETWORK_LIMITS, type NetworkLimits } from "../../../peer/network/limits.ts";
+import { FakeTime } from "../../support/fake-time.ts";
 import { startFaultProxy } from "../../support/fault-proxy.ts";
 import { type HostilePeer, type RawStream, startHostilePeer, tcpAddress } from "../../support/hostile-peer.ts";
 import { assertStillServes, echo, startTestNetwork, type TestNetwork } from "../../support/networks.ts";
@@ -23,10 +25,10 @@ type Pair = { bob: TestNetwork; peer: HostilePeer; raw: RawStream; channel: Chan
 
 /** A raw stream of a peer without manners, and the channel that it is at bob's. */
 async function withRaw(
-  { limits = {} }: { limits?: Partial<NetworkLimits> },
+  options: { limits?: Partial<NetworkLimits>; runtime?: Runtime },
   run: (pair: Pair) => Promise<void>,
 ): Promise<void> {
-  await using bob = await startTestNetwork("bob", { limits });
+  await using bob = await startTestNetwork("bob", options);
   await using peer = await startHostilePeer();
   const raw = await peer.open(bob.address);
   await run({ bob, peer, raw, channel: await bob.accept() });
@@ -40,6 +42,13 @@ async function withPair(
   await using bob = await startTestNetwork("bob", { limits });
   const from = await alice.network.connect(bob.device, [bob.address], soon());
   await run({ from, to: await bob.accept(), bob });
+}
+
+/** Resolves once bob has what the peer wrote so far: frames of one connection arrive in order, whatever the stream. */
+async function arrivalOfAllBefore(peer: HostilePeer, bob: TestNetwork): Promise<void> {
+  const marker = await peer.open(peer.node.getConnections()[0] ?? bob.address);
+  marker.writeFrame(frameOf(2));
+  for await (const _ of (await bob.accept()).receive()) break;
 }
 
 /** Resolves when a count has stood still for a while. */
@@ -165,10 +174,13 @@ describe("a reader that is slow", () => {
   });
 
   test("is not blamed on the sender of a frame that was under way", async () => {
-    await withRaw({ limits: { frameTimeoutMs: 300, unreadBytes: 100_000 } }, async ({ raw, channel }) => {
+    const time = new FakeTime();
+    const runtime = time.runtime("bob");
+    await withRaw({ limits: { unreadBytes: 100_000 }, runtime }, async ({ bob, peer, raw, channel }) => {
       const frame = Buffer.concat([Buffer.of(0, 0, 0xea, 0x60), frameOf(1, 60_000)]);
       raw.write(Buffer.concat(Array.from({ length: 6 }, () => frame)));
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      await arrivalOfAllBefore(peer, bob);
+      time.pass(NETWORK_LIMITS.frameTimeoutMs + 1);
       const reading = readAll(channel);
       await raw.finish();
       expect(await reading).toMatchObject({ code: undefined, frames: { length: 6 } });
@@ -255,10 +267,7 @@ describe("the end", () => {
   ])("by own $by hands out nothing more, not even what is there", async ({ end, code }) => {
     await withRaw({}, async ({ bob, peer, raw, channel }) => {
       raw.writeFrame(frameOf(1));
-      // on the same connection, so that the first has arrived when this has
-      const marker = await peer.open(peer.node.getConnections()[0] ?? bob.address);
-      marker.writeFrame(frameOf(2));
-      for await (const _ of (await bob.accept()).receive()) break;
+      await arrivalOfAllBefore(peer, bob);
       end(channel);
       expect(await readAll(channel)).toEqual({ frames: [], code });
     });

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { Channel } from "../../../peer/messaging/ports.ts";
+import { systemRuntime } from "../../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../../peer/network/limits.ts";
 import { startNetwork } from "../../../peer/network/node.ts";
 import { startFaultProxy } from "../../support/fault-proxy.ts";
@@ -135,6 +136,7 @@ describe("what is not dialled or not believed", () => {
       allowLocal: false,
       isContact: () => true,
       events: { onChannel: () => {}, onConnected: () => {} },
+      runtime: systemRuntime,
     });
     await using alice = await startTestNetwork("alice");
     const bare = bob.address.replace(`/p2p/${bob.device}`, "");
@@ -216,7 +218,9 @@ describe("a connection on which nothing happens", () => {
     await using proxy = await startFaultProxy(tcpAddress(bob.address));
     const channel = await alice.network.connect(bob.device, [proxy.address(bob.device)], soon());
     const reading = firstFrame(await bob.accept());
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // every ping and its answer pass through it
+    const idleSince = proxy.forwarded;
+    await expect.poll(() => proxy.forwarded, { timeout: 10_000 }).toBeGreaterThan(idleSince + 30);
     await channel.send([bytes("still there")]);
     expect(await reading).toBe("still there");
     proxy.setFaults({ blackHole: true });
@@ -246,6 +250,7 @@ describe("starting and stopping", () => {
         allowLocal: true,
         isContact: () => true,
         events: { onChannel: () => {}, onConnected: () => {} },
+        runtime: systemRuntime,
       });
     for (const listen of [
       { hosts: ["127.0.0.1"], port },
@@ -265,6 +270,7 @@ describe("starting and stopping", () => {
       allowLocal: true,
       isContact: () => true,
       events: { onChannel: () => {}, onConnected: () => {} },
+      runtime: systemRuntime,
     });
     const addresses = network.addresses();
     expect(addresses.some((address) => /^\/ip4\/127\.0\.0\.1\/tcp\/[1-9]\d*\/p2p\/12D3KooW/.test(address))).toBe(true);
@@ -281,6 +287,7 @@ describe("starting and stopping", () => {
         throw new Error("no database");
       },
       events: { onChannel: () => {}, onConnected: () => {} },
+      runtime: systemRuntime,
     });
     await expect(alice.network.connect(bob.device, bob.addresses(), soon())).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
