@@ -5,24 +5,27 @@ import { sha256 } from "../shared/hash.ts";
 import { type NameRecord, parseNameRecord, verifySelfSigned, verifySuccession } from "../shared/name-record.ts";
 import { LIMITS } from "../shared/protocol.ts";
 import { skeletonOf, type Username } from "../shared/username.ts";
+import { type Admission, type Applicant, termsOf } from "./admission.ts";
 import { isMatch } from "./conditions.ts";
 import { SERVER_LIMITS } from "./limits.ts";
-import type { RecordRow, Store, StoredRecord } from "./storage/store.ts";
+import type { RecordRow, Store, StoredRecord, Terms } from "./storage/store.ts";
 
 export type Acceptance = { readonly outcome: "created" | "updated"; readonly seq: number; readonly hash: string };
 
-type Registry = { readonly store: Store; readonly publicUrl: string; readonly now: () => number };
+type Registry = Admission & { readonly store: Store; readonly publicUrl: string; readonly now: () => number };
 
-type Proposal = { readonly name: Username; readonly text: string; readonly ifMatch: string | undefined };
+type Proposal = Applicant & { readonly name: Username; readonly text: string; readonly ifMatch: string | undefined };
 
 /**
  * Takes a name record that authorises itself: the first of a free name, the successor of the newest one, or the newest
  * one again, so that a client may repeat a request until it is answered, whatever its clock says meanwhile.
  *
  * @throws ChatError RECORD_INVALID (reason as `parseNameRecord`, or `name`, `aud`, `rotation`, `recovery`), KEY_INVALID,
- *   SIGNATURE_INVALID, CLOCK_SKEW, RECORD_CONFLICT, USERNAME_TAKEN, USERNAME_CONFUSABLE, KEY_IN_USE
+ *   SIGNATURE_INVALID, CLOCK_SKEW, RECORD_CONFLICT, USERNAME_TAKEN, USERNAME_CONFUSABLE, KEY_IN_USE, RATE_LIMITED; as
+ *   `termsOf`
  */
-export async function acceptRecord(registry: Registry, { name, text, ifMatch }: Proposal): Promise<Acceptance> {
+export async function acceptRecord(registry: Registry, proposal: Proposal): Promise<Acceptance> {
+  const { name, text, ifMatch } = proposal;
   const current = await registry.store.findName(name);
   const hash = encodeBase64url(sha256(utf8(text)));
   if (current?.hash === hash) return { outcome: "updated", seq: current.seq, hash };
@@ -31,7 +34,10 @@ export async function acceptRecord(registry: Registry, { name, text, ifMatch }: 
   checkClock(record, registry.now());
   if (!isMatch(ifMatch, current?.hash)) throw new ChatError("RECORD_CONFLICT", "the record is not the one of If-Match");
   const row = toRow(record, registry.now());
-  const outcome = row.seq === 1 ? await claim(registry, record, row) : await follow(registry, current, record, row);
+  const outcome =
+    row.seq === 1
+      ? await claim(registry, record, row, termsOf(registry, proposal))
+      : await follow(registry, current, record, row);
   return { outcome, seq: row.seq, hash };
 }
 
@@ -57,20 +63,25 @@ function checkClock({ payload }: NameRecord, nowMs: number): void {
   });
 }
 
-async function claim({ store }: Registry, record: NameRecord, row: RecordRow): Promise<Acceptance["outcome"]> {
+async function claim(
+  { store }: Registry,
+  record: NameRecord,
+  row: RecordRow,
+  terms: Terms,
+): Promise<Acceptance["outcome"]> {
   await verifySelfSigned(record);
-  return (await store.createName(row)) === "created" ? "created" : "updated";
+  return (await store.createName(row, terms)) === "created" ? "created" : "updated";
 }
 
 async function follow(
-  { store }: Registry,
+  { store, allowances }: Registry,
   current: StoredRecord | undefined,
   record: NameRecord,
   row: RecordRow,
 ): Promise<Acceptance["outcome"]> {
   if (current === undefined) throw new ChatError("RECORD_CONFLICT", "there is no record that this one could follow");
   await verifySuccession(parseNameRecord(current.record), record);
-  await store.replaceRecord(row, current.hash);
+  await store.replaceRecord(row, current.hash, { ...allowances.update, kind: "update", subject: row.name });
   return "updated";
 }
 

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import * as z from "zod";
 import { ChatError } from "../shared/errors.ts";
 import { audienceSchema, parsed } from "../shared/schemas.ts";
+import { REGISTRATIONS, type Registration } from "./admission.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./client-network.ts";
-import { RATE_LIMITS, type RateLimits, scaleRates } from "./limits.ts";
+import { ALLOWANCES, type Allowances, RATE_LIMITS, type RateLimits, scaleAllowances, scaleRates } from "./limits.ts";
 
 export type Config = {
   readonly host: string;
@@ -19,14 +19,13 @@ export type Config = {
   /** Without them, `X-Forwarded-For` says nothing. */
   readonly trustedProxies?: TrustedProxies | undefined;
   readonly rates: RateLimits;
+  readonly allowances: Allowances;
+  readonly registration: Registration;
 };
-
-export type Command = { readonly run: "help" | "version" } | { readonly run: "serve"; readonly config: Config };
 
 const FACTOR_RANGE = "a number above 0, such as 2.5";
 const PORT_RANGE = "a number from 0 to 65535";
 
-/** By environment variable; the flag of `PUBLIC_URL` is `--public-url`. */
 const settingsSchema = z.object({
   HOST: z.string().default("127.0.0.1").describe("address to listen on (127.0.0.1)"),
   PORT: z
@@ -50,6 +49,7 @@ const settingsSchema = z.object({
     .describe("how clients reach it (the URL it listens on)"),
   TLS_CERT: z.string().optional().describe("PEM file with the certificate chain"),
   TLS_KEY: z.string().optional().describe("PEM file with its private key"),
+  REGISTRATION: z.enum(REGISTRATIONS).default("open").describe("who gets a new name: open, invite or closed (open)"),
   TRUST_PROXY: parsed(parseTrustedProxies)
     .optional()
     .describe("whose X-Forwarded-For counts: how many proxies, or which (none)"),
@@ -66,35 +66,25 @@ const settingsSchema = z.object({
     .describe("silent, fatal, error, warn, info, debug or trace (info)"),
 });
 
-const flagOf = (variable: string) => variable.toLowerCase().replaceAll("_", "-");
+/** Every setting by its environment variable. */
+export const SETTINGS = Object.entries(settingsSchema.shape).map(([variable, { description = "" }]) => {
+  return { variable, description };
+});
 
-export const USAGE = `Usage: p2pchat-naming-server [options]
+/** `--public-url` for `PUBLIC_URL`. */
+export function flagOf(variable: string): string {
+  return variable.toLowerCase().replaceAll("_", "-");
+}
 
-Maps usernames to signed keys and addresses. Each option may also come from the environment.
-
-${Object.entries(settingsSchema.shape)
-  .map(([variable, { description }]) => `  --${flagOf(variable).padEnd(20)}${variable.padEnd(20)}${description}`)
-  .join("\n")}
-  --help                                  show this text
-  --version                               show the version
-`;
-
-/**
- * Reads flags and environment; a flag wins, and an empty variable counts as unset.
- *
- * @throws ChatError CONFIG_INVALID with a message of one line
- */
-export function readCommand(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Command {
-  const flags = readFlags(args);
-  if (flags.help === true) return { run: "help" };
-  if (flags.version === true) return { run: "version" };
-  const given = Object.keys(settingsSchema.shape).map((name) => [
-    name,
-    flags[flagOf(name)] ?? (env[name] || undefined),
-  ]);
+/** @throws ChatError CONFIG_INVALID */
+export function readConfig(
+  flags: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Config {
+  const given = SETTINGS.map(({ variable }) => [variable, flags[flagOf(variable)] ?? (env[variable] || undefined)]);
   const settings = settingsSchema.safeParse(Object.fromEntries(given));
-  if (!settings.success) throw invalid(describeIssues(settings.error));
-  return { run: "serve", config: toConfig(settings.data) };
+  if (settings.success) return toConfig(settings.data);
+  throw invalid(describeIssues(settings.error));
 }
 
 function toConfig(settings: z.output<typeof settingsSchema>): Config {
@@ -107,17 +97,9 @@ function toConfig(settings: z.output<typeof settingsSchema>): Config {
     logLevel: settings.LOG_LEVEL,
     trustedProxies: settings.TRUST_PROXY,
     rates: scaleRates(RATE_LIMITS, settings.RATE_LIMIT_FACTOR),
+    allowances: scaleAllowances(ALLOWANCES, settings.RATE_LIMIT_FACTOR),
+    registration: settings.REGISTRATION,
   };
-}
-
-function readFlags(args: readonly string[]): Readonly<Record<string, unknown>> {
-  const values = Object.keys(settingsSchema.shape).map((name) => [flagOf(name), { type: "string" }] as const);
-  const switches = ["help", "version"].map((name) => [name, { type: "boolean" }] as const);
-  try {
-    return parseArgs({ args: [...args], options: Object.fromEntries([...values, ...switches]) }).values;
-  } catch (cause) {
-    throw invalid(cause instanceof Error ? cause.message : "unreadable arguments", cause);
-  }
 }
 
 function readTls(certPath: string | undefined, keyPath: string | undefined): Config["tls"] {

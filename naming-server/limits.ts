@@ -1,3 +1,5 @@
+import type { Allowance } from "./storage/store.ts";
+
 /**
  * Every limit of the naming server that its clients need not know; those they share stand in `shared/protocol.ts`.
  * Sizes are bytes, counts are counts.
@@ -102,6 +104,27 @@ export const RATE_LIMITS: RateLimits = {
   registration: { network: { burst: 120, perSecond: 1 } },
   open: { network: { burst: 600, perSecond: 20 } },
 };
+
+/** What is scarce, counted in the database, by all instances together. */
+export type Allowances = Readonly<Record<"registration" | "update" | "claim", Allowance>>;
+
+/**
+ * New names by network: 200 at once, and 200 a day. Later records by name: each stays in the log for ever. Key packages
+ * by who asks and whose they are: beyond it there are last resorts only.
+ */
+export const ALLOWANCES: Allowances = {
+  registration: { burst: 200, everySeconds: 432 },
+  update: { burst: 20, everySeconds: 3600 },
+  claim: { burst: 6, everySeconds: 600 },
+};
+
+export function scaleAllowances(allowances: Allowances, factor: number): Allowances {
+  const entries = Object.entries(allowances).map(([kind, { burst, everySeconds }]) => {
+    const scaled = { burst: Math.max(1, Math.floor(burst * factor)), everySeconds: Math.ceil(everySeconds / factor) };
+    return [kind, scaled];
+  });
+  return Object.fromEntries(entries);
+}
 
 /** For those who serve more people behind one address, or none that they do not know. */
 export function scaleRates(rates: RateLimits, factor: number): RateLimits {

@@ -81,7 +81,8 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const watchers = Math.floor(capacity * SERVER_LIMITS.watchersShare);
   const presence = new PresenceFeed({ store, directory, now, monotonic, logger: log, capacity: watchers });
   metrics.gauge("presence_watchers", "Streams of presence that are open.", () => presence.watchers);
-  const requests = { monotonic, limiter, networkOf, metrics };
+  const { registration, allowances } = config;
+  const requests = { registration, allowances, monotonic, limiter, networkOf, metrics };
   const services = { store, directory, log: transparency, keys, tokens, presence, publicUrl, now, ...requests };
   server.on("request", createApp(services, log) as RequestListener);
 

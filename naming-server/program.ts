@@ -3,7 +3,9 @@ import { findPackageJSON } from "node:module";
 import { destination, type Logger, pino } from "pino";
 import * as z from "zod";
 import { isChatError } from "../shared/errors.ts";
-import { type Command, type Config, readCommand, USAGE } from "./config.ts";
+import { type Command, readCommand, USAGE } from "./command-line.ts";
+import type { Config } from "./config.ts";
+import { makeInvite } from "./invite.ts";
 import { type NamingServer, startNamingServer } from "./naming-server.ts";
 
 /** Whoever reads the logs slowly, or not at all, must not hold the server up: then lines are dropped. */
@@ -24,8 +26,16 @@ export async function runProgram(args: readonly string[], env: Readonly<Record<s
 
 async function run(command: Command): Promise<number> {
   if (command.run === "serve") await serveUntilSignal(command.config);
-  else process.stdout.write(command.run === "help" ? USAGE : `${readVersion()}\n`);
+  else process.stdout.write(`${await outputOf(command)}\n`);
   return EXIT.ok;
+}
+
+/** Does what is done at once, and answers what is to be printed. */
+async function outputOf(command: Exclude<Command, { run: "serve" }>): Promise<string> {
+  if (command.run === "help") return USAGE.trimEnd();
+  if (command.run === "version") return readVersion();
+  if (command.run === "invite") return makeInvite(command, Date.now());
+  throw new Error("not yet");
 }
 
 async function serveUntilSignal(config: Config): Promise<void> {

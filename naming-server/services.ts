@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { AccessTokens } from "./access-tokens.ts";
+import type { Registration } from "./admission.ts";
 import type { Directory } from "./directory.ts";
+import type { Allowances } from "./limits.ts";
 import type { TransparencyLog } from "./log/transparency-log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PresenceFeed } from "./presence/presence-feed.ts";
@@ -22,6 +24,8 @@ export type Services = {
   readonly now: () => number;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
+  readonly registration: Registration;
+  readonly allowances: Allowances;
   readonly limiter: RateLimiter;
   /** What a client is counted by. */
   readonly networkOf: (req: IncomingMessage) => string;

@@ -27,6 +27,6 @@ export function createSweep({ store, keys, log, now }: Upkeep) {
     const past = Math.min(...seen) - LIMITS.clockSkewSeconds;
     const claims = past - SERVER_LIMITS.claimedKeyPackageSeconds;
     const transitions = past - SERVER_LIMITS.presenceHistorySeconds;
-    await store.forgetExpired({ assertions: past, addresses: past, claims, transitions });
+    await store.forgetExpired({ assertions: past, addresses: past, claims, transitions, allowances: past });
   };
 }

@@ -87,6 +87,7 @@ async function claim(directory: ProfileDirectory, options: RegisterOptions, of: 
     url: of.url,
     allowHttp: options.settings.allowHttp,
     ca: readAuthorities(options.settings),
+    invite: options.invite,
     clock,
     randomId: () => "",
   });

@@ -89,5 +89,8 @@ export const LIMITS = {
 /** Sizes that an envelope is padded to before encryption; the last holds the largest envelope. */
 export const PADDING_BUCKETS = [256, 1024, 4096, 16_384] as const;
 
+/** Request header with the code that a naming server by invitation asks for. */
+export const INVITE_HEADER = "p2pchat-invite";
+
 /** Media type of a bare JWS (RFC 7515 9.2.1). */
 export const JOSE_MEDIA_TYPE = "application/jose";

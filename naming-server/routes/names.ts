@@ -2,9 +2,10 @@ import type { Request, Response } from "express";
 import * as z from "zod";
 import { claimSchema, historySchema, nameAcceptedSchema, nameRecordTextSchema, nameSchema } from "../../shared/api.ts";
 import { encodeBase64url } from "../../shared/base64url.ts";
-import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
+import { INVITE_HEADER, JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import { parseUsername } from "../../shared/username.ts";
 import { acceptRecord } from "../accept-record.ts";
+import type { Caller } from "../access-tokens.ts";
 import { isNotModified } from "../conditions.ts";
 import { SERVER_LIMITS } from "../limits.ts";
 import { sendEmpty, sendJson, sendText } from "../reply.ts";
@@ -45,7 +46,10 @@ export function nameRoutes(api: Api): void {
       id: "putName",
       summary: "Claims a name with its first record, or follows its newest one; the record authorises itself",
       limit: "registration",
-      headers: { "if-match": "the ETag of the record that this one follows" },
+      headers: {
+        "if-match": "the ETag of the record that this one follows",
+        [INVITE_HEADER]: "a code from the operator, for a new name where registration is by invitation",
+      },
       body: RECORD_BODY,
       answers: {
         200: { what: "the record follows the one before, or has been taken already", body: nameAcceptedSchema },
@@ -56,6 +60,9 @@ export function nameRoutes(api: Api): void {
         "USERNAME_RESERVED",
         "USERNAME_TAKEN",
         "USERNAME_CONFUSABLE",
+        "REGISTRATION_CLOSED",
+        "INVITE_REQUIRED",
+        "INVITE_INVALID",
         "KEY_INVALID",
         "KEY_IN_USE",
         "RECORD_INVALID",
@@ -84,7 +91,7 @@ export function nameRoutes(api: Api): void {
       limit: "claim",
       answers: { 200: { what: "one for each device that has any left", body: claimSchema } },
       refusals: ["USERNAME_INVALID", "NAME_UNKNOWN"],
-      signedIn: (_caller, req, res) => claimKeyPackages(services, req, res),
+      signedIn: (caller, req, res) => claimKeyPackages(services, caller, req, res),
     },
   });
 }
@@ -100,7 +107,13 @@ async function getName({ directory }: Services, req: Request, res: Response): Pr
 async function putName(services: Services, req: Request, res: Response): Promise<void> {
   const name = parseUsername(segment(req, "name"));
   const body = await readBody(req, RECORD_BODY);
-  const proposal = { name, text: body.toString("latin1"), ifMatch: req.headers["if-match"] };
+  const proposal = {
+    name,
+    text: body.toString("latin1"),
+    ifMatch: req.headers["if-match"],
+    network: services.networkOf(req),
+    invite: req.headers[INVITE_HEADER],
+  };
   const { outcome, seq, hash } = await acceptRecord(services, proposal);
   services.directory.forget(name);
   const place = await services.log.placeOf(name, { seq });
@@ -119,8 +132,15 @@ async function getHistory({ store }: Services, req: Request, res: Response): Pro
   sendJson(res, 200, { name, records: page.map(({ record }) => record), next }, { "cache-control": REVALIDATE });
 }
 
-async function claimKeyPackages({ store, now }: Services, req: Request, res: Response): Promise<void> {
-  const claimed = await store.claimKeyPackages(readName(req), Math.floor(now() / 1000));
+async function claimKeyPackages(
+  { store, allowances, now }: Services,
+  { username }: Caller,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  const name = readName(req);
+  const draw = { ...allowances.claim, kind: "claim", subject: `${username} ${name}` } as const;
+  const claimed = await store.claimKeyPackages(name, Math.floor(now() / 1000), draw);
   if (claimed === undefined) throw unknownName();
   const keyPackages = claimed.map(({ keyPackage, ...rest }) => ({ ...rest, keyPackage: encodeBase64url(keyPackage) }));
   sendJson(res, 200, { keyPackages });

@@ -95,6 +95,22 @@ const MIGRATIONS: readonly string[] = [
     note TEXT
   ) STRICT;
   `,
+  `
+  CREATE TABLE allowances (
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    full_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, subject)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX allowances_by_age ON allowances (full_at);
+
+  CREATE TABLE invites (
+    hash BLOB PRIMARY KEY,
+    uses INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX invites_by_expiry ON invites (expires);
+  `,
 ];
 
 /**

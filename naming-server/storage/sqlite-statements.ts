@@ -51,23 +51,6 @@ export function prepareStatements(database: DatabaseSync) {
        WHERE address_expires > ?1 AND address_expires <= ?1 + ${LONGEST_LIFE_SECONDS} ORDER BY name, device`,
     ),
 
-    insertKeyPackage: sql(
-      `INSERT INTO key_packages (device, hash, key_package) SELECT ?1, ?2, ?3
-       WHERE NOT EXISTS (SELECT 1 FROM claimed_key_packages WHERE device = ?1 AND hash = ?2)
-       ON CONFLICT DO NOTHING`,
-    ),
-    putLastResort: sql("UPDATE devices SET last_resort = ? WHERE device = ?"),
-    countKeyPackages: sql(
-      `SELECT last_resort IS NOT NULL AS last_resort, (SELECT count(*) FROM key_packages WHERE device = ?1) AS count
-       FROM devices WHERE device = ?1`,
-    ),
-    listLastResorts: sql("SELECT device, last_resort FROM devices WHERE name = ? ORDER BY device"),
-    takeKeyPackage: sql(
-      `DELETE FROM key_packages WHERE id = (SELECT id FROM key_packages WHERE device = ? ORDER BY id LIMIT 1)
-       RETURNING hash, key_package`,
-    ),
-    insertClaimed: sql("INSERT INTO claimed_key_packages (device, hash, claimed_at) VALUES (?, ?, ?)"),
-
     insertAssertion: sql("INSERT INTO assertions (sub, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
 
     listSigningKeys: sql("SELECT generation, seed, active_from FROM signing_keys ORDER BY generation"),
@@ -78,7 +61,6 @@ export function prepareStatements(database: DatabaseSync) {
 
     forgetAssertions: sql("DELETE FROM assertions WHERE expires < ?"),
     forgetAddresses: sql("UPDATE devices SET address_record = NULL, address_expires = NULL WHERE address_expires < ?"),
-    forgetClaims: sql("DELETE FROM claimed_key_packages WHERE claimed_at < ?"),
 
     sizeBytes: sql("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size"),
     ping: sql("SELECT count(*) AS tables FROM sqlite_schema"),

@@ -1,19 +1,22 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import { sha256 } from "../../shared/hash.ts";
-import { LIMITS } from "../../shared/protocol.ts";
 import type { Username } from "../../shared/username.ts";
 import { SERVER_LIMITS } from "../limits.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { SqliteAllowances } from "./sqlite-allowances.ts";
 import { storageError } from "./sqlite-errors.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
+import { SqliteKeyPackages } from "./sqlite-key-packages.ts";
 import { SqlitePresence } from "./sqlite-presence.ts";
 import { prepareStatements, type Statements } from "./sqlite-statements.ts";
 import type {
   AddressRow,
   CheckpointRow,
   ClaimedKeyPackage,
+  Draw,
+  ForgetBefore,
+  InviteRow,
   KeyPackageCount,
   KeyPackageUpload,
   LeafRow,
@@ -25,12 +28,11 @@ import type {
   StoredDevice,
   StoredName,
   StoredRecord,
+  Terms,
   Transition,
 } from "./store.ts";
 
 type DeviceColumns = { device: DeviceId; address_record: string | null; address_expires: number | null };
-type LastResortColumns = { device: DeviceId; last_resort: Uint8Array | null };
-type KeyPackageColumns = { hash: Uint8Array; key_package: Uint8Array };
 type SigningKeyColumns = { generation: number; seed: Uint8Array; active_from: number };
 
 /** @throws ChatError as `openSqliteFile` */
@@ -44,12 +46,16 @@ class SqliteStore implements Store {
   readonly #statements: Statements;
   readonly #commits: GroupCommit;
   readonly #presence: SqlitePresence;
+  readonly #keyPackages: SqliteKeyPackages;
+  readonly #allowances: SqliteAllowances;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = prepareStatements(database);
     this.#commits = new GroupCommit(database, SERVER_LIMITS.groupCommitMaxWrites);
     this.#presence = new SqlitePresence(database);
+    this.#keyPackages = new SqliteKeyPackages(database);
+    this.#allowances = new SqliteAllowances(database);
   }
 
   findName(name: Username): Promise<StoredName | undefined> {
@@ -73,7 +79,7 @@ class SqliteStore implements Store {
     });
   }
 
-  createName(row: RecordRow): Promise<"created" | "repeated"> {
+  createName(row: RecordRow, { draw, invite }: Terms = {}): Promise<"created" | "repeated"> {
     return this.#commits.write(() => {
       const { name, skeleton, identity, seq, hash } = row;
       if (this.#statements.insertName.run(name, skeleton, identity, seq, hash).changes === 0) {
@@ -81,11 +87,13 @@ class SqliteStore implements Store {
         throw this.#whyRefused(row);
       }
       this.#insertRecord(row);
+      if (draw !== undefined) this.#allowances.draw(draw, row.acceptedAt);
+      if (invite !== undefined) this.#allowances.useInvite(invite, row.acceptedAt);
       return "created";
     });
   }
 
-  replaceRecord(row: RecordRow, previous: string): Promise<"replaced" | "repeated"> {
+  replaceRecord(row: RecordRow, previous: string, draw?: Draw): Promise<"replaced" | "repeated"> {
     return this.#commits.write(() => {
       const { name, identity, seq, hash } = row;
       if (this.#statements.updateName.run(identity, seq, hash, name, previous).changes === 0) {
@@ -97,8 +105,13 @@ class SqliteStore implements Store {
       this.#presence.othersLeft(name, row.devices, row.acceptedAt);
       this.#statements.deleteOtherDevices.run(name, JSON.stringify(row.devices));
       this.#insertRecord(row);
+      if (draw !== undefined) this.#allowances.draw(draw, row.acceptedAt);
       return "replaced";
     });
+  }
+
+  addInvite(invite: InviteRow): Promise<void> {
+    return this.#commits.write(() => this.#allowances.addInvite(invite));
   }
 
   #insertRecord({ name, seq, hash, record, devices, acceptedAt }: RecordRow): void {
@@ -187,40 +200,15 @@ class SqliteStore implements Store {
     return this.#read(() => this.#statements.listOnline.all(at) as { name: Username; device: DeviceId }[]);
   }
 
-  addKeyPackages({ device, keyPackages, lastResort }: KeyPackageUpload): Promise<KeyPackageCount> {
+  addKeyPackages(upload: KeyPackageUpload): Promise<KeyPackageCount> {
+    return this.#commits.write(() => this.#keyPackages.add(upload));
+  }
+
+  claimKeyPackages(name: Username, at: number, draw?: Draw): Promise<readonly ClaimedKeyPackage[] | undefined> {
     return this.#commits.write(() => {
-      this.#countKeyPackages(device);
-      for (const keyPackage of keyPackages) {
-        this.#statements.insertKeyPackage.run(device, sha256(keyPackage), keyPackage);
-      }
-      if (lastResort !== undefined) this.#statements.putLastResort.run(lastResort, device);
-      const after = this.#countKeyPackages(device);
-      if (after.count <= LIMITS.keyPackagesPerDevice) return after;
-      throw new ChatError("KEY_PACKAGES_FULL", `a device keeps at most ${LIMITS.keyPackagesPerDevice} key packages`);
+      const waitSeconds = draw === undefined ? 0 : this.#allowances.tryDraw(draw, at);
+      return waitSeconds === 0 ? this.#keyPackages.claim(name, at) : this.#keyPackages.lastResorts(name, waitSeconds);
     });
-  }
-
-  #countKeyPackages(device: DeviceId): KeyPackageCount {
-    const counted = this.#statements.countKeyPackages.get(device);
-    if (counted === undefined) throw notListed();
-    return { count: Number(counted.count), lastResort: counted.last_resort === 1 };
-  }
-
-  claimKeyPackages(name: Username, at: number): Promise<readonly ClaimedKeyPackage[] | undefined> {
-    return this.#commits.write(() => {
-      const devices = this.#statements.listLastResorts.all(name) as LastResortColumns[];
-      if (devices.length === 0) return undefined;
-      return devices.flatMap((row) => this.#claim(row, at));
-    });
-  }
-
-  #claim({ device, last_resort }: LastResortColumns, at: number): ClaimedKeyPackage[] {
-    const taken = this.#statements.takeKeyPackage.get(device) as KeyPackageColumns | undefined;
-    if (taken !== undefined) {
-      this.#statements.insertClaimed.run(device, taken.hash, at);
-      return [{ device, keyPackage: taken.key_package, lastResort: false }];
-    }
-    return last_resort === null ? [] : [{ device, keyPackage: last_resort, lastResort: true }];
   }
 
   rememberAssertion({ sub, jti, expires }: { sub: Username; jti: string; expires: number }): Promise<void> {
@@ -242,13 +230,14 @@ class SqliteStore implements Store {
     return this.#commits.write(() => void this.#statements.deleteSigningKeys.run(generation));
   }
 
-  forgetExpired(before: Parameters<Store["forgetExpired"]>[0]): Promise<void> {
+  forgetExpired(before: ForgetBefore): Promise<void> {
     return this.#commits.write(() => {
       this.#presence.expired(before.addresses);
       this.#presence.forget(before.transitions);
       this.#statements.forgetAssertions.run(before.assertions);
       this.#statements.forgetAddresses.run(before.addresses);
-      this.#statements.forgetClaims.run(before.claims);
+      this.#keyPackages.forget(before.claims);
+      this.#allowances.forget(before.allowances);
     });
   }
 

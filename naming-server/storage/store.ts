@@ -85,8 +85,32 @@ export type ClaimedKeyPackage = {
   readonly lastResort: boolean;
 };
 
+/** A bucket of `burst` that gets one back every so many seconds. */
+export type Allowance = { readonly burst: number; readonly everySeconds: number };
+
+/** One taken from the bucket of somebody, in all instances together; full buckets take no room. */
+export type Draw = Allowance & { readonly kind: "registration" | "update" | "claim"; readonly subject: string };
+
+/** What a name is given for, in the same transaction. */
+export type Terms = {
+  readonly draw?: Draw | undefined;
+  /** SHA-256 of an invite code, which loses one use. */
+  readonly invite?: Uint8Array | undefined;
+};
+
+/** An invite code as its hash; `expires` in seconds since the epoch. */
+export type InviteRow = { readonly hash: Uint8Array; readonly uses: number; readonly expires: number };
+
 /** An Ed25519 seed that signs access tokens from `activeFrom` (seconds since the epoch) until its successor does. */
 export type SigningKeyRow = { readonly generation: number; readonly seed: Uint8Array; readonly activeFrom: number };
+
+export type ForgetBefore = {
+  readonly assertions: number;
+  readonly addresses: number;
+  readonly claims: number;
+  readonly transitions: number;
+  readonly allowances: number;
+};
 
 /**
  * The naming server's database. Each method is one transaction, on disk once its promise resolves; what is unique is
@@ -102,16 +126,19 @@ export interface Store {
   /** Records after sequence `after`, oldest first; undefined for an unknown name. */
   listRecords(name: Username, after: number, limit: number): Promise<readonly StoredRecord[] | undefined>;
   /**
-   * Claims a name with its first record; `repeated` when these very bytes hold it already.
-   * @throws ChatError USERNAME_TAKEN, USERNAME_CONFUSABLE, KEY_IN_USE
+   * Claims a name with its first record; `repeated` when these very bytes hold it already, which costs nothing. A name
+   * that is refused costs nothing either.
+   * @throws ChatError USERNAME_TAKEN, USERNAME_CONFUSABLE, KEY_IN_USE, RATE_LIMITED (with `retryAfterSeconds`),
+   *   INVITE_INVALID for a code that is unknown, used up or expired
    */
-  createName(row: RecordRow): Promise<"created" | "repeated">;
+  createName(row: RecordRow, terms?: Terms): Promise<"created" | "repeated">;
   /**
    * Follows the record with hash `previous`; devices that it no longer lists go, with their addresses and key packages,
    * and where one was online, that is a transition.
-   * @throws ChatError RECORD_CONFLICT, KEY_IN_USE
+   * @throws ChatError RECORD_CONFLICT, KEY_IN_USE, RATE_LIMITED (with `retryAfterSeconds`)
    */
-  replaceRecord(row: RecordRow, previous: string): Promise<"replaced" | "repeated">;
+  replaceRecord(row: RecordRow, previous: string, draw?: Draw): Promise<"replaced" | "repeated">;
+  addInvite(invite: InviteRow): Promise<void>;
 
   /** Leaves from index `start` on, in order. */
   listLeaves(start: number, limit: number): Promise<readonly LeafRow[]>;
@@ -161,9 +188,10 @@ export interface Store {
   addKeyPackages(upload: KeyPackageUpload): Promise<KeyPackageCount>;
   /**
    * Takes the oldest package of each device, never to be handed out again, or its last resort; undefined for an unknown
-   * name.
+   * name. Whoever has drawn their share gets last resorts only, so that nobody takes all that is there for others.
+   * @throws ChatError RATE_LIMITED (with `retryAfterSeconds`) for one who has, where no device has a last resort
    */
-  claimKeyPackages(name: Username, at: number): Promise<readonly ClaimedKeyPackage[] | undefined>;
+  claimKeyPackages(name: Username, at: number, draw?: Draw): Promise<readonly ClaimedKeyPackage[] | undefined>;
 
   /** @throws ChatError TOKEN_REPLAYED when (`sub`, `jti`) has been seen */
   rememberAssertion(assertion: { sub: Username; jti: string; expires: number }): Promise<void>;
@@ -175,10 +203,11 @@ export interface Store {
   deleteSigningKeysBefore(generation: number): Promise<void>;
 
   /**
-   * Forgets assertions, addresses and claimed packages that ended, and transitions that were, before these times (seconds
-   * since the epoch). An address is not forgotten before its end was a transition.
+   * Forgets assertions, addresses and claimed packages that ended, transitions that were, and allowances that were full
+   * and invites that ended, before these times (seconds since the epoch). An address is not forgotten before its end was
+   * a transition.
    */
-  forgetExpired(before: { assertions: number; addresses: number; claims: number; transitions: number }): Promise<void>;
+  forgetExpired(before: ForgetBefore): Promise<void>;
 
   ping(): Promise<void>;
   /** What the database takes on its disk. */

@@ -32,6 +32,8 @@ export type RegisterOptions = {
   readonly username: string;
   /** False: the keystore lies open, guarded by its mode alone. */
   readonly sealed: boolean;
+  /** From whoever runs a naming server that asks for one. */
+  readonly invite?: string;
   readonly verbose: boolean;
   readonly signal: AbortSignal;
 };

@@ -17,6 +17,8 @@ export type NamingClientOptions = {
   readonly allowHttp?: boolean;
   /** PEM text of the authorities to trust in place of the system's. */
   readonly ca?: string | undefined;
+  /** What a naming server by invitation asks for, with a new name. */
+  readonly invite?: string | undefined;
   /** Without them only a name can be registered. */
   readonly credentials?: Credentials | undefined;
   readonly clock: Clock;
@@ -77,7 +79,7 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
 
   return {
     ...createLookups({ call: authorised, clock }),
-    ...createPublishing({ open: call, authorised, device: credentials?.device }),
+    ...createPublishing({ open: call, authorised, device: credentials?.device, invite: options.invite }),
     get audience() {
       return audience.current;
     },

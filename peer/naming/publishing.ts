@@ -4,7 +4,7 @@ import { utf8 } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { sha256 } from "../../shared/hash.ts";
-import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
+import { INVITE_HEADER, JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import type { ClaimedKeyPackage, NamingServer } from "../messaging/ports.ts";
 import { readAnswer } from "./answer.ts";
 import type { Call } from "./http.ts";
@@ -25,10 +25,12 @@ export function createPublishing({
   open,
   authorised,
   device,
+  invite,
 }: {
   open: Call;
   authorised: Call;
   device: DeviceId | undefined;
+  invite?: string | undefined;
 }): Publishing {
   const own = (what: string) => {
     if (device === undefined) throw new ChatError("TOKEN_MISSING", "this needs a registered profile");
@@ -37,7 +39,8 @@ export function createPublishing({
   return {
     async putRecord(username, record, signal) {
       const path = `/v1/names/${username}`;
-      const answer = await open({ method: "PUT", path, headers: JOSE, body: record }, signal);
+      const headers = { ...JOSE, ...(invite !== undefined && { [INVITE_HEADER]: invite }) };
+      const answer = await open({ method: "PUT", path, headers, body: record }, signal);
       const { hash } = readAnswer(answer, nameAcceptedSchema);
       if (hash === encodeBase64url(sha256(utf8(record)))) return;
       throw new ChatError("SERVER_ERROR", "the server stored another record than the one sent", { reason: "record" });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readCommand } from "../../naming-server/config.ts";
-import { RATE_LIMITS } from "../../naming-server/limits.ts";
+import { readCommand } from "../../naming-server/command-line.ts";
+import { ALLOWANCES, RATE_LIMITS } from "../../naming-server/limits.ts";
 import { expectError } from "../support/expect-error.ts";
 
 const serve = (args: string[], env = {}) => {
@@ -20,11 +20,15 @@ describe("the configuration", () => {
       logLevel: "info",
       trustedProxies: undefined,
       rates: RATE_LIMITS,
+      allowances: ALLOWANCES,
+      registration: "open",
     });
   });
 
   test("multiplies every rate limit", () => {
-    const { lookup, log } = serve([], { RATE_LIMIT_FACTOR: "2.5" }).rates;
+    const { rates, allowances } = serve([], { RATE_LIMIT_FACTOR: "2.5" });
+    const { lookup, log } = rates;
+    expect(allowances.claim).toEqual({ burst: 15, everySeconds: 240 });
     expect(lookup.network).toEqual({
       burst: RATE_LIMITS.lookup.network.burst * 2.5,
       perSecond: RATE_LIMITS.lookup.network.perSecond * 2.5,
@@ -72,6 +76,7 @@ describe("the configuration", () => {
     ["RATE_LIMIT_FACTOR", "0"],
     ["RATE_LIMIT_FACTOR", "-1"],
     ["RATE_LIMIT_FACTOR", "1e9"],
+    ["REGISTRATION", "maybe"],
     ["TRUST_PROXY", "true"],
     ["TRUST_PROXY", "0"],
     ["TRUST_PROXY", "11"],

@@ -93,7 +93,7 @@ describe("the program", () => {
     [["--tls-cert", "x.pem"], "TLS_CERT and TLS_KEY go together"],
     [["--tls-cert", "no.pem", "--tls-key", "no.pem"], "cannot read the TLS files: "],
     [["--unknown"], "Unknown option '--unknown'"],
-    [["extra"], "Unexpected argument 'extra'"],
+    [["extra"], "there is no command extra"],
     [["--host", "192.0.2.1"], "cannot listen on 192.0.2.1 port 0: "],
   ])("refuses %j in one line and exits 1", async (args, complaint) => {
     const { code, stdout, stderr } = await outcomeOf(spawnNamingServer({ databasePath: freshPath(), args }));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { Config } from "../../naming-server/config.ts";
-import { RATE_LIMITS } from "../../naming-server/limits.ts";
+import { ALLOWANCES, RATE_LIMITS, scaleAllowances, scaleRates } from "../../naming-server/limits.ts";
 import { realPace } from "../../naming-server/log/pace.ts";
 import { type NamingServer, startNamingServer } from "../../naming-server/naming-server.ts";
 import type { Problem } from "../../shared/api.ts";
@@ -20,7 +20,10 @@ export type TestServer = NamingServer & {
   readonly log: readonly string[];
 };
 
-type Options = Partial<Config> & { readonly clock?: { nowMs: number }; readonly monotonic?: () => number };
+export type Options = Partial<Config> & { readonly clock?: { nowMs: number }; readonly monotonic?: () => number };
+
+/** For tests of something else that ask for more than one person would. */
+export const PLENTY = { rates: scaleRates(RATE_LIMITS, 1e6), allowances: scaleAllowances(ALLOWANCES, 1e6) };
 
 /** Starts a naming server on a free port of loopback, with an empty database unless told otherwise. */
 export async function startTestServer(options: Options = {}): Promise<TestServer> {
@@ -28,7 +31,17 @@ export async function startTestServer(options: Options = {}): Promise<TestServer
   const databasePath = config.databasePath ?? join(temporaryDirectory(), "naming.db");
   const log: string[] = [];
   const server = await startNamingServer(
-    { host: "127.0.0.1", port: 0, publicUrl: AUDIENCE, logLevel: "debug", rates: RATE_LIMITS, ...config, databasePath },
+    {
+      host: "127.0.0.1",
+      port: 0,
+      publicUrl: AUDIENCE,
+      logLevel: "debug",
+      rates: RATE_LIMITS,
+      allowances: ALLOWANCES,
+      registration: "open",
+      ...config,
+      databasePath,
+    },
     {
       now: () => clock.nowMs,
       ...(monotonic && { monotonic }),
@@ -45,14 +58,17 @@ const MAIN = new URL("../../naming-server/main.ts", import.meta.url).pathname;
 type ProcessOptions = {
   readonly databasePath: string;
   readonly args?: readonly string[];
+  /** What it is to do instead of serving. */
+  readonly command?: string;
   /** A command that starts the server in turn (strace, unshare). */
   readonly wrapper?: readonly string[];
 };
 
 /** Starts the program itself, without waiting for it. */
-export function spawnNamingServer({ databasePath, args = [], wrapper = [] }: ProcessOptions): Child {
+export function spawnNamingServer({ databasePath, args = [], wrapper = [], command }: ProcessOptions): Child {
+  const verb = command === undefined ? [] : [command];
   const flags = ["--port", "0", "--database-url", `sqlite:${databasePath}`, "--public-url", AUDIENCE, ...args];
-  return startCommand([...wrapper, process.execPath, MAIN, ...flags]);
+  return startCommand([...wrapper, process.execPath, MAIN, ...verb, ...flags]);
 }
 
 const READY = /^naming server listening on (http\S+)$/;
@@ -142,8 +158,8 @@ export async function signIn(server: { url: string; clock?: { nowMs: number } },
 }
 
 /** A server where somebody uninvolved, mallory, is signed in and can look at any name. */
-export async function startWatchedServer() {
-  const server = await startTestServer();
+export async function startWatchedServer(options: Options = {}) {
+  const server = await startTestServer(options);
   const mallory = personOf("mallory");
   await register(server, mallory);
   const token = await signIn(server, mallory);

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { onTestFinished, vi } from "vitest";
 import { type LyingServer, startLyingServer } from "./lying-server.ts";
-import { startTestServer, type TestServer } from "./naming-server.ts";
+import { type Options, startTestServer, type TestServer } from "./naming-server.ts";
 import { type Line, type Outcome, Program, type StartOptions } from "./program.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -33,9 +33,9 @@ export type RunOptions = {
 
 export type Answer = { readonly exit: number | null; readonly line: Line; readonly stderr: string };
 
-export async function startWorld(): Promise<World> {
+export async function startWorld(options: Options = {}): Promise<World> {
   const world = new World();
-  await world.startServer();
+  await world.startServer(options);
   return world;
 }
 
@@ -92,7 +92,7 @@ export class World {
   }
 
   /** Starts the naming server, again under its URL and with its database where it was stopped. */
-  async startServer(): Promise<TestServer> {
+  async startServer(options: Options = {}): Promise<TestServer> {
     const clock = {
       get nowMs() {
         return Date.now();
@@ -103,6 +103,7 @@ export class World {
       port: this.#port,
       databasePath: this.databasePath,
       clock,
+      ...options,
     });
     this.#port = Number(new URL(this.#server.url).port);
     this.#publicUrl ??= this.#server.url;

@@ -1,3 +1,4 @@
+import { ChatError } from "../../../shared/errors.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 
@@ -5,13 +6,18 @@ export const register: Command = {
   usage: "register <username>",
   summary: "make keys and claim the name",
   positionals: { username: "3 to 32 characters: a-z, 0-9 and single hyphens" },
-  options: { "no-passphrase": { describe: "leave the keys unsealed, guarded by the file's mode alone" } },
-  run: async (args, { settings, verbose, dependencies, interruption, output }) => {
+  options: {
+    "no-passphrase": { describe: "leave the keys unsealed, guarded by the file's mode alone" },
+    invite: { value: "CODE", describe: "from whoever runs a naming server by invitation (P2PCHAT_INVITE)" },
+  },
+  run: async (args, { settings, verbose, dependencies, interruption, output, terminal }) => {
     const programs = await dependencies.loadPrograms();
+    const invite = readInvite(args.value("invite") ?? (terminal.env["P2PCHAT_INVITE"] || undefined));
     const identity = await programs.registerProfile({
       settings,
       username: args.required("username"),
       sealed: !args.flag("no-passphrase"),
+      ...(invite !== undefined && { invite }),
       verbose,
       signal: interruption.signal,
     });
@@ -20,3 +26,9 @@ export const register: Command = {
     return EXIT.ok;
   },
 };
+
+/** Goes into a header, so nothing but what codes are made of. @throws ChatError INVITE_INVALID */
+function readInvite(typed: string | undefined): string | undefined {
+  if (typed === undefined || /^[\w-]{1,128}$/.test(typed)) return typed;
+  throw new ChatError("INVITE_INVALID", "an invite code has letters, digits, - and _ only");
+}

@@ -5,6 +5,8 @@ import { encodeBase64url } from "../../../shared/base64url.ts";
 import { JOSE_MEDIA_TYPE } from "../../../shared/protocol.ts";
 import {
   call,
+  type Options,
+  PLENTY,
   putRecord,
   refusal,
   register,
@@ -18,8 +20,8 @@ import { openSocket, readToEnd } from "../../support/raw-http.ts";
 const alice = personOf("alice");
 const bob = personOf("bob");
 
-async function startWithTwo() {
-  const server = await startTestServer();
+async function startWithTwo(options: Options = {}) {
+  const server = await startTestServer(options);
   await register(server, alice);
   await register(server, bob);
   return { server, aliceToken: await signIn(server, alice), bobToken: await signIn(server, bob) };
@@ -202,8 +204,8 @@ describe("a device that its name dropped", () => {
 
 describe("key packages", () => {
   test("go to one claimer each, whichever of two instances is asked while more are uploaded", async () => {
-    const { server, aliceToken, bobToken } = await startWithTwo();
-    const second = await startTestServer({ databasePath: server.databasePath, clock: server.clock });
+    const { server, aliceToken, bobToken } = await startWithTwo(PLENTY);
+    const second = await startTestServer({ ...PLENTY, databasePath: server.databasePath, clock: server.clock });
     const claim = async (instance: TestServer) => {
       const answer = await call(instance, "POST", "/v1/names/bob/key-packages/claim", { token: aliceToken });
       return claimSchema.parse(answer.json).keyPackages.map(({ keyPackage }) => Buffer.from(keyPackage).toString());
@@ -272,5 +274,32 @@ describe("key packages", () => {
     const { server, bobToken } = await startWithTwo();
     expect(refusal(await upload(server, bobToken, body))).toEqual({ status: 400, code: "REQUEST_INVALID" });
     expect((await upload(server, bobToken, { keyPackages: [] })).json).toEqual({ count: 0, lastResort: false });
+  });
+});
+
+describe("key packages of a name that one caller claims again and again", () => {
+  test("run out for that caller alone, who gets the last resort from then on", async () => {
+    const { server, aliceToken, bobToken } = await startWithTwo();
+    const path = `/v1/devices/${bob.device}/key-packages`;
+    const packages = Array.from({ length: 20 }, (_, index) => encodeBase64url(Buffer.of(index + 1)));
+    const upload = (body: object) =>
+      call(server, "POST", path, { token: bobToken, type: "application/json", body: JSON.stringify(body) });
+    const claim = async (token: string) => {
+      const answer = await call(server, "POST", "/v1/names/bob/key-packages/claim", { token });
+      if (answer.status !== 200) return { ...refusal(answer), retryAfter: answer.headers.get("retry-after") };
+      return claimSchema.parse(answer.json).keyPackages.map(({ lastResort }) => lastResort);
+    };
+    await upload({ keyPackages: packages });
+    for (let index = 0; index < 6; index += 1) expect(await claim(aliceToken)).toEqual([false]);
+    expect(await claim(aliceToken)).toEqual({ status: 429, code: "RATE_LIMITED", retryAfter: "600" });
+    await upload({ keyPackages: [], lastResort: encodeBase64url(Buffer.of(99)) });
+    expect(await claim(aliceToken)).toEqual([true]);
+    expect(await claim(bobToken)).toEqual([false]);
+    server.clock.nowMs += 600_000;
+    expect(await claim(await signIn(server, alice))).toEqual([false]);
+    expect(keyPackageCountSchema.parse((await upload({ keyPackages: [] })).json)).toEqual({
+      count: 12,
+      lastResort: true,
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   call,
+  PLENTY,
   putRecord,
   refusal,
   register,
@@ -49,7 +50,7 @@ describe("looking a name up", () => {
   });
 
   test("pages through a long history", async () => {
-    const { server, history } = await startWatchedServer();
+    const { server, history } = await startWatchedServer(PLENTY);
     const chain = await chainOf(bob, 52);
     server.clock.nowMs += 60_000;
     for (const { jws } of chain) await putRecord(server, "bob", jws.text);
