@@ -15,10 +15,17 @@ import type { ContactStore } from "./messaging/ports.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import type { Store } from "./messaging/store.ts";
 import { GapTimers } from "./messaging/visibility.ts";
+import { createKeyLog } from "./naming/log/key-log.ts";
 import { disownBirth, type OpenProfile, openProfile } from "./open-profile.ts";
 import { giveNewLife } from "./restore.ts";
 
 const STOP_TIMEOUT_MS = 3000;
+
+const FORKED = {
+  type: "error",
+  code: "LOG_FORKED",
+  message: "the naming server has signed two different logs; see p2pchat status. Known contacts are not concerned.",
+} as const;
 
 /**
  * Puts a profile to work: the one place that knows every part of the peer.
@@ -36,7 +43,9 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const contacts = announcing(inTransactions(store), feed);
   const audience = () => profile.server;
   const times = { now: () => clock.now(), monotonic: () => runtime.monotonic() };
-  const resolver = createResolver({ server: naming, contacts, ...times, audience, own: self });
+  const onFork = () => feed.emit(FORKED);
+  const keyLog = createKeyLog({ source: naming.log, store, audience, now: times.now, onFork });
+  const resolver = createResolver({ server: naming, contacts, log: keyLog, ...times, audience, own: self });
   const notices = noticesOf({ feed, watch, gaps, store, log, engine: () => engine });
   const engine = lazyEngine({ opened, options, runtime, resolver, notices, log });
   gaps.refresh();

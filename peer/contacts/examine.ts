@@ -3,8 +3,9 @@ import { ChatError, isChatError } from "../../shared/errors.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
 import type { Party } from "../../shared/safety-number.ts";
 import type { Username } from "../../shared/username.ts";
-import type { Contact, ContactStore, NameAnswer } from "../messaging/ports.ts";
+import type { Contact, ContactStore, KeyLog, NameAnswer } from "../messaging/ports.ts";
 import { follow, keyChanged, verifyFirst } from "./follow.ts";
+import { assertLogged, assertNotSuperseded } from "./logged.ts";
 import { assertUnchanged, movePin, noteChange, pin, updatePin } from "./pin.ts";
 import { isServerUnusable, type Records } from "./records.ts";
 
@@ -12,7 +13,12 @@ import { isServerUnusable, type Records } from "./records.ts";
 export type Finding = Stale | { readonly contact: Contact; readonly answer: NameAnswer; readonly stale?: undefined };
 type Stale = { readonly contact: Contact; readonly answer?: undefined; readonly stale: ChatError };
 
-export type Examining = { readonly records: Records; readonly contacts: ContactStore; readonly now: () => number };
+export type Examining = {
+  readonly records: Records;
+  readonly contacts: ContactStore;
+  readonly log: KeyLog;
+  readonly now: () => number;
+};
 
 /**
  * Looks a name up. A contact's pin is moved to where the pinned key vouches for; nobody new is stored.
@@ -20,13 +26,24 @@ export type Examining = { readonly records: Records; readonly contacts: ContactS
  * @throws ChatError as `Resolver.resolve`
  */
 export async function examine(deps: Examining, username: Username): Promise<Finding> {
-  const { records, contacts, now } = deps;
+  try {
+    return await examineOnce(deps, username);
+  } catch (error) {
+    // The record may have been replaced between the two questions.
+    if (!isChatError(error, "RECORD_ROLLBACK") || error.reason !== "log") throw error;
+    return examineOnce(deps, username);
+  }
+}
+
+async function examineOnce(deps: Examining, username: Username): Promise<Finding> {
+  const { records, contacts, log, now } = deps;
   const pinned = contacts.find(username);
   const answer = await askOr(records, username, pinned);
   if ("stale" in answer) return answer;
   assertFree(contacts, answer.record);
-  if (pinned !== undefined) return { contact: await followFrom(deps, pinned, answer), answer };
+  if (pinned !== undefined) return followOr(deps, pinned, answer);
   await verifyFirst(answer.record, records.historyOf(username));
+  await assertLogged(log, answer.record);
   return { contact: pin(answer, now()), answer };
 }
 
@@ -62,12 +79,24 @@ function assertFree(contacts: ContactStore, { payload, devices }: NameRecord): v
   }
 }
 
+/** A server that shows a record and not its log is one that cannot be used. */
+async function followOr(deps: Examining, pinned: Contact, answer: NameAnswer): Promise<Finding> {
+  try {
+    return { contact: await followFrom(deps, pinned, answer), answer };
+  } catch (error) {
+    if (!isServerUnusable(error)) throw error;
+    assertUnchanged(pinned);
+    return { contact: pinned, stale: error };
+  }
+}
+
 async function followFrom(deps: Examining, pinned: Contact, answer: NameAnswer): Promise<Contact> {
-  const { records, contacts, now } = deps;
+  const { records, contacts, log, now } = deps;
   try {
     const history = records.historyOf(pinned.username);
     const outcome = await follow(parseNameRecord(pinned.record), answer.record, history);
     if (outcome === "same") assertUnchanged(pinned);
+    await (outcome === "same" ? assertNotSuperseded : assertLogged)(log, answer.record);
     return updatePin(contacts, pinned, (contact) => movePin(contact, answer));
   } catch (error) {
     if (isChatError(error, "KEY_CHANGED") && pinned.record !== answer.record.jws.text) {

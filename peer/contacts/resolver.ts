@@ -4,7 +4,7 @@ import { LIMITS } from "../../shared/protocol.ts";
 import type { Party } from "../../shared/safety-number.ts";
 import { singleFlight } from "../../shared/single-flight.ts";
 import { parseUsername, type Username } from "../../shared/username.ts";
-import type { Contact, ContactStore, NamingServer, Resolver } from "../messaging/ports.ts";
+import type { Contact, ContactStore, KeyLog, NamingServer, Resolver } from "../messaging/ports.ts";
 import { examine, examineSelf, type Finding } from "./examine.ts";
 import { assertUnchanged } from "./pin.ts";
 import { recordsOf } from "./records.ts";
@@ -15,6 +15,7 @@ import { acceptChange } from "./trust.ts";
 export type ResolverOptions = {
   readonly server: Pick<NamingServer, "lookup" | "history">;
   readonly contacts: ContactStore;
+  readonly log: KeyLog;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   /** Milliseconds that only rise. */
@@ -37,8 +38,8 @@ const ASK_AGAIN_AFTER_MS = 1000;
  * shows the pinned record again, until `trust` or a newer record that the pinned key does vouch for.
  */
 export function createResolver(options: ResolverOptions): Resolver {
-  const { server, contacts, now, monotonic, audience, own, patienceMs = PATIENCE_MS } = options;
-  const deps = { records: recordsOf(server, audience), contacts, now };
+  const { server, contacts, log, now, monotonic, audience, own, patienceMs = PATIENCE_MS } = options;
+  const deps = { records: recordsOf(server, audience), contacts, log, now };
   const answeredAtMs = new Map<Username, number>();
   /** Strangers who hint at many names do not keep a contact's new device from being looked up. */
   const lookups = {

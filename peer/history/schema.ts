@@ -121,4 +121,14 @@ const VERSION_1 = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-export const MIGRATIONS: Migrations = [VERSION_1];
+/** The naming server's log is public: nothing in it says whom this profile knows. */
+const VERSION_2 = `
+  CREATE TABLE log_chunks (
+    n INTEGER PRIMARY KEY,
+    leaves BLOB NOT NULL,
+    -- null until the chunk is complete
+    root BLOB
+  ) STRICT;
+`;
+
+export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2];

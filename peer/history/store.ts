@@ -4,6 +4,7 @@ import { type Database, openDatabase } from "./database.ts";
 import { historyTable } from "./history-table.ts";
 import { inboxTable } from "./inbox-table.ts";
 import { keyPackageTable } from "./key-package-table.ts";
+import { logTable } from "./log-table.ts";
 import { type MetaStore, metaTable } from "./meta-table.ts";
 import { numberingTable } from "./numbering-table.ts";
 import { outboxTable } from "./outbox-table.ts";
@@ -28,6 +29,7 @@ export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8
   const database = openDatabase(path, { migrations: MIGRATIONS });
   const sealer = createSealer(dataKey, profileId);
   const outbox = outboxTable(database, sealer);
+  const meta = metaTable(database, sealer);
   return {
     transaction: (work) => database.transaction(work as () => never),
     mark: (work) => database.mark(work as () => never),
@@ -40,7 +42,8 @@ export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8
     history: historyTable(database, sealer, outbox),
     requests: requestTable(database, sealer),
     cursors: cursorTable(database),
-    meta: metaTable(database, sealer),
+    log: logTable(database, meta),
+    meta,
     restoreReserve: () => void database.restoreReserve(),
     close: () => database.close(),
   };

@@ -13,6 +13,9 @@ import type { Call } from "./http.ts";
 type Remembered = { readonly etag: string; readonly record: NameRecord; readonly addresses: readonly ListedAddress[] };
 type ListedAddress = { readonly device: DeviceId; readonly record: string };
 
+/** Where the record stands in the log is looked up in this device's own copy. */
+const shownNameSchema = nameSchema.omit({ log: true });
+
 const REMEMBERED_MAX = 1000;
 /** A name's whole life: a rotation or a change of devices a day for ten years. A longer history is meant to exhaust. */
 const HISTORY_MAX_RECORDS = 4096;
@@ -31,7 +34,7 @@ export function createLookups({
     const headers = known === undefined ? {} : { "if-none-match": known.etag };
     const answer = await call({ method: "GET", path: `/v1/names/${username}`, headers }, signal);
     if (answer.status === 304 && known !== undefined) return known;
-    const { record, addresses } = readAnswer(answer, nameSchema);
+    const { record, addresses } = readAnswer(answer, shownNameSchema);
     const fresh = { record: readRecord(record, username), addresses };
     remember(username, answer.headers.etag, fresh);
     return fresh;

@@ -5,6 +5,7 @@ import { errorOf, readAnswer } from "./answer.ts";
 import { createAudience } from "./audience.ts";
 import type { Clock } from "./clock.ts";
 import { type Answer, type Call, createHttpClient, type Request } from "./http.ts";
+import { createLogSource, type LogSource } from "./log/log-source.ts";
 import { createLookups } from "./lookups.ts";
 import { createPublishing } from "./publishing.ts";
 import { parseServerUrl } from "./server-url.ts";
@@ -32,6 +33,7 @@ export type NamingClientOptions = {
  * or URL (reason `aud`): whoever signed the record signs it again with `clock` and `audience`, and repeats.
  */
 export interface NamingClient extends NamingServer {
+  readonly log: LogSource;
   /** The URL that records and assertions are to name. */
   readonly audience: string;
   close(): void;
@@ -79,6 +81,7 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
 
   return {
     ...createLookups({ call: authorised, clock }),
+    log: createLogSource(call),
     ...createPublishing({ open: call, authorised, device: credentials?.device, invite: options.invite }),
     get audience() {
       return audience.current;

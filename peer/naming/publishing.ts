@@ -41,7 +41,7 @@ export function createPublishing({
       const path = `/v1/names/${username}`;
       const headers = { ...JOSE, ...(invite !== undefined && { [INVITE_HEADER]: invite }) };
       const answer = await open({ method: "PUT", path, headers, body: record }, signal);
-      const { hash } = readAnswer(answer, nameAcceptedSchema);
+      const { hash } = readAnswer(answer, nameAcceptedSchema.omit({ log: true }));
       if (hash === encodeBase64url(sha256(utf8(record)))) return;
       throw new ChatError("SERVER_ERROR", "the server stored another record than the one sent", { reason: "record" });
     },

@@ -28,7 +28,7 @@ export function resolverWith(options: Partial<ResolverOptions>, ...records: Name
   const now = () => time.ms;
   const monotonic = () => time.monotonicMs;
   const own = { own: alice, audience: () => AUDIENCE };
-  const resolver = createResolver({ server, contacts, now, monotonic, ...own, ...options });
+  const resolver = createResolver({ server, contacts, log: server.log, now, monotonic, ...own, ...options });
   const stored = (): Contact => {
     const contact = contacts.find(bob.username);
     if (contact === undefined) throw new Error("bob is not stored");

@@ -7,7 +7,7 @@ import { type MemoryNaming, memoryNaming } from "./memory-naming.ts";
 import { addressOf } from "./memory-network.ts";
 
 /** A naming server in memory: records, and key packages that are handed out once each. */
-export interface MemoryDirectory extends NamingServer, Pick<MemoryNaming, "fail" | "hold" | "lookups"> {
+export interface MemoryDirectory extends NamingServer, Pick<MemoryNaming, "fail" | "hold" | "lookups" | "log"> {
   /** Lists the last record, whatever was listed before; every device has an address. */
   list(...records: readonly NameRecord[]): void;
   /** Leaves key packages of a device, the last resort aside. */
@@ -38,6 +38,7 @@ export function memoryDirectory(): MemoryDirectory {
   };
 
   return {
+    log: naming.log,
     lookup: (username) => naming.lookup(username),
     history: (username, after) => naming.history(username, after),
     fail: (error) => naming.fail(error),

@@ -3,6 +3,7 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
+import { type MemoryLog, memoryLog } from "./memory-log.ts";
 
 /** The reading half of a naming server in memory, which shows whatever it is told to. */
 export interface MemoryNaming extends Pick<NamingServer, "lookup" | "history"> {
@@ -15,6 +16,8 @@ export interface MemoryNaming extends Pick<NamingServer, "lookup" | "history"> {
   /** Answers nothing until `release` is called. */
   hold(): { release(): void };
   readonly lookups: number;
+  /** A log that holds whatever is shown. */
+  readonly log: MemoryLog;
 }
 
 type Shown = { answer: NameAnswer; history: readonly NameRecord[] };
@@ -37,7 +40,13 @@ export function memoryNaming(): MemoryNaming {
     shown.set(record.payload.name, { answer: { record, addresses }, history });
   }
 
+  const log = memoryLog((username) => {
+    const found = shown.get(username);
+    return found === undefined ? [] : [...found.history, found.answer.record];
+  });
+
   return {
+    log,
     show(records, addresses = {}) {
       const newest = records.at(-1);
       if (newest === undefined) throw new Error("nothing to show");

@@ -81,6 +81,7 @@ export class MessagingPeer {
       createResolver({
         server: directory,
         contacts: inTransactions(store),
+        log: directory.log,
         now: () => runtime.now(),
         monotonic: () => runtime.monotonic(),
         audience: () => AUDIENCE,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createResolver } from "../../../peer/contacts/resolver.ts";
 import { createClock } from "../../../peer/naming/clock.ts";
+import { createKeyLog } from "../../../peer/naming/log/key-log.ts";
 import { createNamingClient, type NamingClientOptions } from "../../../peer/naming/naming-client.ts";
 import { expectError } from "../../support/expect-error.ts";
 import {
@@ -17,6 +18,7 @@ import {
 import { startLyingServer } from "../../support/lying-server.ts";
 import { memoryContacts } from "../../support/memory-contacts.ts";
 import { startTestServer } from "../../support/naming-server.ts";
+import { openedStore } from "../../support/opened-store.ts";
 import {
   AUDIENCE,
   addressRecordOf,
@@ -50,7 +52,9 @@ async function setUp() {
   const server = clientOf(alice, liar.url);
   const contacts = memoryContacts();
   const times = { now: () => NOW_MS, monotonic: () => 0 };
-  const resolver = createResolver({ server, contacts, ...times, audience: () => server.audience, own: alice });
+  const store = openedStore();
+  const log = createKeyLog({ source: server.log, store, audience: () => server.audience, ...times, onFork: () => {} });
+  const resolver = createResolver({ server, contacts, log, ...times, audience: () => server.audience, own: alice });
   return {
     real,
     liar,

@@ -1,0 +1,179 @@
+import { encodeBase64url } from "../../../shared/base64url.ts";
+import { equalBytes } from "../../../shared/bytes.ts";
+import { logOriginOf, openCheckpoint, type SignedCheckpoint } from "../../../shared/checkpoint.ts";
+import { ChatError } from "../../../shared/errors.ts";
+import { logLabelOf } from "../../../shared/log-leaf.ts";
+import { EMPTY_ROOT, leafHash, rootOf } from "../../../shared/merkle.ts";
+import { MerkleTree } from "../../../shared/merkle-tree.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
+import { type NoteVerifier, parseVerifier } from "../../../shared/signed-note.ts";
+import { singleFlight } from "../../../shared/single-flight.ts";
+import type { Username } from "../../../shared/username.ts";
+import type { KeyLog, LogStatus } from "../../messaging/ports.ts";
+import type { LogEvidence, Store } from "../../messaging/store.ts";
+import { LogReplica } from "./log-replica.ts";
+import type { LogSource } from "./log-source.ts";
+
+export type KeyLogOptions = {
+  readonly source: LogSource;
+  readonly store: Pick<Store, "transaction" | "log">;
+  /** The public URL of the naming server. */
+  readonly audience: () => string;
+  /** Milliseconds since the Unix epoch, by the server's clock as far as it is known. */
+  readonly now: () => number;
+  /** Told once of every proof that the server has signed two logs. */
+  readonly onFork: (evidence: LogEvidence) => void;
+};
+
+const EMPTY: SignedCheckpoint = { size: 0, root: EMPTY_ROOT, time: 0, note: "" };
+
+/** Follows the naming server's log, and holds it to what it has shown before, to this device and to others. */
+export function createKeyLog(options: KeyLogOptions): KeyLog {
+  const { source, store, audience, now, onFork } = options;
+  const replica = new LogReplica(store.log);
+  let verifier = findVerifier();
+  let newest = findNewest();
+
+  function findVerifier(): NoteVerifier | undefined {
+    const head = store.log.head();
+    return head && parseVerifier(head.verifier);
+  }
+
+  function findNewest(): SignedCheckpoint {
+    const head = store.log.head();
+    return head === undefined || verifier === undefined ? EMPTY : openCheckpoint(head.note, verifier);
+  }
+
+  /** The key is pinned at first sight; from then on only what it signs counts. */
+  async function learnKey(signal?: AbortSignal): Promise<{ text: string; key: NoteVerifier }> {
+    const pinned = store.log.head()?.verifier;
+    const text = pinned ?? (await source.key(signal));
+    const key = parseVerifier(text);
+    if (key.name === logOriginOf(audience())) return { text, key };
+    throw new ChatError("LOG_INVALID", "the log belongs to another server", { reason: "key" });
+  }
+
+  async function fetchCheckpoint(key: NoteVerifier, signal?: AbortSignal): Promise<SignedCheckpoint> {
+    const note = await source.checkpoint(signal);
+    try {
+      return openCheckpoint(note, key);
+    } catch (cause) {
+      const message = "the naming server's checkpoint is not signed with the key of its log";
+      throw new ChatError("LOG_INVALID", message, { reason: "key", cause });
+    }
+  }
+
+  const follow = singleFlight(async (_: "log") => {
+    const { text, key } = await learnKey();
+    const offered = await fetchCheckpoint(key);
+    if (offered.size > newest.size) await advance(text, offered);
+    else await holdTo(text, offered);
+    verifier = key;
+  });
+
+  /** Takes in what is new where it leads to the root that was signed. */
+  async function advance(verifierText: string, offered: SignedCheckpoint): Promise<void> {
+    const continuation = replica.continueWith(await fetchLeaves(replica.size, offered.size));
+    if (!equalBytes(continuation.root, offered.root)) throw await explain(offered);
+    store.transaction(() => {
+      replica.keep(continuation);
+      saveHead(verifierText, offered);
+    });
+    replica.reload();
+    newest = offered;
+  }
+
+  async function fetchLeaves(start: number, end: number): Promise<readonly Uint8Array[]> {
+    const leaves: Uint8Array[] = [];
+    while (start + leaves.length < end) {
+      const page = await source.entries(start + leaves.length);
+      if (page.length === 0) throw invalid("root", "the naming server withholds entries of its log");
+      leaves.push(...page);
+    }
+    return leaves.slice(0, end - start);
+  }
+
+  /** What is new does not lead to the signed root: either the entries are wrong, or the log has another past by now. */
+  async function explain(offered: SignedCheckpoint): Promise<ChatError> {
+    const tree = new MerkleTree();
+    for (const leaf of await fetchLeaves(0, offered.size)) tree.append(leafHash(leaf));
+    if (equalBytes(rootOf(tree, offered.size), offered.root)) return keepEvidence(offered, undefined);
+    return invalid("root", "the entries of the naming server's log are not those that it signed");
+  }
+
+  /** A checkpoint that adds nothing must say what is known; an older one of a smaller size is merely old. */
+  async function holdTo(verifierText: string, offered: SignedCheckpoint): Promise<void> {
+    if (!equalBytes(replica.rootAt(offered.size), offered.root)) throw keepEvidence(offered, undefined);
+    if (offered.size < newest.size) {
+      if (offered.time <= newest.time) return;
+      throw invalid("shrunk", `the naming server's log has shrunk from ${newest.size} entries to ${offered.size}`);
+    }
+    if (offered.time < newest.time) return;
+    store.transaction(() => saveHead(verifierText, offered));
+    newest = offered;
+  }
+
+  function saveHead(verifierText: string, { note, size }: SignedCheckpoint): void {
+    store.log.saveHead({ verifier: verifierText, note, size, verifiedAtMs: now() });
+  }
+
+  function keepEvidence(theirs: SignedCheckpoint, from: Username | undefined): ChatError {
+    const known = store.log.evidence().some((evidence) => evidence.theirs === theirs.note);
+    if (!known) {
+      const evidence: LogEvidence = { ours: newest.note, theirs: theirs.note, from, seenAtMs: now() };
+      store.transaction(() => store.log.addEvidence(evidence));
+      onFork(evidence);
+    }
+    return new ChatError(
+      "LOG_FORKED",
+      "the naming server has signed two different logs: it shows people different keys",
+      {
+        details: { ours: newest.note, theirs: theirs.note },
+      },
+    );
+  }
+
+  function status(): LogStatus {
+    const { size, root, time } = newest;
+    const signedAtMs = newest.note === "" ? undefined : time * 1000;
+    const stale = signedAtMs === undefined || now() - signedAtMs > LIMITS.checkpointStaleSeconds * 1000;
+    return { size, root, signedAtMs, stale, forked: store.log.evidence().length > 0 };
+  }
+
+  async function sync({ maxAgeMs = 0, signal }: { maxAgeMs?: number; signal?: AbortSignal | undefined } = {}) {
+    const ageMs = now() - (store.log.head()?.verifiedAtMs ?? Number.NEGATIVE_INFINITY);
+    if (ageMs >= 0 && ageMs < maxAgeMs) return;
+    await follow("log", signal);
+  }
+
+  return {
+    sync,
+    status,
+    recordsOf: (username) =>
+      replica.leavesOf(logLabelOf(username)).map(({ index, recordHash }) => ({
+        index,
+        hash: encodeBase64url(recordHash),
+      })),
+
+    notes() {
+      const proofs = store.log.evidence().flatMap(({ ours, theirs }) => [ours, theirs]);
+      const own = newest.note === "" ? [] : [newest.note];
+      return [...new Set([...own, ...proofs])].slice(0, LIMITS.gossipMaxNotes);
+    },
+
+    async compare(note, from) {
+      if (verifier === undefined) return "hidden";
+      const theirs = openCheckpoint(note, verifier);
+      if (theirs.size > replica.size) await sync();
+      if (theirs.size > replica.size) return "hidden";
+      if (!equalBytes(replica.rootAt(theirs.size), theirs.root)) throw keepEvidence(theirs, from);
+      return "agreed";
+    },
+
+    agrees: (size, root) => (size > replica.size ? undefined : equalBytes(replica.rootAt(size), root)),
+  };
+}
+
+function invalid(reason: string, message: string): ChatError {
+  return new ChatError("LOG_INVALID", message, { reason });
+}
