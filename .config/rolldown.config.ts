@@ -1,4 +1,5 @@
 import { defineConfig, type OutputOptions, type Plugin } from "rolldown";
+import { thirdParty } from "./third-party.ts";
 
 /**
  * yargs measures its help with `string-width`, whose tables of emoji take longer to load than all else that a short
@@ -20,12 +21,14 @@ function chunks(directory: string, extension: string): OutputOptions {
   };
 }
 
+const notices = thirdParty();
+
 /** A directory for each program, cut where it imports on demand: a command loads only what it needs. */
 export default defineConfig([
   {
     input: { main: "peer/main.ts" },
     platform: "node",
-    plugins: [asciiWidth],
+    plugins: [asciiWidth, notices],
     // Only for configuration files of yargs that extend others: there are none.
     transform: { define: { "import.meta.resolve": "undefined" } },
     // CommonJS: the loader of ES modules costs a short command a tenth of its time.
@@ -34,6 +37,7 @@ export default defineConfig([
   {
     input: { main: "naming-server/main.ts" },
     platform: "node",
+    plugins: [notices],
     output: { ...chunks("dist/naming-server", "js"), format: "esm" },
   },
 ]);

@@ -63,6 +63,32 @@ test("no chunk names the machine that built it, or carries a map", () => {
   }
 });
 
+test("the licence of every package that is bundled lies beside the programs, in an order that does not change", async () => {
+  const buildOnDisk = async () => {
+    const directory = temporaryDirectory();
+    const modules = [];
+    for (const [index, options] of PROGRAMS.entries()) {
+      const bundle = await rolldown({ ...options, cwd: ROOT, logLevel: "silent" });
+      const { output } = await bundle.write({ ...[options.output ?? {}].flat()[0], dir: join(directory, `${index}`) });
+      await bundle.close();
+      modules.push(...output.flatMap((part) => (part.type === "chunk" ? part.moduleIds : [])));
+    }
+    return { modules, notices: readFileSync(join(directory, "THIRD-PARTY.txt"), "utf8") };
+  };
+  const { modules, notices } = await buildOnDisk();
+  const directories = new Set(modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []));
+  expect(directories.size).toBeGreaterThan(100);
+  for (const directory of directories) {
+    const { name, version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+    expect(notices).toContain(`\n${name} ${version} (`);
+  }
+  const titles = [...notices.matchAll(/^={80}\n\n(.+) \(/gm)].map(([, title]) => title);
+  expect(titles).toEqual(titles.toSorted());
+  expect(notices).toContain(readFileSync(join(ROOT, "node_modules/express/LICENSE"), "utf8").trim());
+  expect(notices).not.toContain(ROOT);
+  expect((await buildOnDisk()).notices).toBe(notices);
+});
+
 test("what every command loads holds no heavy package, while the whole does", () => {
   const atStart = loadedWith(p2pchat, "main.cjs");
   const everything = Object.values(p2pchat).flatMap(({ modules }) => modules);
@@ -117,14 +143,14 @@ describe("when it runs,", () => {
   });
 });
 
-test("the package holds the built programs, their launchers and what npm adds, and nothing else", () => {
+test("the package holds the built programs, their licences and launchers and what npm adds, and nothing else", () => {
   const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
     cwd: ROOT,
     encoding: "utf8",
   });
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   const expected =
-    /^(?:dist\/[\w/.-]+\.c?js|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
+    /^(?:dist\/[\w/.-]+\.c?js|dist\/THIRD-PARTY\.txt|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
   expect(files.map(({ path }) => path)).toContain("peer/p2pchat.cjs");
   expect(files.map(({ path }) => path).filter((path) => !expected.test(path))).toEqual([]);
 });
