@@ -79,6 +79,26 @@ export const SERVER_LIMITS = {
   databaseBusyTimeoutMs: 2_000,
   /** Enough for the inner pages of the indexes of some hundred thousand names. */
   databaseCacheKibibytes: 8 * 1024,
+
+  /** Of one instance; PostgreSQL takes a hundred in all unless it is told otherwise. */
+  databaseConnections: 10,
+  /** For a new connection, or for one that others use. */
+  databaseConnectTimeoutMs: 2_000,
+  databaseStatementTimeoutMs: 3_000,
+  /** Past this the connection is given up: the database has not even said that it gave up. */
+  databaseAnswerTimeoutMs: 5_000,
+  /** At the start: a database that is only just starting itself is waited for. */
+  databaseStartTimeoutMs: 10_000,
+  databaseStartRetryMs: 250,
+  databaseMigrationTimeoutMs: 10 * 60_000,
+  /** How often a transaction is run that the database undoes in favour of others, and what is waited in between. */
+  databaseAttempts: 10,
+  databaseRetryMs: 2,
+  databaseRetryMaxMs: 250,
+  /** Names that one query looks up. */
+  lookupsPerQuery: 256,
+  /** How long the log waits for an instance that died while it gave out places. */
+  logLeaseMs: 2_000,
 } as const;
 
 /** A bucket that holds `burst` requests and gets so many back a second. */

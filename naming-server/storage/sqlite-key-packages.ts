@@ -5,6 +5,7 @@ import { sha256 } from "../../shared/hash.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { Username } from "../../shared/username.ts";
 import { rateLimited } from "../rate-limiter.ts";
+import { notListed } from "./refusals.ts";
 import type { ClaimedKeyPackage, KeyPackageCount, KeyPackageUpload } from "./store.ts";
 
 type LastResortColumns = { device: DeviceId; last_resort: Uint8Array | null };
@@ -32,7 +33,7 @@ export class SqliteKeyPackages {
 
   #count(device: DeviceId): KeyPackageCount {
     const counted = this.#statements.countKeyPackages.get(device);
-    if (counted === undefined) throw new ChatError("FORBIDDEN", "not one of the caller's devices");
+    if (counted === undefined) throw notListed();
     return { count: Number(counted["count"]), lastResort: counted["last_resort"] === 1 };
   }
 

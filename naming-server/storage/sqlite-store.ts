@@ -4,6 +4,7 @@ import { ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import { SERVER_LIMITS } from "../limits.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { keyInUse, notListed } from "./refusals.ts";
 import { SqliteAllowances } from "./sqlite-allowances.ts";
 import { storageError } from "./sqlite-errors.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
@@ -269,12 +270,4 @@ function toDevice({ device, address_record: record, address_expires: expires }: 
 
 function toSigningKey({ generation, seed, active_from }: SigningKeyColumns): SigningKeyRow {
   return { generation, seed, activeFrom: active_from };
-}
-
-function keyInUse(reason: "identity" | "device"): ChatError {
-  return new ChatError("KEY_IN_USE", `another name uses this ${reason} key`, { reason });
-}
-
-function notListed(): ChatError {
-  return new ChatError("FORBIDDEN", "not one of the caller's devices");
 }
