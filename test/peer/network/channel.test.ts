@@ -1,66 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Channel } from "../../../peer/messaging/ports.ts";
-import type { Runtime } from "../../../peer/messaging/runtime.ts";
-import { NETWORK_LIMITS, type NetworkLimits } from "../../../peer/network/limits.ts";
-import { FakeTime } from "../../support/fake-time.ts";
+import { arrivalOfAllBefore, frameOf, hasStopped, readAll, soon, withPair, withRaw } from "../../support/channels.ts";
 import { startFaultProxy } from "../../support/fault-proxy.ts";
-import { type HostilePeer, type RawStream, startHostilePeer, tcpAddress } from "../../support/hostile-peer.ts";
-import { assertStillServes, echo, startTestNetwork, type TestNetwork } from "../../support/networks.ts";
-
-const soon = () => AbortSignal.timeout(10_000);
-const frameOf = (n: number, length = 8) => new Uint8Array(length).fill(n);
-
-/** Everything until the end, and how it ended. */
-async function readAll(channel: Channel): Promise<{ frames: Uint8Array[]; code: string | undefined }> {
-  const frames: Uint8Array[] = [];
-  try {
-    for await (const batch of channel.receive()) frames.push(...batch);
-    return { frames, code: undefined };
-  } catch (error) {
-    return { frames, code: (error as { code: string }).code };
-  }
-}
-
-type Pair = { bob: TestNetwork; peer: HostilePeer; raw: RawStream; channel: Channel };
-
-/** A raw stream of a peer without manners, and the channel that it is at bob's. */
-async function withRaw(
-  options: { limits?: Partial<NetworkLimits>; runtime?: Runtime },
-  run: (pair: Pair) => Promise<void>,
-): Promise<void> {
-  await using bob = await startTestNetwork("bob", options);
-  await using peer = await startHostilePeer();
-  const raw = await peer.open(bob.address);
-  await run({ bob, peer, raw, channel: await bob.accept() });
-}
-
-async function withPair(
-  { limits = {} }: { limits?: Partial<NetworkLimits> },
-  run: (pair: { from: Channel; to: Channel; bob: TestNetwork }) => Promise<void>,
-): Promise<void> {
-  await using alice = await startTestNetwork("alice", { limits });
-  await using bob = await startTestNetwork("bob", { limits });
-  const from = await alice.network.connect(bob.device, [bob.address], soon());
-  await run({ from, to: await bob.accept(), bob });
-}
-
-/** Resolves once bob has what the peer wrote so far: frames of one connection arrive in order, whatever the stream. */
-async function arrivalOfAllBefore(peer: HostilePeer, bob: TestNetwork): Promise<void> {
-  const marker = await peer.open(peer.node.getConnections()[0] ?? bob.address);
-  marker.writeFrame(frameOf(2));
-  for await (const _ of (await bob.accept()).receive()) break;
-}
-
-/** Resolves when a count has stood still for a while. */
-async function hasStopped(count: () => number): Promise<void> {
-  let last = Number.NaN;
-  const stands = () => {
-    const before = last;
-    last = count();
-    return before === last;
-  };
-  await expect.poll(stands, { interval: 200, timeout: 10_000 }).toBe(true);
-}
+import { tcpAddress } from "../../support/hostile-peer.ts";
+import { assertStillServes, echo, startTestNetwork } from "../../support/networks.ts";
 
 describe("frames", () => {
   test("arrive in order and whole however many there are", async () => {
@@ -112,79 +55,6 @@ describe("frames", () => {
       if (frames.length === 2) break;
     }
     expect(frames).toEqual([frameOf(1), frameOf(2, 3000)]);
-  });
-});
-
-describe("a reader that is slow", () => {
-  test("holds the sender back, and misses nothing once it reads", async () => {
-    await withPair({}, async ({ from, to }) => {
-      const batch = Array.from({ length: 16 }, () => frameOf(7, 64 * 1024));
-      let sent = 0;
-      const sending = (async () => {
-        for (; sent < 64; sent++) await from.send(batch);
-      })();
-      await hasStopped(() => sent);
-      expect(sent).toBeLessThan(16);
-      const reading = readAll(to);
-      await sending;
-      await from.close();
-      const { frames, code } = await reading;
-      expect({ code, frames: frames.length }).toEqual({ code: undefined, frames: 64 * 16 });
-    });
-  });
-
-  test("gets everything when it reads now and then only", async () => {
-    await withPair({ limits: { closeTimeoutMs: 10_000, unreadBytes: 70_000 } }, async ({ from, to }) => {
-      const batch = Array.from({ length: 16 }, (_, n) => frameOf(n, 64 * 1024));
-      let sent = 0;
-      const sending = (async () => {
-        for (; sent < 24; sent++) await from.send(batch);
-        await from.close();
-      })();
-      const frames: (number | undefined)[] = [];
-      for await (const received of to.receive()) {
-        frames.push(...received.map((frame) => frame[0]));
-        if (frames.length < 40) await hasStopped(() => sent);
-      }
-      await sending;
-      expect(frames).toEqual(Array.from({ length: 24 }, () => batch.map((frame) => frame[0])).flat());
-    });
-  });
-
-  test("makes a send that is given up say so", async () => {
-    await withPair({}, async ({ from }) => {
-      const batch = Array.from({ length: 16 }, () => frameOf(7, 64 * 1024));
-      const flood = async () => {
-        const signal = AbortSignal.timeout(300);
-        for (;;) await from.send(batch, signal);
-      };
-      await expect(flood()).rejects.toMatchObject({ code: "TIMED_OUT" });
-    });
-  });
-
-  test("is not waited for beyond the idle time", async () => {
-    await withRaw({ limits: { idleTimeoutMs: 400, closeTimeoutMs: 60_000 } }, async ({ raw, channel }) => {
-      raw.stream.pause();
-      const batch = Array.from({ length: 16 }, () => frameOf(7, 64 * 1024));
-      const flood = async () => {
-        for (;;) await channel.send(batch);
-      };
-      await expect(flood()).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
-    });
-  });
-
-  test("is not blamed on the sender of a frame that was under way", async () => {
-    const time = new FakeTime();
-    const runtime = time.runtime("bob");
-    await withRaw({ limits: { unreadBytes: 100_000 }, runtime }, async ({ bob, peer, raw, channel }) => {
-      const frame = Buffer.concat([Buffer.of(0, 0, 0xea, 0x60), frameOf(1, 60_000)]);
-      raw.write(Buffer.concat(Array.from({ length: 6 }, () => frame)));
-      await arrivalOfAllBefore(peer, bob);
-      time.pass(NETWORK_LIMITS.frameTimeoutMs + 1);
-      const reading = readAll(channel);
-      await raw.finish();
-      expect(await reading).toMatchObject({ code: undefined, frames: { length: 6 } });
-    });
   });
 });
 

@@ -1,85 +1,16 @@
-import {
-  createCommit,
-  createGroup,
-  defaultCapabilities,
-  type Extension,
-  encodeMlsMessage,
-  generateKeyPackageWithKey,
-  type KeyPackage,
-  type Lifetime,
-  type Proposal,
-  type Welcome,
-} from "ts-mls";
+import { createCommit, type Proposal } from "ts-mls";
 import { describe, expect, test } from "vitest";
-import { credentialOf } from "../../../peer/sessions/authentication.ts";
 import { createCiphersuite } from "../../../peer/sessions/ciphersuite.ts";
-import { clientConfig } from "../../../peer/sessions/client-config.ts";
-import { decodeExactly } from "../../../peer/sessions/mls-message.ts";
 import { assertTwoDevices } from "../../../peer/sessions/session-state.ts";
-import { type DeviceId, publicKeyOfDevice } from "../../../shared/device-id.ts";
-import { LIMITS } from "../../../shared/protocol.ts";
 import { expectError } from "../../support/expect-error.ts";
-import { openedPair, rawGroup, receive, type SessionDevice, send, sessionDevice } from "../../support/sessions.ts";
+import { encodedWelcome, lawlessWelcome, readPackage } from "../../support/lawless-opener.ts";
+import { openedPair, rawGroup, receive, send, sessionDevice } from "../../support/sessions.ts";
 
 const HOUR = 3600_000;
 const DAY = 24 * HOUR;
 
 const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Array(length)));
 const [alice, bob, mallory] = [sessionDevice("alice"), sessionDevice("bob"), sessionDevice("mallory")];
-
-/** A key package that says to be `name`'s and is signed by `signer`. */
-function forgedKeyPackage(
-  name: DeviceId,
-  signer: SessionDevice,
-  { lifetime = lifetimeOfDays(30), capabilities = defaultCapabilities(), extensions = [] as Extension[] } = {},
-) {
-  const keys = { signKey: signer.seed, publicKey: publicKeyOfDevice(signer.id) };
-  return generateKeyPackageWithKey(credentialOf(name), capabilities, lifetime, extensions, keys, suite);
-}
-
-function lifetimeOfDays(days: number): Lifetime {
-  const now = BigInt(Math.floor(Date.now() / 1000));
-  return { notBefore: now - 3600n, notAfter: now - 3600n + BigInt(days * 24 * 3600) };
-}
-
-function encoded(keyPackage: KeyPackage): Uint8Array {
-  return encodeMlsMessage({ version: "mls10", wireformat: "mls_key_package", keyPackage });
-}
-
-function encodedWelcome(welcome: Welcome | undefined): Uint8Array {
-  if (welcome === undefined) throw new Error("no Welcome");
-  return encodeMlsMessage({ version: "mls10", wireformat: "mls_welcome", welcome });
-}
-
-/** Opens a group with the library alone, as a peer that keeps to no rule of ours would. */
-async function lawlessWelcome(opener: LawlessOpener, ...joinerPackages: Uint8Array[]): Promise<Uint8Array> {
-  const { name, signer, groupIdBytes = 32, lifetime = lifetimeOfDays(30), earlierProposals = [] } = opener;
-  const own = await forgedKeyPackage(name, signer, { lifetime });
-  const config = { ...clientConfig(alice.id, bob.id), authService: { validateCredential: async () => true } };
-  const groupId = new Uint8Array(groupIdBytes);
-  let state = await createGroup(groupId, own.publicPackage, own.privatePackage, [], suite, config);
-  for (const proposal of earlierProposals) {
-    state = (await createCommit({ state, cipherSuite: suite }, { extraProposals: [proposal] })).newState;
-  }
-  const extraProposals = joinerPackages.map((bytes): Proposal => ({ proposalType: "add", add: readPackage(bytes) }));
-  const made = await createCommit({ state, cipherSuite: suite }, { extraProposals, ratchetTreeExtension: true });
-  return encodedWelcome(made.welcome);
-}
-
-type LawlessOpener = {
-  readonly name: DeviceId;
-  readonly signer: SessionDevice;
-  readonly groupIdBytes?: number;
-  readonly lifetime?: Lifetime;
-  /** Each committed by itself before anybody is added. */
-  readonly earlierProposals?: readonly Proposal[];
-};
-
-function readPackage(bytes: Uint8Array): { keyPackage: KeyPackage } {
-  const message = decodeExactly(bytes);
-  if (message.wireformat !== "mls_key_package") throw new Error("not a key package");
-  return message;
-}
 
 describe("opening a session", () => {
   test("gives both sides the same session, whichever key package it was", async () => {
@@ -116,82 +47,6 @@ describe("opening a session", () => {
     const { publicPackage } = await bob.sessions.createKeyPackage({ lastResort: false });
     const behind = sessionDevice("alice", { clockOffsetMs: -48 * HOUR + 60_000 });
     expect((await behind.sessions.open(bob.id, publicPackage)).session.peer).toBe(bob.id);
-  });
-});
-
-describe("a key package", () => {
-  test("is refused once it has expired, by the clock that is handed in", async () => {
-    const { publicPackage } = await bob.sessions.createKeyPackage({ lastResort: false });
-    const later = sessionDevice("alice", { clockOffsetMs: 88 * DAY + HOUR });
-    await expectError(later.sessions.open(bob.id, publicPackage), "KEY_PACKAGE_INVALID");
-  });
-
-  test("is refused before it is valid", async () => {
-    const { publicPackage } = await bob.sessions.createKeyPackage({ lastResort: false });
-    const earlier = sessionDevice("alice", { clockOffsetMs: -48 * HOUR - HOUR });
-    await expectError(earlier.sessions.open(bob.id, publicPackage), "KEY_PACKAGE_INVALID");
-  });
-
-  test("is refused by the system's clock too, whatever the clock that is handed in says", async () => {
-    const stale = sessionDevice("bob", { clockOffsetMs: -88 * DAY - HOUR });
-    const { publicPackage } = await stale.sessions.createKeyPackage({ lastResort: false });
-    const asStale = sessionDevice("alice", { clockOffsetMs: -88 * DAY - HOUR });
-    await expectError(asStale.sessions.open(bob.id, publicPackage), "KEY_PACKAGE_INVALID");
-  });
-
-  test("is refused when it claims more than 90 days", async () => {
-    const { publicPackage } = await forgedKeyPackage(bob.id, bob, { lifetime: lifetimeOfDays(91) });
-    await expectError(alice.sessions.open(bob.id, encoded(publicPackage)), "KEY_PACKAGE_INVALID");
-    const allowed = await forgedKeyPackage(bob.id, bob, { lifetime: lifetimeOfDays(90) });
-    await alice.sessions.open(bob.id, encoded(allowed.publicPackage));
-  });
-
-  test("is refused with somebody else's name, key or both", async () => {
-    for (const [name, signer] of [
-      [mallory.id, bob],
-      [bob.id, mallory],
-      [mallory.id, mallory],
-    ] as const) {
-      const { publicPackage } = await forgedKeyPackage(name, signer);
-      await expectError(alice.sessions.open(bob.id, encoded(publicPackage)), "KEY_PACKAGE_INVALID");
-    }
-  });
-
-  test("is refused when another key signed it than it names", async () => {
-    const keys = { signKey: mallory.seed, publicKey: publicKeyOfDevice(bob.id) };
-    const { publicPackage } = await generateKeyPackageWithKey(
-      credentialOf(bob.id),
-      defaultCapabilities(),
-      lifetimeOfDays(30),
-      [],
-      keys,
-      suite,
-    );
-    await expectError(alice.sessions.open(bob.id, encoded(publicPackage)), "KEY_PACKAGE_INVALID");
-  });
-
-  test("is refused when it is larger than allowed, or extended in a way that nobody knows", async () => {
-    const extensionTypes = Array.from({ length: 3000 }, (_, index) => 0x1000 + index);
-    const capabilities = { ...defaultCapabilities(), extensions: extensionTypes };
-    const large = await forgedKeyPackage(bob.id, bob, { capabilities });
-    expect(encoded(large.publicPackage).length).toBeGreaterThan(LIMITS.keyPackageMaxBytes);
-    await expectError(alice.sessions.open(bob.id, encoded(large.publicPackage)), "KEY_PACKAGE_INVALID");
-    const extensions = [{ extensionType: 0x1000, extensionData: new Uint8Array() }];
-    const extended = await forgedKeyPackage(bob.id, bob, { extensions });
-    await expectError(alice.sessions.open(bob.id, encoded(extended.publicPackage)), "KEY_PACKAGE_INVALID");
-  });
-
-  test("is refused as another kind of message or with a byte behind it", async () => {
-    const { publicPackage } = await bob.sessions.createKeyPackage({ lastResort: false });
-    const { welcome } = await alice.sessions.open(bob.id, publicPackage);
-    for (const bytes of [welcome, Buffer.concat([publicPackage, Buffer.of(0)]), new Uint8Array()]) {
-      await expectError(alice.sessions.open(bob.id, bytes), "KEY_PACKAGE_INVALID");
-    }
-  });
-
-  test("of this very device opens no session", async () => {
-    const { publicPackage } = await alice.sessions.createKeyPackage({ lastResort: false });
-    await expectError(alice.sessions.open(alice.id, publicPackage), "KEY_PACKAGE_INVALID");
   });
 });
 
