@@ -8,11 +8,16 @@ import { skeletonOf, type Username } from "../shared/username.ts";
 import { type Admission, type Applicant, termsOf } from "./admission.ts";
 import { isMatch } from "./conditions.ts";
 import { SERVER_LIMITS } from "./limits.ts";
-import type { RecordRow, Store, StoredRecord, Terms } from "./storage/store.ts";
+import type { RecordRow, Restoration, Store, StoredRecord, Terms } from "./storage/store.ts";
 
 export type Acceptance = { readonly outcome: "created" | "updated"; readonly seq: number; readonly hash: string };
 
-type Registry = Admission & { readonly store: Store; readonly publicUrl: string; readonly now: () => number };
+type Registry = Admission & {
+  readonly store: Store;
+  readonly publicUrl: string;
+  readonly now: () => number;
+  readonly restoration: Restoration | undefined;
+};
 
 type Proposal = Applicant & { readonly name: Username; readonly text: string; readonly ifMatch: string | undefined };
 
@@ -31,7 +36,7 @@ export async function acceptRecord(registry: Registry, proposal: Proposal): Prom
   if (current?.hash === hash) return { outcome: "updated", seq: current.seq, hash };
   const record = parseNameRecord(text);
   checkPlace(record, name, registry.publicUrl);
-  checkClock(record, registry.now());
+  checkClock(record, registry);
   if (!isMatch(ifMatch, current?.hash)) throw new ChatError("RECORD_CONFLICT", "the record is not the one of If-Match");
   const row = toRow(record, registry.now());
   const outcome =
@@ -54,9 +59,11 @@ function checkPlace({ payload }: NameRecord, name: Username, publicUrl: string):
 }
 
 /** A later record is bound to its predecessor, so only a first one can be too old. */
-function checkClock({ payload }: NameRecord, nowMs: number): void {
+function checkClock({ payload }: NameRecord, { now, restoration }: Registry): void {
+  const nowMs = now();
   const aheadSeconds = payload.iat - nowMs / 1000;
-  const outdated = payload.seq === 1 && -aheadSeconds > SERVER_LIMITS.firstRecordMaxAgeSeconds;
+  const oldest = nowMs / 1000 < (restoration?.until ?? 0) ? (restoration?.since ?? 0) : nowMs / 1000;
+  const outdated = payload.seq === 1 && payload.iat < oldest - SERVER_LIMITS.firstRecordMaxAgeSeconds;
   if (aheadSeconds <= LIMITS.clockSkewSeconds && !outdated) return;
   throw new ChatError("CLOCK_SKEW", "the record is not of this time; is the clock right?", {
     details: { serverTime: Math.floor(nowMs / 1000) },

@@ -3,7 +3,8 @@ import { ChatError } from "../shared/errors.ts";
 import { type Config, flagOf, readConfig, SETTINGS } from "./config.ts";
 
 export type Command =
-  | { readonly run: "help" | "version" }
+  | { readonly run: "help" }
+  | { readonly run: "version" }
   | { readonly run: "serve"; readonly config: Config }
   | { readonly run: "invite"; readonly config: Config; readonly uses: number; readonly lifetimeSeconds: number }
   | { readonly run: "backup"; readonly config: Config; readonly file: string }

@@ -30,6 +30,8 @@ export const SERVER_LIMITS = {
 
   /** A first record older than this claims no name: whoever signed it has given up. */
   firstRecordMaxAgeSeconds: 300,
+  /** After a restore: how long what was lost may be published again. */
+  republishSeconds: 30 * 24 * 3600,
   historyPageRecords: 50,
 
   signingKeyLifetimeSeconds: 30 * 24 * 3600,

@@ -82,7 +82,8 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const presence = new PresenceFeed({ store, directory, now, monotonic, logger: log, capacity: watchers });
   metrics.gauge("presence_watchers", "Streams of presence that are open.", () => presence.watchers);
   const { registration, allowances } = config;
-  const requests = { registration, allowances, monotonic, limiter, networkOf, metrics };
+  const restoration = await store.findRestoration();
+  const requests = { registration, allowances, restoration, monotonic, limiter, networkOf, metrics };
   const services = { store, directory, log: transparency, keys, tokens, presence, publicUrl, now, ...requests };
   server.on("request", createApp(services, log) as RequestListener);
 

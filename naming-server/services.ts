@@ -8,7 +8,7 @@ import type { Metrics } from "./metrics.ts";
 import type { PresenceFeed } from "./presence/presence-feed.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { SigningKeys } from "./signing-keys.ts";
-import type { Store } from "./storage/store.ts";
+import type { Restoration, Store } from "./storage/store.ts";
 
 /** What the routes work with. */
 export type Services = {
@@ -26,6 +26,8 @@ export type Services = {
   readonly monotonic: () => number;
   readonly registration: Registration;
   readonly allowances: Allowances;
+  /** Where the database was put back from a backup. */
+  readonly restoration: Restoration | undefined;
   readonly limiter: RateLimiter;
   /** What a client is counted by. */
   readonly networkOf: (req: IncomingMessage) => string;

@@ -111,6 +111,13 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX invites_by_expiry ON invites (expires);
   `,
+  `
+  CREATE TABLE restoration (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /**

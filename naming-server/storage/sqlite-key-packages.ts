@@ -62,6 +62,11 @@ export class SqliteKeyPackages {
     return [{ device, keyPackage: taken.key_package, lastResort: false }];
   }
 
+  /** What is left for the first message are last resorts, until each device has brought new ones. */
+  forgetOneTime(): void {
+    this.#statements.forgetOneTime.run();
+  }
+
   forget(claimedBefore: number): void {
     this.#statements.forgetClaims.run(claimedBefore);
   }
@@ -90,6 +95,7 @@ function prepareStatements(database: DatabaseSync) {
        RETURNING hash, key_package`,
     ),
     insertClaimed: sql("INSERT INTO claimed_key_packages (device, hash, claimed_at) VALUES (?, ?, ?)"),
+    forgetOneTime: sql("DELETE FROM key_packages"),
     forgetClaims: sql("DELETE FROM claimed_key_packages WHERE claimed_at < ?"),
   };
 }

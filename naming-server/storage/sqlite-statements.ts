@@ -62,6 +62,14 @@ export function prepareStatements(database: DatabaseSync) {
     forgetAssertions: sql("DELETE FROM assertions WHERE expires < ?"),
     forgetAddresses: sql("UPDATE devices SET address_record = NULL, address_expires = NULL WHERE address_expires < ?"),
 
+    listOnlineDevices: sql("SELECT device FROM devices WHERE online = 1"),
+    withdrawAddresses: sql("UPDATE devices SET address_record = NULL, address_expires = NULL"),
+    saveRestoration: sql(
+      `INSERT INTO restoration (id, since, until) SELECT 1, coalesce(max(accepted_at), 0), ? FROM records WHERE true
+       ON CONFLICT (id) DO UPDATE SET since = excluded.since, until = excluded.until`,
+    ),
+    findRestoration: sql("SELECT since, until FROM restoration"),
+
     sizeBytes: sql("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size"),
     ping: sql("SELECT count(*) AS tables FROM sqlite_schema"),
   };

@@ -24,6 +24,7 @@ import type {
   LogState,
   Presence,
   RecordRow,
+  Restoration,
   SigningKeyRow,
   Store,
   StoredDevice,
@@ -240,6 +241,21 @@ class SqliteStore implements Store {
       this.#keyPackages.forget(before.claims);
       this.#allowances.forget(before.allowances);
     });
+  }
+
+  markRestored(at: number, until: number): Promise<void> {
+    return this.#commits.write(() => {
+      this.#statements.listOnlineDevices.all().forEach((row) => {
+        this.#presence.left(row["device"] as DeviceId, at);
+      });
+      this.#statements.withdrawAddresses.run();
+      this.#keyPackages.forgetOneTime();
+      this.#statements.saveRestoration.run(until);
+    });
+  }
+
+  findRestoration(): Promise<Restoration | undefined> {
+    return this.#read(() => this.#statements.findRestoration.get() as Restoration | undefined);
   }
 
   ping(): Promise<void> {

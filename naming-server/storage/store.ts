@@ -104,6 +104,12 @@ export type InviteRow = { readonly hash: Uint8Array; readonly uses: number; read
 /** An Ed25519 seed that signs access tokens from `activeFrom` (seconds since the epoch) until its successor does. */
 export type SigningKeyRow = { readonly generation: number; readonly seed: Uint8Array; readonly activeFrom: number };
 
+/**
+ * The database was taken back to an earlier state: first records that were made since the newest one in it, `since`, may
+ * come again before `until` (seconds since the epoch).
+ */
+export type Restoration = { readonly since: number; readonly until: number };
+
 export type ForgetBefore = {
   readonly assertions: number;
   readonly addresses: number;
@@ -208,6 +214,13 @@ export interface Store {
    * a transition.
    */
   forgetExpired(before: ForgetBefore): Promise<void>;
+
+  /**
+   * After this database was put back from a backup, before it is served: forgets one-time key packages, which may have
+   * been handed out since, and addresses, and opens the time until which lost names may come again.
+   */
+  markRestored(at: number, until: number): Promise<void>;
+  findRestoration(): Promise<Restoration | undefined>;
 
   ping(): Promise<void>;
   /** What the database takes on its disk. */

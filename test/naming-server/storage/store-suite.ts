@@ -485,6 +485,35 @@ export function describeStore(engine: string, createFactory: StoreFactory): void
     });
   });
 
+  describe(`a restored database in ${engine}`, () => {
+    test("says since when names may be lost, and keeps of key packages the last resorts alone", async () => {
+      const factory = createFactory();
+      const store = await openStore(factory);
+      await store.createName({ ...rowOf(await recordOf(alice)), acceptedAt: NOW_SECONDS - 50 });
+      await store.createName({ ...rowOf(await recordOf(bob)), acceptedAt: NOW_SECONDS - 70 });
+      await store.putAddress(addressOf(alice, 5));
+      await store.addKeyPackages({ device: alice.device, keyPackages: [Buffer.of(1)], lastResort: Buffer.of(2) });
+      expect(await store.findRestoration()).toBeUndefined();
+      await store.markRestored(NOW_SECONDS, NOW_SECONDS + 9);
+      const other = await openStore(factory);
+      expect(await other.findRestoration()).toEqual({ since: NOW_SECONDS - 50, until: NOW_SECONDS + 9 });
+      expect((await store.claimKeyPackages(alice.username, NOW_SECONDS))?.map(({ lastResort }) => lastResort)).toEqual([
+        true,
+      ]);
+      expect(await store.listOnline(NOW_SECONDS)).toEqual([]);
+      expect((await store.readPresence()).online).toEqual([]);
+      await store.putAddress(addressOf(alice, 6));
+      await store.markRestored(NOW_SECONDS, NOW_SECONDS + 20);
+      expect(await store.findRestoration()).toEqual({ since: NOW_SECONDS - 50, until: NOW_SECONDS + 20 });
+    });
+
+    test("that is empty may have lost every name", async () => {
+      const store = await openStore();
+      await store.markRestored(NOW_SECONDS, NOW_SECONDS + 9);
+      expect(await store.findRestoration()).toEqual({ since: 0, until: NOW_SECONDS + 9 });
+    });
+  });
+
   describe(`assertions in ${engine}`, () => {
     const assertion = { sub: alice.username, jti: "0123456789abcdef", expires: NOW_SECONDS + 60 };
 

@@ -1,0 +1,102 @@
+import { existsSync, linkSync, renameSync, rmSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { ChatError, isChatError } from "../shared/errors.ts";
+import { assertSound, copyDatabase, flush, unusable } from "./backup.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import { storageError } from "./storage/sqlite-errors.ts";
+import { openSqliteStore } from "./storage/sqlite-store.ts";
+
+type Restore = { readonly databasePath: string; readonly file: string; readonly force: boolean };
+
+/** What SQLite keeps beside a database. */
+const COMPANIONS = ["-wal", "-shm", "-journal"];
+
+/**
+ * Puts a backup in the place of the database, which must not be in use; with `force` the one that is there is put aside.
+ * The copy is whole, checked, brought up to date and on disk before it takes its place. What was handed out since the
+ * backup is not handed out again, and for a while clients may publish again what was lost.
+ *
+ * @returns where the database that was there is now
+ * @throws ChatError STORAGE, STORE_CORRUPT, VERSION_UNSUPPORTED, SERVER_BUSY while a server runs
+ */
+export async function restoreBackup(restore: Restore, nowMs: number): Promise<string | undefined> {
+  const { databasePath, file, force } = restore;
+  if (!existsSync(file)) throw new ChatError("STORAGE", `there is no file ${file}`);
+  if (resolve(file) === resolve(databasePath)) throw new ChatError("STORAGE", "the backup is the database itself");
+  const isTaken = existsSync(databasePath);
+  if (isTaken && !force) {
+    throw new ChatError("STORAGE", `there is a database ${databasePath}; --force puts it aside`);
+  }
+  const restored = `${databasePath}.restoring`;
+  try {
+    await prepare(file, restored, nowMs);
+    if (isTaken) assertUnused(databasePath);
+    return putInPlace(restored, databasePath, isTaken ? asideOf(databasePath, nowMs) : undefined);
+  } catch (cause) {
+    throw unusable(file, cause);
+  } finally {
+    removeAll(restored);
+  }
+}
+
+async function prepare(file: string, restored: string, nowMs: number): Promise<void> {
+  removeAll(restored);
+  await copyDatabase(file, restored);
+  check(restored);
+  const store = openSqliteStore(restored);
+  try {
+    const now = Math.floor(nowMs / 1000);
+    await store.markRestored(now, now + SERVER_LIMITS.republishSeconds);
+  } finally {
+    await store.close();
+  }
+  flush(restored);
+}
+
+function check(path: string): void {
+  const database = new DatabaseSync(path);
+  try {
+    assertSound(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** Leaving the write-ahead log takes a lock that no other connection lets go of. A damaged one is in nobody's use. */
+function assertUnused(databasePath: string): void {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(databasePath, { timeout: 0 });
+    database.exec("PRAGMA journal_mode = DELETE");
+  } catch (cause) {
+    const error = storageError(cause);
+    if (!isChatError(error, "SERVER_BUSY")) return;
+    throw new ChatError("SERVER_BUSY", `a server uses the database ${databasePath}; stop it first`, { cause });
+  } finally {
+    database?.close();
+  }
+}
+
+/** In one step, so that at no time there is no database, which the next start would take for a new one. */
+function putInPlace(restored: string, databasePath: string, aside: string | undefined): string | undefined {
+  if (aside !== undefined) {
+    for (const suffix of COMPANIONS) moveIfThere(databasePath + suffix, aside + suffix);
+    linkSync(databasePath, aside);
+  }
+  renameSync(restored, databasePath);
+  flush(dirname(databasePath));
+  return aside;
+}
+
+function moveIfThere(from: string, to: string): void {
+  if (existsSync(from)) renameSync(from, to);
+}
+
+function asideOf(databasePath: string, nowMs: number): string {
+  return `${databasePath}.before-${new Date(nowMs).toISOString().replaceAll(/[-:.]/g, "")}`;
+}
+
+function removeAll(path: string): void {
+  for (const suffix of ["", ...COMPANIONS]) rmSync(path + suffix, { force: true });
+}
