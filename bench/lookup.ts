@@ -32,7 +32,7 @@ export async function measureLookup({ origin }: BenchOptions): Promise<Row[]> {
   const home = mkdtempSync(join(tmpdir(), "p2pchat-bench-"));
   cleanup.defer(() => rmSync(home, { recursive: true, force: true }));
   const databasePath = join(home, "naming.db");
-  const caller = await fillDatabase(databasePath, NAMES);
+  const [caller] = await fillDatabase(databasePath, NAMES);
   const server = await startNamingServer({ origin }, databasePath, AUDIENCE);
   cleanup.use(server.program);
   const hello = cleanup.use(new Program([pathTo("bench/support/hello-server.ts")], { PATH: process.env["PATH"] }));

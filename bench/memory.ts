@@ -34,7 +34,7 @@ async function readServer({ origin }: BenchOptions) {
   const home = mkdtempSync(join(tmpdir(), "p2pchat-bench-"));
   cleanup.defer(() => rmSync(home, { recursive: true, force: true }));
   const databasePath = join(home, "naming.db");
-  const caller = await fillDatabase(databasePath, NAMES);
+  const [caller] = await fillDatabase(databasePath, NAMES);
   const { program, url } = await startNamingServer({ origin }, databasePath, AUDIENCE);
   cleanup.use(program);
   const authorization = `Bearer ${await signIn(url, caller)}`;

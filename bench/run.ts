@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { measureLookup } from "./lookup.ts";
 import { measureMemory } from "./memory.ts";
 import { measureMessages } from "./message.ts";
+import { measurePresence } from "./presence.ts";
 import { measureStartup } from "./startup.ts";
 import { type BenchOptions, hasBuild, isOutdated, type Origin, pathTo } from "./support/program.ts";
 import { type Part, printPart, type Row, saveResults } from "./support/report.ts";
@@ -20,6 +21,7 @@ const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>>
   throughput: measureThroughput,
   startup: measureStartup,
   memory: measureMemory,
+  presence: measurePresence,
 };
 
 const { positionals, values } = parseArgs({

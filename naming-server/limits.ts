@@ -64,8 +64,8 @@ export const SERVER_LIMITS = {
   /** The pause after changes were told, for each who was told: a write to a socket costs some 15 µs. */
   presencePauseMsPerWatcher: 0.1,
   /** Every watcher gets the whole list this often, in one of so many phases; clients are promised ten seconds. */
-  presenceListEveryMs: 9_000,
-  presencePhases: 36,
+  presenceListEveryMs: 9_750,
+  presencePhases: 39,
   /** Of all connections, so that watchers never shut out everybody else. */
   watchersShare: 0.75,
   watchersPerDevice: 4,

@@ -8,7 +8,7 @@ export type Target = { readonly atLeast: number } | { readonly atMost: number };
 /** One measurement; without a target it is for information. */
 export type Row = Summary & {
   readonly measure: string;
-  readonly unit: "x" | "ms" | "µs" | "MB" | "s" | "/s";
+  readonly unit: "x" | "ms" | "µs" | "MB" | "KB" | "s" | "/s" | "%" | "";
   readonly target?: Target;
 };
 

@@ -51,10 +51,11 @@ export class Watchers {
     return [...(this.#phases[phase % this.#phases.length] ?? [])];
   }
 
+  /** To the socket itself: the response, whose body has no frames, would only cork it for each single buffer. */
   write({ res }: Watcher, bytes: Buffer): void {
     if (res.writableEnded || res.destroyed) return;
     if (res.writableLength > SERVER_LIMITS.watcherMaxBacklogBytes) res.destroy();
-    else res.write(bytes);
+    else res.socket?.write(bytes);
   }
 
   /** To everybody, in slices that leave room for other work. */
