@@ -5,12 +5,14 @@ import { audienceSchema, parsed } from "../shared/schemas.ts";
 import { REGISTRATIONS, type Registration } from "./admission.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./client-network.ts";
 import { ALLOWANCES, type Allowances, RATE_LIMITS, type RateLimits, scaleAllowances, scaleRates } from "./limits.ts";
+import { isDatabaseUrl } from "./storage/open-store.ts";
 
 export type Config = {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  readonly databasePath: string;
+  /** `sqlite:FILE` or `postgres://...`, which may hold a password. */
+  readonly databaseUrl: string;
   /** Without it, the URL it listens on. */
   readonly publicUrl?: string | undefined;
   /** PEM texts. */
@@ -38,9 +40,8 @@ const settingsSchema = z.object({
   DATABASE_URL: z
     .string()
     .default("sqlite:./naming.db")
-    .refine((text) => /^sqlite:./.test(text), "names are kept in SQLite, so use sqlite:FILE")
-    .transform((text) => text.slice("sqlite:".length))
-    .describe("where names are kept (sqlite:./naming.db)"),
+    .refine(isDatabaseUrl, "names are kept in SQLite or PostgreSQL, so use sqlite:FILE or postgres://HOST/DATABASE")
+    .describe("where names are kept: sqlite:FILE or postgres://... (sqlite:./naming.db)"),
   PUBLIC_URL: z
     .string()
     .transform((text) => (URL.canParse(text) ? new URL(text).href.replace(/\/$/, "") : text))
@@ -91,7 +92,7 @@ function toConfig(settings: z.output<typeof settingsSchema>): Config {
   return {
     host: settings.HOST,
     port: settings.PORT,
-    databasePath: settings.DATABASE_URL,
+    databaseUrl: settings.DATABASE_URL,
     publicUrl: settings.PUBLIC_URL,
     tls: readTls(settings.TLS_CERT, settings.TLS_KEY),
     logLevel: settings.LOG_LEVEL,

@@ -20,7 +20,7 @@ import { PresenceFeed } from "./presence/presence-feed.ts";
 import { watchProcess } from "./process-metrics.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { SigningKeys } from "./signing-keys.ts";
-import { openSqliteStore } from "./storage/sqlite-store.ts";
+import { openStore } from "./storage/open-store.ts";
 import type { Store } from "./storage/store.ts";
 import { createSweep } from "./sweep.ts";
 
@@ -50,7 +50,7 @@ export type Surroundings = {
  *   the TLS files or the address cannot
  */
 export async function startNamingServer(config: Config, surroundings: Surroundings): Promise<NamingServer> {
-  const store = openSqliteStore(config.databasePath);
+  const store = await openStore(config.databaseUrl);
   try {
     return await serve(config, store, surroundings);
   } catch (error) {

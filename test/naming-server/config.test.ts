@@ -14,7 +14,7 @@ describe("the configuration", () => {
     expect(serve([])).toEqual({
       host: "127.0.0.1",
       port: 8080,
-      databasePath: "./naming.db",
+      databaseUrl: "sqlite:./naming.db",
       publicUrl: undefined,
       tls: undefined,
       logLevel: "info",
@@ -47,7 +47,7 @@ describe("the configuration", () => {
     expect(serve(["--port", "2", "--public-url=https://b.example"], env)).toMatchObject({
       host: "0.0.0.0",
       port: 2,
-      databasePath: "/a",
+      databaseUrl: "sqlite:/a",
       logLevel: "info",
       publicUrl: "https://b.example",
     });
@@ -68,7 +68,7 @@ describe("the configuration", () => {
     ["PORT", "8080x"],
     ["DATABASE_URL", "naming.db"],
     ["DATABASE_URL", "sqlite:"],
-    ["DATABASE_URL", "postgresql://localhost/names"],
+    ["DATABASE_URL", "mysql://localhost/names"],
     ["PUBLIC_URL", "names.example.org"],
     ["PUBLIC_URL", "https://user:secret@names.example.org"],
     ["PUBLIC_URL", "https://names.example.org/?a=b"],

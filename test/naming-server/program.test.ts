@@ -87,7 +87,7 @@ describe("the program", () => {
   test.each([
     [["--port", "65536"], "PORT (--port): a number from 0 to 65535"],
     [["--port", "x"], "PORT (--port): a number from 0 to 65535"],
-    [["--database-url", "postgres://localhost/x"], "DATABASE_URL (--database-url): "],
+    [["--database-url", "mysql://localhost/x"], "DATABASE_URL (--database-url): "],
     [["--public-url", "ftp://x"], "PUBLIC_URL (--public-url): "],
     [["--log-level", "loud"], "LOG_LEVEL (--log-level): "],
     [["--tls-cert", "x.pem"], "TLS_CERT and TLS_KEY go together"],

@@ -20,7 +20,12 @@ export type TestServer = NamingServer & {
   readonly log: readonly string[];
 };
 
-export type Options = Partial<Config> & { readonly clock?: { nowMs: number }; readonly monotonic?: () => number };
+export type Options = Partial<Config> & {
+  /** The file of its SQLite, in place of `databaseUrl`. */
+  readonly databasePath?: string;
+  readonly clock?: { nowMs: number };
+  readonly monotonic?: () => number;
+};
 
 /** For tests of something else that ask for more than one person would. */
 export const PLENTY = { rates: scaleRates(RATE_LIMITS, 1e6), allowances: scaleAllowances(ALLOWANCES, 1e6) };
@@ -28,7 +33,7 @@ export const PLENTY = { rates: scaleRates(RATE_LIMITS, 1e6), allowances: scaleAl
 /** Starts a naming server on a free port of loopback, with an empty database unless told otherwise. */
 export async function startTestServer(options: Options = {}): Promise<TestServer> {
   const { clock = { nowMs: NOW_MS }, monotonic, ...config } = options;
-  const databasePath = config.databasePath ?? join(temporaryDirectory(), "naming.db");
+  const { databasePath = join(temporaryDirectory(), "naming.db"), ...settings } = config;
   const log: string[] = [];
   const server = await startNamingServer(
     {
@@ -39,8 +44,8 @@ export async function startTestServer(options: Options = {}): Promise<TestServer
       rates: RATE_LIMITS,
       allowances: ALLOWANCES,
       registration: "open",
-      ...config,
-      databasePath,
+      databaseUrl: `sqlite:${databasePath}`,
+      ...settings,
     },
     {
       now: () => clock.nowMs,
