@@ -58,10 +58,10 @@ test("ten thousand queued messages arrive once and in order, and nobody else wai
   const deadline = AbortSignal.timeout(FLUSHED_WITHIN_MS);
   const recipient = await bob.listen([], { program });
   const arrived = () => messagesOf(recipient.seen, "alice");
-  await recipient.until(() => arrived().length >= OTHERS_WRITE_AT);
+  await recipient.until(() => arrived().length >= OTHERS_WRITE_AT, FLUSHED_WITHIN_MS);
   const [fromAlice, fromCarol] = [await callsOf(alice, sender), await callsOf(carol, other)];
   const aside = { text: "aside", wait: "stored", timeoutMs: TIMEOUT_MS } as const;
-  const heardByCarol = other.nextMessage("aside").then(() => arrived().length);
+  const heardByCarol = other.nextMessage("aside", TIMEOUT_MS).then(() => arrived().length);
   await Promise.all([fromAlice.send({ to: "carol", ...aside }), fromCarol.send({ to: "bob", ...aside })]);
   await recipient.until(() => arrived().length >= QUEUED, FLUSHED_WITHIN_MS);
   expect(deadline.aborted).toBe(false);
