@@ -36,6 +36,11 @@ const left = (which: string) => `
   INSERT INTO presence (name, device, online, at) SELECT name, device, false, $1::bigint FROM gone`;
 
 const LEAVE = { name: "leave", text: left("device = $2") };
+const LEAVE_ALL = { name: "leave-all", text: left("true") };
+const WITHDRAW_ALL = {
+  name: "withdraw-all",
+  text: "UPDATE devices SET address_record = NULL, address_expires = NULL WHERE address_record IS NOT NULL",
+};
 const EXPIRE = { name: "expire-addresses", text: left("address_expires <= $1") };
 
 const DELETE = {
@@ -127,4 +132,10 @@ export async function forgetAddresses(query: Query, before: { addresses: number;
   await query(EXPIRE, before.addresses);
   await query(FORGET_ADDRESSES, before.addresses);
   await query(FORGET_TRANSITIONS, before.transitions);
+}
+
+/** Takes every device offline, as if each had withdrawn. */
+export async function withdrawAll(query: Query, at: number): Promise<void> {
+  await query(LEAVE_ALL, at);
+  await query(WITHDRAW_ALL);
 }

@@ -49,6 +49,8 @@ const TAKE_FREE = { name: "take-free-key-package", text: taking("SKIP LOCKED") }
 /** What another transaction holds may yet be left, so before the last resort it is waited for. */
 const TAKE = { name: "take-key-package", text: taking("") };
 
+const FORGET_ONE_TIME = { name: "forget-one-time", text: "DELETE FROM key_packages WHERE claimed_at IS NULL" };
+
 const FORGET_CLAIMED = { name: "forget-claimed", text: "DELETE FROM key_packages WHERE claimed_at < $1" };
 
 type LastResort = { device: DeviceId; last_resort: Uint8Array | null };
@@ -107,4 +109,9 @@ function lastResortOf({ device, last_resort: keyPackage }: LastResort): ClaimedK
 
 export async function forgetClaimed(query: Query, before: number): Promise<void> {
   await query(FORGET_CLAIMED, before);
+}
+
+/** What is left for the first message are last resorts, until each device has brought new ones. */
+export async function forgetOneTime(query: Query): Promise<void> {
+  await query(FORGET_ONE_TIME);
 }

@@ -123,6 +123,14 @@ export const MIGRATIONS: readonly string[] = [
     CONSTRAINT writes_pkey PRIMARY KEY (instance, slot)
   );
   `,
+  `
+  CREATE TABLE restoration (
+    id bigint NOT NULL,
+    since bigint NOT NULL,
+    until bigint NOT NULL,
+    CONSTRAINT restoration_pkey PRIMARY KEY (id)
+  );
+  `,
 ];
 
 /** What two instances that create the same table at once may meet: one of them is first. */

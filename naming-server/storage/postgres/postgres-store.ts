@@ -9,6 +9,7 @@ import { forgetClaimed, openKeyPackages } from "./key-packages.ts";
 import { openLog } from "./log.ts";
 import { migrate } from "./migrations.ts";
 import { openNames } from "./names.ts";
+import { openRestoration } from "./restoration.ts";
 import { forgetAssertions, openTokens } from "./tokens.ts";
 import { Writes } from "./writes.ts";
 
@@ -39,6 +40,7 @@ export function createPostgresStore(options: DatabaseOptions): Store {
     ...openKeyPackages(database),
     ...openTokens(database),
     ...openInvites(database),
+    ...openRestoration(database),
 
     foreignWrites: () => writes.foreign(),
 
