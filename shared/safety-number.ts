@@ -41,11 +41,6 @@ function halfOf({ username, identity }: Party): string {
 
 const sha512 = (bytes: Uint8Array): Buffer => hash("sha512", bytes, "buffer");
 
-/** Twelve groups of five digits, for people. */
-export function formatSafetyNumber(number: SafetyNumber): string {
-  return number.replace(/.{5}(?!$)/g, "$& ");
-}
-
 /**
  * Reads what somebody typed or pasted: spaces and line breaks anywhere.
  *

@@ -11,13 +11,10 @@ import {
   type Welcome,
 } from "ts-mls";
 import { credentialOf } from "../../peer/sessions/authentication.ts";
-import { createCiphersuite } from "../../peer/sessions/ciphersuite.ts";
 import { clientConfig } from "../../peer/sessions/client-config.ts";
 import { decodeExactly } from "../../peer/sessions/mls-message.ts";
 import { type DeviceId, publicKeyOfDevice } from "../../shared/device-id.ts";
-import type { SessionDevice } from "./sessions.ts";
-
-const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Array(length)));
+import { type SessionDevice, suite } from "./sessions.ts";
 
 /** A key package that says to be `name`'s and is signed by `signer`. */
 export function forgedKeyPackage(

@@ -9,11 +9,15 @@ import {
 } from "ts-mls";
 import { expect } from "vitest";
 import type { SecureSessions, Session } from "../../peer/messaging/ports.ts";
+import { createCiphersuite } from "../../peer/sessions/ciphersuite.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
 import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import { expectError } from "./expect-error.ts";
+
+/** The product's ciphersuite, for what is done with the library alone. */
+export const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Array(length)));
 
 export type SessionDevice = {
   readonly id: DeviceId;

@@ -1,18 +1,10 @@
 import { openDatabase } from "../../../peer/history/database.ts";
-import { isChatError } from "../../../shared/errors.ts";
+import { failureOf } from "./failure-of.ts";
 import { NOTES } from "./notes-schema.ts";
 
 // node failing-disk-script.ts <database>: writes until the disk fails, then once more, and says how that went
 
 const [path = ""] = process.argv.slice(2);
-function failureOf(work: () => void): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    return isChatError(error) ? `${error.code} ${error.reason}` : String(error);
-  }
-}
 
 const database = openDatabase(path, { migrations: NOTES });
 const insert = database.prepare("INSERT INTO notes (body) VALUES (zeroblob(100))");

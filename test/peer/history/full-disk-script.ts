@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDatabase } from "../../../peer/history/database.ts";
-import { isChatError } from "../../../shared/errors.ts";
+import { failureOf } from "./failure-of.ts";
 import { NOTES } from "./notes-schema.ts";
 
 // node full-disk-script.ts <directory>: fills the small disk there, writes until it is full, tidies up, and says how
@@ -9,14 +9,6 @@ import { NOTES } from "./notes-schema.ts";
 
 const [directory = ""] = process.argv.slice(2);
 const path = join(directory, "chat.db");
-function failureOf(work: () => void): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    return isChatError(error) ? `${error.code} ${error.reason}` : String(error);
-  }
-}
 
 /** Leaves no block free; the file system itself says when that is. */
 function fillDisk(): void {

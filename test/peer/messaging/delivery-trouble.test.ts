@@ -1,24 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { Acceptor } from "../../../peer/messaging/accept-message.ts";
 import { ChatError } from "../../../shared/errors.ts";
-import type { Frame } from "../../../shared/frames.ts";
-import type { MessagingPeer } from "../../support/messaging-peer.ts";
+import { expectAtRest, typesBetween } from "../../support/messaging-checks.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
 import { personOf } from "../../support/people.ts";
-
-/** Each message once, in order, on both sides; nothing left to do, nothing gone wrong. */
-function expectAtRest(...peers: MessagingPeer[]): void {
-  for (const peer of peers) {
-    expect(peer.outbox()).toEqual([]);
-    expect(peer.failures).toEqual([]);
-  }
-}
-
-function typesBetween(world: MessagingWorld, from: MessagingPeer, since = 0): Frame["type"][] {
-  return world.network.arrived
-    .slice(since)
-    .flatMap(({ from: device, frame }) => (device === from.self.device && frame !== undefined ? [frame.type] : []));
-}
 
 describe("when the world around is not well", () => {
   test("writes to a pinned contact while the naming server is down, and says why it cannot look anybody up", async () => {

@@ -1,21 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Frame } from "../../../shared/frames.ts";
-import type { MessagingPeer } from "../../support/messaging-peer.ts";
+import { expectAtRest, typesBetween } from "../../support/messaging-checks.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
-
-/** Each message once, in order, on both sides; nothing left to do, nothing gone wrong. */
-function expectAtRest(...peers: MessagingPeer[]): void {
-  for (const peer of peers) {
-    expect(peer.outbox()).toEqual([]);
-    expect(peer.failures).toEqual([]);
-  }
-}
-
-function typesBetween(world: MessagingWorld, from: MessagingPeer, since = 0): Frame["type"][] {
-  return world.network.arrived
-    .slice(since)
-    .flatMap(({ from: device, frame }) => (device === from.self.device && frame !== undefined ? [frame.type] : []));
-}
 
 describe("delivery between two people", () => {
   test("brings messages to both, once and in order", async () => {

@@ -20,6 +20,20 @@ function listen(peer: MessagingPeer, options: { since?: number } = {}) {
   return { seen, stop };
 }
 
+/** Bob's program, and Mallory, who can send it what she likes. */
+async function bobAndMallory() {
+  const world = new MessagingWorld();
+  const bob = await world.start("bob");
+  const mallory = personOf("mallory");
+  await world.list(mallory);
+  return { world, bob, opener: await new HostileOpener(world, mallory, bob.person).ready() };
+}
+
+async function listenToMallory() {
+  const { world, bob, opener } = await bobAndMallory();
+  return { world, opener, ...listen(bob) };
+}
+
 function texts(events: readonly ChatEvent[]) {
   return events.map((event) => {
     if (event.type === "message") return event.text;
@@ -69,12 +83,7 @@ describe("the feed", () => {
   });
 
   test("names a gap right before what stands behind it, a tombstone too", async () => {
-    const world = new MessagingWorld();
-    const bob = await world.start("bob");
-    const mallory = personOf("mallory");
-    await world.list(mallory);
-    const opener = await new HostileOpener(world, mallory, bob.person).ready();
-    const { seen, stop } = listen(bob);
+    const { world, opener, seen, stop } = await listenToMallory();
     await opener.write();
     opener.envelope();
     opener.envelope();
@@ -88,11 +97,7 @@ describe("the feed", () => {
   });
 
   test("tells of a gap before a tombstone once, and of one before a message until that is shown", async () => {
-    const world = new MessagingWorld();
-    const bob = await world.start("bob");
-    const mallory = personOf("mallory");
-    await world.list(mallory);
-    const opener = await new HostileOpener(world, mallory, bob.person).ready();
+    const { world, bob, opener } = await bobAndMallory();
     await opener.write();
     opener.envelope();
     await opener.write({ kind: "tombstone", body: encodeCbor({}) });
@@ -125,12 +130,7 @@ describe("the feed", () => {
   });
 
   test("shows times that no calendar has as they were written", async () => {
-    const world = new MessagingWorld();
-    const bob = await world.start("bob");
-    const mallory = personOf("mallory");
-    await world.list(mallory);
-    const opener = await new HostileOpener(world, mallory, bob.person).ready();
-    const { seen, stop } = listen(bob);
+    const { opener, seen, stop } = await listenToMallory();
     await opener.write({ sentAt: 8.64e15 });
     expect(seen).toMatchObject([{ sentAt: "+275760-09-13T00:00:00.000Z", receivedAt: "2026-11-20T12:00:00.000Z" }]);
     await stop();

@@ -2,7 +2,6 @@ import { createApplicationMessage, emptyPskIndex, encodeMlsMessage, processPriva
 import { signFramedContentApplicationOrProposal } from "ts-mls/framedContent.js";
 import { protect } from "ts-mls/messageProtection.js";
 import { describe, expect, test } from "vitest";
-import { createCiphersuite } from "../../../peer/sessions/ciphersuite.ts";
 import { decodeExactly } from "../../../peer/sessions/mls-message.ts";
 import {
   expectRefusal,
@@ -14,9 +13,9 @@ import {
   send,
   sessionDevice,
   stored,
+  suite,
 } from "../../support/sessions.ts";
 
-const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Array(length)));
 const decrypt = (end: SessionEnd, ciphertext: Uint8Array) => end.device.sessions.decrypt(end.session, ciphertext);
 
 /** A message as somebody who holds this state and the library alone would send it. */

@@ -9,7 +9,6 @@ import {
   processPrivateMessage,
 } from "ts-mls";
 import { describe, expect, test } from "vitest";
-import { createCiphersuite } from "../../../peer/sessions/ciphersuite.ts";
 import { decodeExactly } from "../../../peer/sessions/mls-message.ts";
 import {
   expectRefusal,
@@ -21,9 +20,8 @@ import {
   send,
   sessionDevice,
   stored,
+  suite,
 } from "../../support/sessions.ts";
-
-const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Array(length)));
 
 const receiveCommit = (end: SessionEnd, commit: Uint8Array) => end.device.sessions.receiveCommit(end.session, commit);
 

@@ -1,17 +1,15 @@
 import { defaultCapabilities, encodeMlsMessage, generateKeyPackageWithKey, type KeyPackage } from "ts-mls";
 import { describe, expect, test } from "vitest";
 import { credentialOf } from "../../../peer/sessions/authentication.ts";
-import { createCiphersuite } from "../../../peer/sessions/ciphersuite.ts";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { forgedKeyPackage, lifetimeOfDays } from "../../support/lawless-opener.ts";
-import { sessionDevice } from "../../support/sessions.ts";
+import { sessionDevice, suite } from "../../support/sessions.ts";
 
 const HOUR = 3600_000;
 const DAY = 24 * HOUR;
 
-const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Array(length)));
 const [alice, bob, mallory] = [sessionDevice("alice"), sessionDevice("bob"), sessionDevice("mallory")];
 
 function encoded(keyPackage: KeyPackage): Uint8Array {

@@ -1,15 +1,13 @@
 import { createCommit, type Proposal } from "ts-mls";
 import { describe, expect, test } from "vitest";
-import { createCiphersuite } from "../../../peer/sessions/ciphersuite.ts";
 import { assertTwoDevices } from "../../../peer/sessions/session-state.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { encodedWelcome, lawlessWelcome, readPackage } from "../../support/lawless-opener.ts";
-import { openedPair, rawGroup, receive, send, sessionDevice } from "../../support/sessions.ts";
+import { openedPair, rawGroup, receive, send, sessionDevice, suite } from "../../support/sessions.ts";
 
 const HOUR = 3600_000;
 const DAY = 24 * HOUR;
 
-const suite = createCiphersuite((length) => crypto.getRandomValues(new Uint8Array(length)));
 const [alice, bob, mallory] = [sessionDevice("alice"), sessionDevice("bob"), sessionDevice("mallory")];
 
 describe("opening a session", () => {
