@@ -2,13 +2,14 @@ import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
 import { destination, type Logger, pino } from "pino";
 import * as z from "zod";
-import { isChatError } from "../shared/errors.ts";
+import { ChatError, isChatError } from "../shared/errors.ts";
 import { backUp } from "./backup.ts";
 import { type Command, readCommand, USAGE } from "./command-line.ts";
 import type { Config } from "./config.ts";
 import { makeInvite } from "./invite.ts";
 import { type NamingServer, startNamingServer } from "./naming-server.ts";
 import { restoreBackup } from "./restore.ts";
+import { sqliteFileOf } from "./storage/open-store.ts";
 
 /** Whoever reads the logs slowly, or not at all, must not hold the server up: then lines are dropped. */
 const LOG_DESTINATION = { fd: 2, sync: false, maxLength: 1024 * 1024 } as const;
@@ -37,13 +38,20 @@ async function outputOf(command: Exclude<Command, { run: "serve" }>): Promise<st
   if (command.run === "help") return USAGE.trimEnd();
   if (command.run === "version") return readVersion();
   if (command.run === "invite") return makeInvite(command, Date.now());
-  const { config, file } = command;
+  const { file } = command;
+  const databasePath = requireFile(command.config);
   if (command.run === "backup") {
-    await backUp(config.databasePath, file);
+    await backUp(databasePath, file);
     return `backed up to ${file}`;
   }
-  const aside = await restoreBackup({ databasePath: config.databasePath, file, force: command.force }, Date.now());
+  const aside = await restoreBackup({ databasePath, file, force: command.force }, Date.now());
   return `restored from ${file}${aside === undefined ? "" : `; what was there is now ${aside}`}`;
+}
+
+function requireFile({ databaseUrl }: Config): string {
+  const file = sqliteFileOf(databaseUrl);
+  if (file !== undefined) return file;
+  throw new ChatError("CONFIG_INVALID", "only SQLite is backed up and restored here; use pg_dump and pg_restore");
 }
 
 async function serveUntilSignal(config: Config): Promise<void> {
