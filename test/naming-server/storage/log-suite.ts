@@ -1,19 +1,15 @@
-import { describe, expect, onTestFinished, test } from "vitest";
-import type { CheckpointRow, Store } from "../../../naming-server/storage/store.ts";
+import { describe, expect, test } from "vitest";
+import type { CheckpointRow } from "../../../naming-server/storage/store.ts";
 import { chainOf, NOW_SECONDS, personOf, recordOf } from "../../support/people.ts";
 import { rowOf } from "../../support/record-row.ts";
-import type { StoreFactory } from "./store-suite.ts";
+import { type StoreFactory, storeUnderTest } from "../../support/store-under-test.ts";
 
 const alice = personOf("alice");
 const bob = personOf("bob");
 
 /** What every store must do for the log of accepted records. */
 export function describeLogStore(engine: string, createFactory: StoreFactory): void {
-  async function openStore(factory = createFactory()): Promise<Store> {
-    const store = await factory.open();
-    onTestFinished(() => store.close());
-    return store;
-  }
+  const { openStore } = storeUnderTest(engine, createFactory);
 
   const checkpointOf = (size: number, note: string): CheckpointRow => {
     return { size, root: new Uint8Array(32).fill(size), time: NOW_SECONDS + size, note };

@@ -1,8 +1,9 @@
 import { describe } from "vitest";
 import { openPostgresStore } from "../../../../naming-server/storage/postgres/postgres-store.ts";
 import { hasPostgres, TestPostgres } from "../../../support/postgres.ts";
+import type { StoreFactory } from "../../../support/store-under-test.ts";
 import { describeLogStore } from "../log-suite.ts";
-import { describeStore, type StoreFactory } from "../store-suite.ts";
+import { describeStore } from "../store-suite.ts";
 
 describe.skipIf(!hasPostgres())("with PostgreSQL", () => {
   const postgres = TestPostgres.forFile();
