@@ -21,8 +21,8 @@ export async function assertLogged(log: KeyLog, record: NameRecord): Promise<voi
 }
 
 /**
- * Checks that a record which is pinned already has no successor in the log. Where the log cannot be asked, or cannot be
- * trusted, the pin stands by itself.
+ * Checks that a record which is pinned already has no successor in the log. Where the log cannot be asked, cannot be
+ * trusted, or does not have the record at all, as after `trust`, the pin stands by itself.
  *
  * @throws ChatError RECORD_ROLLBACK (reason `log`)
  */
@@ -33,17 +33,21 @@ export async function assertNotSuperseded(log: KeyLog, record: NameRecord): Prom
     if (!isServerUnusable(error) && !isChatError(error, "LOG_INVALID", "LOG_FORKED", "NOTE_INVALID")) throw error;
     return;
   }
-  if (!log.status().forked && newestOf(log, record) !== undefined) assertNewest(log, record);
+  if (!log.status().forked && isLogged(log, record)) assertNewest(log, record);
+}
+
+function isLogged(log: KeyLog, { payload, hash }: NameRecord): boolean {
+  return log.recordsOf(payload.name).some((logged) => logged.hash === hash);
 }
 
 function newestOf(log: KeyLog, { payload }: NameRecord): string | undefined {
   return log.recordsOf(payload.name).at(-1)?.hash;
 }
 
-function assertNewest(log: KeyLog, { payload, hash }: NameRecord): void {
-  const logged = log.recordsOf(payload.name).map((record) => record.hash);
-  if (logged.at(-1) === hash) return;
-  if (!logged.includes(hash)) {
+function assertNewest(log: KeyLog, record: NameRecord): void {
+  const { payload, hash } = record;
+  if (newestOf(log, record) === hash) return;
+  if (!isLogged(log, record)) {
     throw new ChatError(
       "LOG_INVALID",
       `the record ${payload.seq} of ${payload.name} is not in the naming server's log`,

@@ -66,6 +66,16 @@ describe("a record that is pinned", () => {
     await assertNotSuperseded(log, first);
   });
 
+  test.each([
+    ["nothing of its name", []],
+    ["only others of its name", [second]],
+  ])("stands by itself where the log has %s", async (_what, held) => {
+    await assertNotSuperseded(
+      memoryLog(() => held),
+      first,
+    );
+  });
+
   test("stands by itself where a fork was proven before", async () => {
     const log = memoryLog(() => [first, second]);
     log.facts.status = { forked: true };
