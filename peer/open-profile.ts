@@ -90,6 +90,7 @@ export function connectNaming(
     ca: readAuthorities(settings),
     credentials: { username, device, deviceKey },
     clock,
+    timers: runtime,
     randomId: () => Buffer.from(runtime.randomBytes(JTI_BYTES)).toString("hex"),
   });
 }

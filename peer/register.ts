@@ -90,6 +90,7 @@ async function claim(directory: ProfileDirectory, options: RegisterOptions, of: 
     invite: options.invite,
     clock,
     randomId: () => "",
+    timers: systemRuntime,
   });
   try {
     return await putRecord(directory, { ...of, client, clock, signal: options.signal });

@@ -82,11 +82,23 @@ export const claimSchema = z.object({
   keyPackages: z.array(z.object({ device: deviceIdSchema, keyPackage: keyPackageSchema, lastResort: z.boolean() })),
 });
 
+const onlineSchema = z.array(z.object({ name: usernameSchema, devices: z.array(deviceIdSchema) }));
+
 /** `GET /v1/presence`. */
-export const presenceSchema = z.object({
-  online: z.array(z.object({ name: usernameSchema, devices: z.array(deviceIdSchema) })),
-  at: unixSeconds,
-});
+export const presenceSchema = z.object({ online: onlineSchema, at: unixSeconds });
+
+/** `GET /v1/presence/events`: the data of each event, by its name. */
+export const presenceEventSchemas = {
+  list: z.object({ online: onlineSchema }),
+  changes: z.object({
+    changes: z.array(z.object({ name: usernameSchema, device: deviceIdSchema, online: z.boolean() })),
+  }),
+  end: z.object({ reason: z.string() }),
+} as const;
+
+export type PresenceEvent<Name extends keyof typeof presenceEventSchemas> = z.infer<
+  (typeof presenceEventSchemas)[Name]
+>;
 
 /** `GET /.well-known/jwks.json` (RFC 7517, RFC 8037). */
 export const jwksSchema = z.object({

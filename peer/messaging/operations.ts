@@ -135,6 +135,13 @@ export type OnlinePersonView = {
   readonly contact: boolean;
 };
 
+/** What whoever watches presence is told. */
+export type PresenceEvent =
+  /** `initial`: online before the watching began. */
+  | ({ readonly type: "presence"; readonly online: boolean; readonly initial: boolean } & OnlinePersonView)
+  /** The server cannot be heard now; it is tried again. */
+  | { readonly type: "lost"; readonly code: ErrorCode; readonly message: string };
+
 /** What `listen` prints as it happens. */
 export type ChatEvent =
   | ({ readonly type: "message" } & ChatMessage)
@@ -192,4 +199,9 @@ export interface Feed {
   /** `since`: the cursor after which to begin, instead of the remembered place. */
   events(options: { since?: number; signal: AbortSignal }): AsyncIterable<ChatEvent>;
   shown(cursor: number): void;
+}
+
+/** Who is online: first everybody, then each who comes or goes. */
+export interface PresenceFeed {
+  events(signal: AbortSignal): AsyncIterable<PresenceEvent>;
 }

@@ -1,4 +1,5 @@
 import type { DeviceId } from "../../shared/device-id.ts";
+import type { ChatError } from "../../shared/errors.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
 
@@ -144,6 +145,19 @@ export interface OnlinePerson {
   readonly devices: readonly DeviceId[];
 }
 
+export interface PresenceChange {
+  readonly username: Username;
+  readonly device: DeviceId;
+  readonly online: boolean;
+}
+
+/** What the naming server tells whoever watches. */
+export type PresenceUpdate =
+  | { readonly type: "list"; readonly online: readonly OnlinePerson[] }
+  | { readonly type: "changes"; readonly changes: readonly PresenceChange[] }
+  /** It cannot be heard now; a list or changes follow once it can. */
+  | { readonly type: "lost"; readonly error: ChatError };
+
 /**
  * The naming server. Every call throws ChatError SERVER_UNREACHABLE, SERVER_ERROR, SERVER_BUSY, RATE_LIMITED, CLOCK_SKEW
  * or TOKEN_INVALID when the server cannot be used, besides what it names itself.
@@ -164,6 +178,8 @@ export interface NamingServer {
   ): Promise<{ count: number; lastResort: boolean }>;
   claimKeyPackages(username: Username, signal?: AbortSignal): Promise<readonly ClaimedKeyPackage[]>;
   online(signal?: AbortSignal): Promise<readonly OnlinePerson[]>;
+  /** Ends with the signal, in peace, and with an error only where trying again would be in vain. */
+  watchPresence(signal: AbortSignal): AsyncIterable<PresenceUpdate>;
 }
 
 /** Where the log shows a record of a name. */

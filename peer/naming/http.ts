@@ -32,6 +32,11 @@ export interface HttpClient {
    *   `http`, `size`); `abortReason` of the signal
    */
   send(request: Request, signal?: AbortSignal): Promise<Answer>;
+  /**
+   * The same for an answer that lasts, over a connection of its own: with 200, `stream` is its body as it arrives, until
+   * `signal` ends it. Reading it throws as `send`.
+   */
+  open(request: Request, signal: AbortSignal): Promise<Answer & { readonly stream?: AsyncIterable<Uint8Array> }>;
   /** Ends every connection, requests under way included. */
   close(): void;
 }
@@ -84,11 +89,49 @@ export function createHttpClient(options: HttpOptions): HttpClient {
         throw unreachable(error, { url, timedOut: deadline.aborted });
       }
     },
+    async open({ method, path, headers }, signal) {
+      const deadline = new AbortController();
+      const timer = setTimeout(() => deadline.abort(), timeoutMs);
+      const own = secure ? { agent: false, ...(ca !== undefined && { ca }) } : { agent: false };
+      const options = { ...own, method, headers: { ...DEFAULT_HEADERS, ...headers } } as const;
+      const explain = (error: unknown) => {
+        if (signal.aborted) return abortReason(signal);
+        return unreachable(error, { url, timedOut: deadline.signal.aborted });
+      };
+      try {
+        const outgoing = open(`${url}${path}`, { ...options, signal: AbortSignal.any([signal, deadline.signal]) });
+        const response = await responseTo(outgoing);
+        const { statusCode: status = 0, headers: got } = response;
+        if (status === 200)
+          return { status, headers: got, body: new Uint8Array(), stream: explained(response, explain) };
+        return { status, headers: got, body: await readAll(response, answerMaxBytes) };
+      } catch (error) {
+        throw explain(error);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
     close() {
       closed = true;
       agent.destroy();
     },
   };
+}
+
+function responseTo(outgoing: ClientRequest): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  outgoing.on("error", reject);
+  outgoing.on("response", resolve);
+  outgoing.end();
+  return promise;
+}
+
+async function* explained(response: IncomingMessage, explain: (error: unknown) => ChatError) {
+  try {
+    for await (const chunk of response as AsyncIterable<Uint8Array>) yield chunk;
+  } catch (error) {
+    throw explain(error);
+  }
 }
 
 const DEFAULT_HEADERS = { accept: "application/json", "accept-encoding": "identity", "user-agent": "p2pchat" };

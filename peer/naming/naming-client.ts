@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { type Answer, type Call, createHttpClient, type Request } from "./http.ts";
 import { createLogSource, type LogSource } from "./log/log-source.ts";
 import { createLookups } from "./lookups.ts";
+import { createPresenceWatch, type OpenStream, type Timers } from "./presence-watch.ts";
 import { createPublishing } from "./publishing.ts";
 import { parseServerUrl } from "./server-url.ts";
 import { type Credentials, createAccessTokens, type GrantedToken } from "./tokens.ts";
@@ -24,6 +25,7 @@ export type NamingClientOptions = {
   readonly credentials?: Credentials | undefined;
   readonly clock: Clock;
   readonly randomId: () => string;
+  readonly timers: Timers;
   /** The spelling of the URL that the server asked for at first contact. */
   readonly onAudience?: (audience: string) => void;
 };
@@ -41,7 +43,7 @@ export interface NamingClient extends NamingServer {
 
 /** @throws ChatError CONFIG_INVALID, HTTP_REFUSED */
 export function createNamingClient(options: NamingClientOptions): NamingClient {
-  const { ca, clock, credentials, randomId } = options;
+  const { ca, clock, credentials, randomId, timers } = options;
   const url = parseServerUrl(options.url, { allowHttp: options.allowHttp ?? false });
   const http = createHttpClient({ url, ca });
   const audience = createAudience(options.audience, url, options.onAudience);
@@ -67,20 +69,35 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
   const exchange = async (assertion: string) => toGrant(await call(tokenRequest(assertion), undefined));
   const tokens = credentials && createAccessTokens({ credentials, audience, clock, randomId, exchange });
 
-  const authorised: Call = async (request, signal) => {
+  /** Sends with a token, and once more with a new one where the server no longer takes it. */
+  async function authorise<T>(
+    request: Request,
+    signal: AbortSignal | undefined,
+    send: (request: Request) => Promise<T>,
+  ): Promise<T> {
     if (tokens === undefined) throw new ChatError("TOKEN_MISSING", "this needs a registered profile");
     const token = await tokens.get(signal);
     try {
-      return await call(withToken(request, token), signal);
+      return await send(withToken(request, token));
     } catch (error) {
       if (!isChatError(error, "TOKEN_INVALID", "TOKEN_MISSING")) throw error;
       tokens.forget(token);
-      return call(withToken(request, await tokens.get(signal)), signal);
+      return send(withToken(request, await tokens.get(signal)));
     }
-  };
+  }
+
+  const authorised: Call = (request, signal) => authorise(request, signal, (signed) => call(signed, signal));
+
+  const openStream: OpenStream = (request, signal) =>
+    authorise(request, signal, async (signed) => {
+      const answer = await http.open(signed, signal);
+      if (answer.stream !== undefined) return answer.stream;
+      throw learn(errorOf(answer));
+    });
 
   return {
     ...createLookups({ call: authorised, clock }),
+    ...createPresenceWatch(openStream, timers),
     log: createLogSource(call),
     ...createPublishing({ open: call, authorised, device: credentials?.device, invite: options.invite }),
     get audience() {

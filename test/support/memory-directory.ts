@@ -60,6 +60,7 @@ export function memoryDirectory(): MemoryDirectory {
     async online() {
       return [];
     },
+    async *watchPresence() {},
     putRecord: notHere,
     publishAddresses: notHere,
     withdrawAddresses: notHere,

@@ -1,3 +1,4 @@
+import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import { createClock } from "../../peer/naming/clock.ts";
 import { createNamingClient, type NamingClientOptions } from "../../peer/naming/naming-client.ts";
 import { NOW_MS, personOf } from "./people.ts";
@@ -22,6 +23,7 @@ export async function startNamingClient(
     url: server.url,
     credentials: personOf("alice"),
     clock,
+    timers: systemRuntime,
     randomId: () => `id-0123456789abc-${ids++}`,
     ...clientOptions,
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { systemRuntime } from "../../../peer/messaging/runtime.ts";
 import { createClock } from "../../../peer/naming/clock.ts";
 import { createNamingClient, type NamingClientOptions } from "../../../peer/naming/naming-client.ts";
 import { verifyAssertion } from "../../../shared/assertion.ts";
@@ -131,7 +132,8 @@ describe("meeting a server for the first time", () => {
 });
 
 test("a client is not made for plain http to another computer, unless that is allowed", async () => {
-  const options = { url: "http://names.example.org", clock: createClock(() => NOW_MS), randomId: () => "x" };
+  const clock = createClock(() => NOW_MS);
+  const options = { url: "http://names.example.org", clock, randomId: () => "x", timers: systemRuntime };
   await expectError(() => createNamingClient(options), "HTTP_REFUSED");
   createNamingClient({ ...options, allowHttp: true }).close();
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createResolver } from "../../../peer/contacts/resolver.ts";
+import { systemRuntime } from "../../../peer/messaging/runtime.ts";
 import { createClock } from "../../../peer/naming/clock.ts";
 import { createKeyLog } from "../../../peer/naming/log/key-log.ts";
 import { createNamingClient, type NamingClientOptions } from "../../../peer/naming/naming-client.ts";
@@ -39,7 +40,15 @@ let ids = 0;
 function clientOf(person: Person, url: string, options: Partial<NamingClientOptions> = {}) {
   const clock = createClock(() => NOW_MS);
   const randomId = () => `id-0123456789abc-${ids++}`;
-  return createNamingClient({ url, audience: AUDIENCE, credentials: person, clock, randomId, ...options });
+  return createNamingClient({
+    url,
+    audience: AUDIENCE,
+    credentials: person,
+    clock,
+    randomId,
+    timers: systemRuntime,
+    ...options,
+  });
 }
 
 /** A real server where Alice and Bob are registered, a liar in front of it, and Alice's client and resolver. */
