@@ -134,7 +134,7 @@ export const MIGRATIONS: readonly string[] = [
 ];
 
 /** What two instances that create the same table at once may meet: one of them is first. */
-const CREATED_BY_ANOTHER: ReadonlySet<string> = new Set(["23505", "42P07"]);
+const CREATED_BY_ANOTHER: ReadonlySet<string> = new Set(["23505", "42P07", "42710"]);
 
 /**
  * Brings the schema up to date. Of several instances that start at once one does it, under the lock of the row that holds
