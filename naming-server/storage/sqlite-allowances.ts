@@ -43,10 +43,12 @@ export class SqliteAllowances {
 function prepareStatements(database: DatabaseSync) {
   const sql = (text: string) => database.prepare(text);
   return {
+    // An empty bucket is full in `burst` times `everySeconds`; a later time is of a clock that was ahead, and void.
     draw: sql(
       `INSERT INTO allowances (kind, subject, full_at) VALUES (?1, ?2, ?3 + ?4)
-       ON CONFLICT (kind, subject) DO UPDATE SET full_at = max(full_at, ?3) + ?4
-       WHERE max(full_at, ?3) + ?4 - ?3 <= ?4 * ?5`,
+       ON CONFLICT (kind, subject) DO UPDATE
+       SET full_at = iif(full_at BETWEEN ?3 AND ?3 + ?4 * ?5, full_at, ?3) + ?4
+       WHERE full_at NOT BETWEEN ?3 + ?4 * (?5 - 1) + 1 AND ?3 + ?4 * ?5`,
     ),
     findAllowance: sql("SELECT full_at FROM allowances WHERE kind = ? AND subject = ?"),
     forgetAllowances: sql("DELETE FROM allowances WHERE full_at < ?"),

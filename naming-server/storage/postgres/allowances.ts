@@ -3,12 +3,14 @@ import { rateLimited } from "../../rate-limiter.ts";
 import type { Draw, Store, Terms } from "../store.ts";
 import type { Database, Query } from "./database.ts";
 
+/** An empty bucket is full in `burst` times `everySeconds`; a later time is of a clock that was ahead, and void. */
 const DRAW = {
   name: "draw",
   text: `
     INSERT INTO allowances (kind, subject, full_at) VALUES ($1, $2, $3::bigint + $4::bigint)
-    ON CONFLICT (kind, subject) DO UPDATE SET full_at = greatest(allowances.full_at, $3) + $4
-    WHERE greatest(allowances.full_at, $3) + $4 - $3 <= $4 * $5::bigint`,
+    ON CONFLICT (kind, subject) DO UPDATE
+    SET full_at = $4 + CASE WHEN allowances.full_at BETWEEN $3 AND $3 + $4 * $5::bigint THEN allowances.full_at ELSE $3 END
+    WHERE allowances.full_at NOT BETWEEN $3 + $4 * ($5 - 1) + 1 AND $3 + $4 * $5`,
 };
 
 const FIND = { name: "find-allowance", text: "SELECT full_at FROM allowances WHERE kind = $1 AND subject = $2" };

@@ -29,6 +29,15 @@ export function describeAdmission({ engine, createFactory, openStore, storeWith 
       await store.createName(await rowAt(carol, NOW_SECONDS + 100), { draw });
     });
 
+    test("are whole again where they were drawn while the clock was ahead", async () => {
+      const store = await openStore();
+      for (const person of [alice, bob]) await store.createName(await rowAt(person, NOW_SECONDS + 86_400), { draw });
+      await store.createName(await rowAt(carol), { draw });
+      await store.createName(await rowAt(personOf("dave")), { draw });
+      const erin = await rowAt(personOf("erin"), NOW_SECONDS + 99);
+      await expectError(store.createName(erin, { draw }), "RATE_LIMITED");
+    });
+
     test("are not drawn by what is refused or repeated, and are each subject's and kind's own", async () => {
       const store = await openStore();
       const once = { ...draw, burst: 1 };
