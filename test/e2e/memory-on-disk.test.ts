@@ -16,14 +16,14 @@ const REVEALING = [
 
 const allowingCores = ["sh", "-c", 'ulimit -S -c "$(ulimit -H -c)"; exec "$@"', "sh"];
 
-/** Bob is registered; `written` tells of what appears on disk, the files of a running profile aside. */
+/** Bob is registered; `written` tells of what appears on disk, files of a running profile and compiled code aside. */
 async function bobOnDisk() {
   const world = await startWorld();
   const bob = await world.register("bob", "--no-passphrase");
   const files = () => readdirSync(world.directory, { recursive: true, encoding: "utf8" });
   const before = files();
-  const isOfProfile = (name: string) => /chat\.db-(?:wal|shm)$|control\.sock$|lock\.pid$/.test(name);
-  return { bob, written: () => files().filter((name) => !before.includes(name) && !isOfProfile(name)) };
+  const isUsual = (name: string) => /^\.cache\b|chat\.db-(?:wal|shm)$|control\.sock$|lock\.pid$/.test(name);
+  return { bob, written: () => files().filter((name) => !before.includes(name) && !isUsual(name)) };
 }
 
 /** `listen` by the launcher, as a shell finds it, where core dumps are allowed as far as possible. */
