@@ -1,9 +1,11 @@
 import type { OpenOptions } from "./cli/context.ts";
+import { ownRecordsOf } from "./history/own-records.ts";
 import type { Log } from "./log.ts";
 import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
 import type { Engine } from "./messaging/messenger.ts";
 import { giveUpOld } from "./messaging/outbox-upkeep.ts";
+import { RecordKeeper } from "./messaging/own-record.ts";
 import type { Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
@@ -70,9 +72,10 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     runtime,
     log,
   });
+  const keeper = new RecordKeeper({ self, naming, records: ownRecordsOf(store), runtime });
   const publisher = daemon
     ? new Publisher(
-        { self, store, runtime, sessions, naming, serverNow: () => clock.now(), failed: notices.failed },
+        { self, store, runtime, sessions, naming, keeper, serverNow: () => clock.now(), failed: notices.failed },
         network,
       )
     : undefined;

@@ -5,6 +5,7 @@ import { fingerprintOf } from "../shared/fingerprint.ts";
 import { type NameRecord, parseNameRecord, signNameRecord } from "../shared/name-record.ts";
 import { readUsername, type Username } from "../shared/username.ts";
 import type { ProfileDirectory, RegisterOptions } from "./cli/context.ts";
+import { ownRecordsOf } from "./history/own-records.ts";
 import { writeFileDurably } from "./identity/durable-file.ts";
 import { createKeystore, type Keystore, newProfileId, newSecrets, openKeystore } from "./identity/keystore.ts";
 import { askNewPassphrase, askPassphrase } from "./identity/passphrase.ts";
@@ -49,7 +50,7 @@ export async function registerProfile(options: RegisterOptions): Promise<Identit
     const profile = { v: 1, profileId: keystore.profileId, username, peerId, server, allowLocal } as const;
     await writeProfile(directory.file(PROFILE_FILE), profile);
     rmSync(directory.file(PENDING_FILE), { force: true });
-    await leaveKeyPackages(directory, options, keystore);
+    await leaveBehind(directory, options, { keystore, record });
     return { username, peerId, fingerprint: fingerprintOf(record.identity), server, profile: settings.profile };
   } finally {
     lock.release();
@@ -154,14 +155,18 @@ function forget(pending: string, error: unknown): unknown {
   return error;
 }
 
-/** So that the first message to somebody who never listened yet can be encrypted; `listen` makes up for a failure. */
-async function leaveKeyPackages(
+/**
+ * Keeps the record, and leaves key packages, so that the first message to somebody who never listened yet can be encrypted;
+ * `listen` makes up for a failure.
+ */
+async function leaveBehind(
   directory: ProfileDirectory,
   { settings, signal }: RegisterOptions,
-  keystore: Keystore,
+  { keystore, record }: { keystore: Keystore; record: NameRecord },
 ): Promise<void> {
   const opened = await openProfile(directory, { settings, runtime: systemRuntime, signal, keystore });
   try {
+    ownRecordsOf(opened.store).save([record.jws.text]);
     const { createSecureSessions } = await import("./sessions/secure-sessions.ts");
     const { self, store, naming, clock } = opened;
     const { deviceSeed } = keystore.secrets;

@@ -1,3 +1,4 @@
+import { isChatError } from "../../shared/errors.ts";
 import type { Runtime } from "./runtime.ts";
 
 const FIRST_MS = 1000;
@@ -38,4 +39,10 @@ export function backOff(runtime: Runtime): BackOff {
 function longestAfter(outageMs: number): number {
   if (outageMs > DAY_MS) return MAX_AFTER_A_DAY_MS;
   return Math.min(MAX_MS, Math.max(SHORT_MS, outageMs / 3));
+}
+
+/** How long a server asks to be left alone, where this is its refusal: at most as long as a back-off may be. */
+export function retryAfterMs(error: unknown): number {
+  const seconds = isChatError(error) ? error.details?.["retryAfterSeconds"] : undefined;
+  return typeof seconds === "number" ? Math.min(seconds * 1000, MAX_AFTER_A_DAY_MS) : 0;
 }

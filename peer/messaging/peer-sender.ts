@@ -1,7 +1,7 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import { asChatError, ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
-import { backOff } from "./back-off.ts";
+import { backOff, retryAfterMs } from "./back-off.ts";
 import { OutboundLane } from "./outbound-lane.ts";
 import type { SessionDeps } from "./outbound-session.ts";
 import type { Transport } from "./ports.ts";
@@ -191,7 +191,7 @@ export class PeerSender {
     this.#failedAtMs = this.#deps.runtime.monotonic();
     if (!this.#noteFailure(known)) return;
     if (!wasConnected && this.#connectedMeanwhile && this.#mayTryAtOnce) this.#mayTryAtOnce = false;
-    else await this.#backedOff();
+    else await this.#backedOff(retryAfterMs(known));
   }
 
   /** False when nothing waits to be tried again. */
@@ -206,8 +206,9 @@ export class PeerSender {
     return true;
   }
 
-  async #backedOff(): Promise<void> {
-    const cancel = this.#deps.runtime.after(this.#backOff.next(), () => this.#wake.raise());
+  async #backedOff(atLeastMs: number): Promise<void> {
+    const delayMs = Math.max(this.#backOff.next(), atLeastMs);
+    const cancel = this.#deps.runtime.after(delayMs, () => this.#wake.raise());
     await this.#wake.wait();
     cancel();
   }

@@ -1,6 +1,8 @@
 import { signAddressRecord } from "../../shared/address-record.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
+import { retryAfterMs } from "./back-off.ts";
+import type { RecordKeeper } from "./own-record.ts";
 import type { NamingServer, SecureSessions, Transport } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
@@ -26,6 +28,7 @@ export type PublisherDeps = {
   readonly runtime: Runtime;
   readonly sessions: SecureSessions;
   readonly naming: NamingServer;
+  readonly keeper: Pick<RecordKeeper, "keep">;
   /** The server's idea of the time, milliseconds since the Unix epoch. */
   readonly serverNow: () => number;
   readonly failed: (error: unknown) => void;
@@ -45,6 +48,8 @@ export class Publisher {
   #isListed = false;
   #published = false;
   #keyPackages: number | null = null;
+  /** How long the server asks to be left alone. */
+  #waitMs = 0;
 
   constructor(deps: PublisherDeps, transport: Pick<Transport, "addresses">) {
     this.#deps = deps;
@@ -79,12 +84,14 @@ export class Publisher {
   }
 
   async #renew(): Promise<void> {
-    // Counting first: its access token corrects a wrong clock before addresses are signed for a time.
+    // Addresses last: an access token corrects a wrong clock before they are signed for a time.
+    this.#waitMs = 0;
+    const kept = await this.#succeeds(() => this.#deps.keeper.keep(this.#stopping.signal));
     const counted = await this.#succeeds(() => this.#countKeyPackages());
     this.#published = await this.#succeeds(() => this.#publishAddresses());
     if (this.#stopping.signal.aborted) return;
-    const delayMs = counted && this.#published ? RENEW_EVERY_MS : RETRY_AFTER_MS;
-    this.#cancel = this.#deps.runtime.after(delayMs, () => {
+    const delayMs = kept && counted && this.#published ? RENEW_EVERY_MS : RETRY_AFTER_MS;
+    this.#cancel = this.#deps.runtime.after(Math.max(delayMs, this.#waitMs), () => {
       this.#renewing = this.#renew();
     });
   }
@@ -98,6 +105,7 @@ export class Publisher {
       return true;
     } catch (error) {
       if (!signal.aborted) this.#deps.failed(error);
+      this.#waitMs = Math.max(this.#waitMs, retryAfterMs(error));
       return false;
     }
   }
@@ -148,7 +156,10 @@ export class Publisher {
  *
  * @returns how many the server holds now
  */
-export async function replenishKeyPackages(deps: Omit<PublisherDeps, "failed">, signal?: AbortSignal): Promise<number> {
+export async function replenishKeyPackages(
+  deps: Omit<PublisherDeps, "keeper" | "failed">,
+  signal?: AbortSignal,
+): Promise<number> {
   const { naming, sessions, store, runtime, serverNow } = deps;
   const held = await naming.uploadKeyPackages({ keyPackages: [] }, signal);
   const nowMs = runtime.now();

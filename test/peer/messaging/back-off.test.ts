@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { backOff } from "../../../peer/messaging/back-off.ts";
+import { backOff, retryAfterMs } from "../../../peer/messaging/back-off.ts";
 import type { Runtime } from "../../../peer/messaging/runtime.ts";
+import { ChatError } from "../../../shared/errors.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -71,4 +72,13 @@ test("whatever the dice say, whoever was away for a minute is tried again within
       expect(time.ms - MINUTE_MS).toBeLessThan(25_000);
     }),
   );
+});
+
+test.each([
+  ["a server that says when", new ChatError("RATE_LIMITED", "no", { details: { retryAfterSeconds: 90 } }), 90_000],
+  ["one that asks for a year", new ChatError("RATE_LIMITED", "no", { details: { retryAfterSeconds: 31e6 } }), HOUR_MS],
+  ["one that does not", new ChatError("RATE_LIMITED", "no"), 0],
+  ["anything else", new Error("no"), 0],
+])("leaves %s alone for that long", (_what, error, ms) => {
+  expect(retryAfterMs(error)).toBe(ms);
 });

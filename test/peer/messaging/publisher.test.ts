@@ -15,6 +15,7 @@ function publishing() {
   const calls: string[] = [];
   const held = { count: 0, lastResort: false, seq: 0 };
   const failing = new Set<string>();
+  const keeping: { refusal?: ChatError } = {};
   const records: string[] = [];
   let gate: Promise<void> = Promise.resolve();
   const call = async (name: string, signal?: AbortSignal) => {
@@ -54,6 +55,11 @@ function publishing() {
     runtime,
     sessions,
     naming,
+    keeper: {
+      async keep() {
+        if (keeping.refusal !== undefined) throw keeping.refusal;
+      },
+    },
     serverNow: () => time.nowMs,
     failed: (error: unknown) => void failures.push(error),
   };
@@ -72,7 +78,7 @@ function publishing() {
     gate = promise;
     return resolve;
   };
-  return { publisher, deps, calls, held, failing, failures, records, store, time, pass, hold };
+  return { publisher, deps, calls, held, failing, keeping, failures, records, store, time, pass, hold };
 }
 
 describe("the publisher", () => {
@@ -122,6 +128,18 @@ describe("the publisher", () => {
     failing.clear();
     await pass(5000);
     expect(publisher.published).toBe(true);
+  });
+
+  test("leaves the server alone for as long as it asks", async () => {
+    const { publisher, calls, keeping, pass } = publishing();
+    keeping.refusal = new ChatError("RATE_LIMITED", "too many requests", { details: { retryAfterSeconds: 30 } });
+    await publisher.start();
+    calls.length = 0;
+    await pass(29_999);
+    expect(calls).toEqual([]);
+    delete keeping.refusal;
+    await pass(1);
+    expect(calls).toEqual(["publish"]);
   });
 
   test("looks after a key package was used, and makes up for them when half are gone", async () => {

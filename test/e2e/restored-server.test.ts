@@ -1,0 +1,40 @@
+import { cpSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { backUp } from "../../naming-server/backup.ts";
+import { restoreBackup } from "../../naming-server/restore.ts";
+import { aliceAndBob, type Person } from "../support/p2pchat.ts";
+
+/** As after moving to a new computer: the profile becomes a new device, and its name has a second record. */
+async function moveHouse(person: Person): Promise<void> {
+  const copy = join(person.world.directory, `${person.name}-copy`);
+  cpSync(person.profile, copy, { recursive: true });
+  renameSync(person.profile, `${copy}-aside`);
+  cpSync(copy, person.profile, { recursive: true });
+  const listening = await person.listen();
+  await listening.stop();
+}
+
+test("a naming server put back to yesterday is refused by contacts until the people it forgot have published again", async () => {
+  const { world, alice, bob, listening } = await aliceAndBob();
+  expect((await alice.send("bob", "before the backup")).exit).toBe(0);
+  const file = join(world.directory, "backup.db");
+  await backUp(world.databasePath, file);
+  const carol = await world.register("carol", "--no-passphrase");
+  await moveHouse(alice);
+  expect((await bob.ask(["lookup", "alice"])).line).toMatchObject({ type: "record", seq: 2 });
+  expect((await bob.ask(["lookup", "carol"])).line).toMatchObject({ type: "record", seq: 1 });
+
+  await world.stopServer();
+  await restoreBackup({ databasePath: world.databasePath, file, force: true }, Date.now());
+  await world.startServer();
+  expect((await bob.ask(["lookup", "alice"])).line).toMatchObject({ type: "error", code: "RECORD_ROLLBACK" });
+  expect((await bob.ask(["lookup", "carol"])).line).toMatchObject({ type: "error", code: "NAME_UNKNOWN" });
+
+  const again = [await alice.listen(), await carol.listen()];
+  expect((await bob.ask(["lookup", "alice"])).line).toMatchObject({ type: "record", seq: 2 });
+  expect((await bob.ask(["lookup", "carol"])).line).toMatchObject({ type: "record", seq: 1 });
+  expect((await bob.send("alice", "after the restore", "--timeout", "20s")).exit).toBe(0);
+  await again[0]?.nextMessage("after the restore");
+  for (const program of [listening, ...again]) await program.stop();
+});
