@@ -47,7 +47,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const keyLog = createKeyLog({ source: naming.log, store, audience, now: times.now, onFork });
   const resolver = createResolver({ server: naming, contacts, log: keyLog, ...times, audience, own: self });
   const notices = noticesOf({ feed, watch, gaps, store, log, engine: () => engine });
-  const engine = lazyEngine({ opened, options, runtime, resolver, notices, log });
+  const engine = lazyEngine({ opened, options, runtime, resolver, keyLog, notices, log });
   gaps.refresh();
   if (options.mode === "daemon") await engine.start();
   const operations = createOperations({
@@ -140,7 +140,7 @@ type NoticeDeps = {
 function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notices {
   const failed = (error: unknown) => {
     log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
-    if (isChatError(error, "STORAGE", "STORE_CORRUPT"))
+    if (isChatError(error, "STORAGE", "STORE_CORRUPT", "LOG_INVALID", "LOG_STALE"))
       feed.emit({ type: "error", code: error.code, message: error.message });
   };
   return {

@@ -1,12 +1,11 @@
 import type { OpenOptions } from "./cli/context.ts";
-import { ownRecordsOf } from "./history/own-records.ts";
 import type { Log } from "./log.ts";
 import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
+import { Gossip } from "./messaging/gossip.ts";
 import type { Engine } from "./messaging/messenger.ts";
 import { giveUpOld } from "./messaging/outbox-upkeep.ts";
-import { RecordKeeper } from "./messaging/own-record.ts";
-import type { Resolver } from "./messaging/ports.ts";
+import type { KeyLog, Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
@@ -21,6 +20,7 @@ export type EngineDeps = {
   readonly options: OpenOptions;
   readonly runtime: Runtime;
   readonly resolver: Resolver;
+  readonly keyLog: KeyLog;
   readonly notices: Notices;
   readonly log: Log;
 };
@@ -48,7 +48,15 @@ export function lazyEngine(deps: EngineDeps): LazyEngine {
 
 type RunningEngine = Engine & { stop(signal: AbortSignal): Promise<void> };
 
-async function startEngine({ opened, options, runtime, resolver, notices, log }: EngineDeps): Promise<RunningEngine> {
+async function startEngine({
+  opened,
+  options,
+  runtime,
+  resolver,
+  keyLog,
+  notices,
+  log,
+}: EngineDeps): Promise<RunningEngine> {
   const { self, store, naming, keystore, clock, profile } = opened;
   const { deviceSeed } = keystore.secrets;
   const [{ startNetwork }, { createSecureSessions }] = await Promise.all([
@@ -56,7 +64,16 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     import("./sessions/secure-sessions.ts"),
   ]);
   const sessions = createSecureSessions({ device: self.device, deviceSeed, now: () => clock.now() });
-  const core: Core = { self, store, runtime, sessions, book: new SessionBook(sessions, store), resolver, notices };
+  const gossip = new Gossip({
+    self,
+    contacts: store.contacts,
+    log: keyLog,
+    runtime,
+    transport: async () => network,
+    failed: notices.failed,
+  });
+  const book = new SessionBook(sessions, store);
+  const core: Core = { self, store, runtime, sessions, book, resolver, gossip, notices };
   const delivery: Delivery = new Delivery({
     ...core,
     naming,
@@ -68,7 +85,14 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     ...(daemon && { listen: { port: options.port ?? 0 } }),
     allowLocal: options.settings.allowLocal ?? profile.allowLocal,
     isContact: (device) => store.contacts.findByDevice(device) !== undefined,
-    events: { onChannel: (channel) => delivery.serve(channel), onConnected: (device) => delivery.connected(device) },
+    events: {
+      onChannel: (channel) => delivery.serve(channel),
+      onGossip: (channel) => void gossip.serve(channel),
+      onConnected(device) {
+        delivery.connected(device);
+        gossip.connected(device);
+      },
+    },
     runtime,
     log,
   });
@@ -94,6 +118,7 @@ async function startEngine({ opened, options, runtime, resolver, notices, log }:
     connections: () => network.connections().open,
     async stop(signal) {
       upkeep();
+      gossip.stop();
       await publisher?.stop(signal);
       await delivery.stop();
       await network.stop();

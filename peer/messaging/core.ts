@@ -1,4 +1,5 @@
 import type { DeviceId } from "../../shared/device-id.ts";
+import type { Gossip } from "./gossip.ts";
 import type { Resolver, SecureSessions } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
@@ -14,6 +15,7 @@ export type Core = {
   readonly sessions: SecureSessions;
   readonly book: SessionBook;
   readonly resolver: Resolver;
+  readonly gossip: Pick<Gossip, "claim" | "claimed">;
   readonly notices: Notices;
 };
 

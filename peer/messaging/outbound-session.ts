@@ -14,7 +14,6 @@ const HEAL_AFTER_MESSAGES = 50;
 const HEAL_AFTER_MS = 60 * 60_000;
 const MAX_NEW_SESSIONS = 2;
 const MAX_HEALS_IN_VAIN = 3;
-const NO_DATA = new Uint8Array();
 
 export type SessionDeps = Core & { readonly naming: Pick<NamingServer, "claimKeyPackages"> };
 
@@ -70,7 +69,7 @@ export class OutboundSession {
 
   /** Frames of these rows, the session's new state on disk; undefined when it may not be used for now. */
   async encrypt(rows: readonly OutboxRow[]): Promise<Encrypted | undefined> {
-    const { book, sessions } = this.#deps;
+    const { book, sessions, gossip } = this.#deps;
     const sessionId = this.#id;
     const recipientDevice = this.#recipientDevice;
     if (sessionId === undefined) return undefined;
@@ -78,8 +77,9 @@ export class OutboundSession {
       if (live.session.pendingCommit !== undefined) return undefined;
       const frames: Uint8Array[] = [];
       let session = live.session;
+      const claim = gossip.claim();
       for (const { plaintext, envelopeId } of rows) {
-        const encrypted = await sessions.encrypt(session, plaintext, NO_DATA);
+        const encrypted = await sessions.encrypt(session, plaintext, claim);
         session = encrypted.session;
         frames.push(
           encodeFrame({ type: "message", sessionId, recipientDevice, envelopeId, ciphertext: encrypted.ciphertext }),

@@ -40,6 +40,8 @@ export interface Transport {
    * @throws ChatError PEER_UNREACHABLE, TIMED_OUT
    */
   connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel>;
+  /** A channel on which checkpoints are compared, over the connection that is there; undefined without one. */
+  openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined>;
   /** Multiaddrs under which this device can be dialled now, each ending in `/p2p/<own id>`. */
   addresses(): readonly string[];
 }
@@ -48,6 +50,8 @@ export interface Transport {
 export interface TransportEvents {
   /** Another device opened a channel to this one. */
   onChannel(channel: Channel): void;
+  /** Another device opened a channel to compare checkpoints. */
+  onGossip(channel: Channel): void;
   /** A connection to that device came up, whoever dialled. */
   onConnected(device: DeviceId): void;
 }

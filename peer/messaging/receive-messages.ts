@@ -3,6 +3,7 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { type OpenedEnvelope, openEnvelope } from "../../shared/envelope.ts";
 import { asChatError, ChatError, isChatError } from "../../shared/errors.ts";
 import type { FrameBody, FrameOf } from "../../shared/frames.ts";
+import { readLogClaim } from "../../shared/gossip.ts";
 import type { Core } from "./core.ts";
 import { afterOwnCommit, resetOf } from "./inbound-session.ts";
 import type { Contact, Session } from "./ports.ts";
@@ -38,7 +39,7 @@ export function receiveMessages(core: Core, device: DeviceId, frames: readonly M
 }
 
 async function decryptFrame(
-  { self, sessions, book, store }: Core,
+  { self, sessions, book, store, gossip }: Core,
   device: DeviceId,
   frame: MessageFrame,
   advanced: Map<string, LiveSession>,
@@ -51,11 +52,14 @@ async function decryptFrame(
   }
   try {
     const decrypt = (session: Session) => sessions.decrypt(session, ciphertext);
-    const { session, plaintext } = await afterOwnCommit(sessions, live.session, decrypt);
+    const { session, plaintext, authenticatedData } = await afterOwnCommit(sessions, live.session, decrypt);
     const opened = openEnvelope(plaintext);
     if (!equalBytes(opened.envelopeId, envelopeId)) throw mismatch("hash", "the frame names another envelope");
     if (opened.sender !== device) throw mismatch("identity", "the envelope is signed by another device");
+    if (readLogClaim(authenticatedData) === undefined)
+      throw mismatch("log", "the message does not say which log it saw");
     advanced.set(key, { ...live, session });
+    gossip.claimed(device, authenticatedData);
     return { frame, opened };
   } catch (error) {
     if (store.inbox.hasEnvelope(device, envelopeId))

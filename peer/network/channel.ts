@@ -56,6 +56,10 @@ export class StreamChannel implements Channel {
     return this.#closed.promise;
   }
 
+  get protocol(): string {
+    return this.#stream.protocol;
+  }
+
   get inbound(): boolean {
     return this.#stream.direction === "inbound";
   }

@@ -95,7 +95,8 @@ export class Network implements Transport {
     node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
     node.addEventListener("connection:close", ({ detail }) => this.#onDisconnection(detail));
     const onStream: StreamHandler = (stream, { remotePeer }) => this.#onStream(stream, remotePeer.toString());
-    await node.handle(STREAM_PROTOCOLS.message, onStream, { maxInboundStreams: limits.inboundStreamsPerDevice });
+    const maxInboundStreams = limits.inboundStreamsPerDevice;
+    for (const id of Object.values(STREAM_PROTOCOLS)) await node.handle(id, onStream, { maxInboundStreams });
     try {
       await node.start();
     } catch (cause) {
@@ -118,6 +119,16 @@ export class Network implements Transport {
     this.#outgoing.set(device, channel);
     if (this.#stopping !== undefined) void channel.close();
     return channel;
+  }
+
+  async openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined> {
+    const connection = this.#parts.connections.best(device);
+    if (connection === undefined || this.#stopping !== undefined) return undefined;
+    try {
+      return this.#track(await this.#negotiate(connection, STREAM_PROTOCOLS.checkpoint, signal), device);
+    } catch (error) {
+      throw dialFailure(error, signal);
+    }
   }
 
   addresses(): readonly string[] {
@@ -162,17 +173,21 @@ export class Network implements Transport {
     const { connections } = this.#parts;
     try {
       const current = connections.best(device);
-      if (current === undefined) return await this.#negotiate(await this.#dial(device, addresses, signal), signal);
+      if (current === undefined) return await this.#dialStream(device, addresses, signal);
       try {
-        return await this.#negotiate(current, signal);
+        return await this.#negotiate(current, STREAM_PROTOCOLS.message, signal);
       } catch (error) {
         if (signal.aborted || isUnsupportedProtocol(error)) throw error;
         connections.distrust(device, current);
-        return await this.#negotiate(await this.#dial(device, addresses, signal), signal);
+        return await this.#dialStream(device, addresses, signal);
       }
     } catch (error) {
       throw dialFailure(error, signal);
     }
+  }
+
+  async #dialStream(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Stream> {
+    return this.#negotiate(await this.#dial(device, addresses, signal), STREAM_PROTOCOLS.message, signal);
   }
 
   #dial(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Connection> {
@@ -185,8 +200,8 @@ export class Network implements Transport {
     return node.dial(dialable, { signal: withTimeout(signal, limits.dialTimeoutMs), force: true });
   }
 
-  #negotiate(connection: Connection, signal: AbortSignal): Promise<Stream> {
-    return connection.newStream([STREAM_PROTOCOLS.message], {
+  #negotiate(connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> {
+    return connection.newStream([protocol], {
       signal: withTimeout(signal, this.#parts.limits.negotiationTimeoutMs),
     });
   }
@@ -215,14 +230,19 @@ export class Network implements Transport {
   #onStream(stream: Stream, peerId: string): void {
     const device = findDevice(peerId);
     const { limits, onRefused, options } = this.#parts;
-    const open = [...this.#channels].filter((channel) => channel.inbound && channel.remote === device);
+    const { protocol } = stream;
+    const open = [...this.#channels].filter(
+      (channel) => channel.inbound && channel.remote === device && channel.protocol === protocol,
+    );
     if (device === undefined || this.#stopping !== undefined) {
       stream.abort(new Error("not accepted"));
     } else if (open.length >= limits.inboundStreamsPerDevice) {
       onRefused("streams-per-device");
       stream.abort(new Error("too many streams"));
     } else {
-      options.events.onChannel(this.#track(stream, device));
+      const channel = this.#track(stream, device);
+      if (protocol === STREAM_PROTOCOLS.checkpoint) options.events.onGossip(channel);
+      else options.events.onChannel(channel);
     }
   }
 

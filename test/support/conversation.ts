@@ -1,14 +1,11 @@
-import { connectToDaemon } from "../../peer/daemon/control-client.ts";
-import { controlSocketCandidates } from "../../peer/daemon/control-socket-path.ts";
 import type { Operations } from "../../peer/messaging/operations.ts";
 import { isChatError } from "../../shared/errors.ts";
+import { callsOf } from "./daemon-calls.ts";
 import type { Person } from "./p2pchat.ts";
 import type { Line, Program } from "./program.ts";
 
 /** A line is shown again where the process died between printing it and noting that it did. */
 type Shown = { readonly lines: readonly Line[]; readonly repeats: number };
-
-const CONNECT_TIMEOUT_MS = 5000;
 
 /**
  * Somebody whose `listen` is killed and started again, while messages go out through its control socket: a process for
@@ -21,7 +18,6 @@ export class Unsteady {
   kills = 0;
   readonly #runs: Program[] = [];
   #operations: { readonly of: Program; readonly operations: Operations } | undefined;
-  #peerId = "";
   #starting: Promise<void> = Promise.resolve();
 
   constructor(person: Person) {
@@ -78,9 +74,7 @@ export class Unsteady {
   }
 
   async #start(): Promise<void> {
-    const program = await this.person.listen();
-    this.#peerId = String(program.seen[0]?.["peerId"]);
-    this.#runs.push(program);
+    this.#runs.push(await this.person.listen());
   }
 
   async #trySend(to: string, text: string): Promise<boolean> {
@@ -101,11 +95,8 @@ export class Unsteady {
     const running = this.#runs.at(-1);
     if (running === undefined) throw new Error(`${this.name} was never started`);
     if (this.#operations?.of === running) return this.#operations.operations;
-    const paths = controlSocketCandidates(this.person.profile, {});
-    const { signal } = new AbortController();
-    const client = await connectToDaemon({ paths, peerId: this.#peerId, timeoutMs: CONNECT_TIMEOUT_MS, signal });
-    if (client === undefined) throw new Error(`${this.name} does not answer`);
-    this.#operations = { of: running, operations: client.operations };
-    return client.operations;
+    const operations = await callsOf(this.person, running);
+    this.#operations = { of: running, operations };
+    return operations;
   }
 }

@@ -13,7 +13,11 @@ export class HostileAnswerer {
   constructor(world: MessagingWorld, person: Person, answer: (frame: Frame) => readonly FrameBody[] = () => []) {
     this.person = person;
     this.answer = answer;
-    world.network.attach(person.device, { onChannel: (channel) => void this.#serve(channel), onConnected() {} });
+    world.network.attach(person.device, {
+      onChannel: (channel) => void this.#serve(channel),
+      onGossip() {},
+      onConnected() {},
+    });
   }
 
   async #serve(channel: Channel): Promise<void> {

@@ -4,13 +4,15 @@ import { directConversation } from "../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../shared/device-id.ts";
 import { type Envelope, encodeText, linkOf, sealEnvelope } from "../../shared/envelope.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameBody, type FrameOf } from "../../shared/frames.ts";
+import { encodeLogClaim } from "../../shared/gossip.ts";
 import { sha256 } from "../../shared/hash.ts";
+import { EMPTY_ROOT } from "../../shared/merkle.ts";
 import { PROTOCOL_VERSION } from "../../shared/protocol.ts";
 import { seedOf } from "./messaging-peer.ts";
 import type { MessagingWorld } from "./messaging-world.ts";
 import type { Person } from "./people.ts";
 
-const NO_DATA = new Uint8Array();
+const NO_CLAIM = encodeLogClaim({ size: 0, root: EMPTY_ROOT });
 
 /**
  * Somebody with a device key and real sessions who keeps none of the rules: opens lanes, and puts on them whatever a test
@@ -26,6 +28,8 @@ export class HostileOpener {
   #answers: Frame[] = [];
   #ended = false;
   session: Session | undefined;
+  /** What its messages say of the log. */
+  claim: Uint8Array = NO_CLAIM;
   #seq = 0;
   #link: Uint8Array | null = null;
 
@@ -38,7 +42,7 @@ export class HostileOpener {
       deviceSeed: seedOf(person),
       now: () => Date.now(),
     });
-    const transport = world.network.attach(person.device, { onChannel() {}, onConnected() {} });
+    const transport = world.network.attach(person.device, { onChannel() {}, onGossip() {}, onConnected() {} });
     this.#connect = () => transport.connect(target.device, [], AbortSignal.timeout(1000));
   }
 
@@ -116,7 +120,7 @@ export class HostileOpener {
     overrides: Partial<FrameOf<"message">> = {},
   ): Promise<FrameBody> {
     if (this.session === undefined) throw new Error("no session was opened");
-    const { session, ciphertext } = await this.sessions.encrypt(this.session, sealed.plaintext, NO_DATA);
+    const { session, ciphertext } = await this.sessions.encrypt(this.session, sealed.plaintext, this.claim);
     this.session = session;
     const recipientDevice = publicKeyOfDevice(this.#target.device);
     const { envelopeId } = sealed;

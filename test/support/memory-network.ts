@@ -37,6 +37,7 @@ export class MemoryNetwork {
     return {
       addresses: () => [addressOf(device)],
       connect: async (to) => this.#connect(device, to),
+      openGossip: async () => undefined,
     };
   }
 

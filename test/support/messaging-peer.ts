@@ -4,12 +4,13 @@ import { Acceptor } from "../../peer/messaging/accept-message.ts";
 import type { Core, Notices } from "../../peer/messaging/core.ts";
 import { Delivery } from "../../peer/messaging/delivery.ts";
 import { EventFeed } from "../../peer/messaging/event-feed.ts";
+import { Gossip } from "../../peer/messaging/gossip.ts";
 import { createOperations, type Engine } from "../../peer/messaging/messenger.ts";
 import { standDown } from "../../peer/messaging/old-copy.ts";
 import type { Operations, SendResult } from "../../peer/messaging/operations.ts";
 import { giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
-import type { Contact, ContactStore, Resolver, SecureSessions } from "../../peer/messaging/ports.ts";
+import type { Contact, ContactStore, KeyLog, Resolver, SecureSessions } from "../../peer/messaging/ports.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { SessionBook } from "../../peer/messaging/session-book.ts";
 import type { OutboxRow } from "../../peer/messaging/store.ts";
@@ -34,6 +35,8 @@ export type PeerOptions = {
   readonly person: Person;
   readonly databasePath: string;
   readonly incarnation?: string;
+  /** Instead of the one that believes the directory. */
+  readonly log?: KeyLog;
   /** Stands between the rules and the sessions. */
   readonly wrapSessions?: (sessions: SecureSessions) => SecureSessions;
 };
@@ -104,9 +107,18 @@ export class MessagingPeer {
       failed,
     };
     const book = new SessionBook(this.sessions, store);
-    this.core = { self, store, runtime, sessions: this.sessions, book, resolver, notices };
+    const gossip = new Gossip({
+      self,
+      contacts: store.contacts,
+      log: options.log ?? directory.log,
+      runtime,
+      transport: async () => transport,
+      failed,
+    });
+    this.core = { self, store, runtime, sessions: this.sessions, book, resolver, gossip, notices };
     const transport = network.attach(self.device, {
       onChannel: (channel) => this.delivery.serve(channel),
+      onGossip: (channel) => void gossip.serve(channel),
       onConnected: (device) => this.delivery.connected(device),
     });
     this.delivery = new Delivery({

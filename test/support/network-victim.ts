@@ -20,6 +20,7 @@ const network = await startNetwork({
   isContact: (device) => contacts.has(device),
   runtime: systemRuntime,
   events: {
+    onGossip: (channel) => void channel.close(),
     onConnected: () => {},
     onChannel: (channel) => {
       if (isDeaf && !contacts.has(channel.remote)) return;

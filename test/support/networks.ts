@@ -24,6 +24,7 @@ type Options = {
   readonly runtime?: Runtime;
   /** Instead of `accept`. */
   readonly onChannel?: (channel: Channel) => void;
+  readonly onGossip?: (channel: Channel) => void;
 };
 
 /** The seed is a hash of `name`, so that a device keeps its key through a test. */
@@ -45,7 +46,11 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
     ...(dialOnly ? {} : { listen: { hosts: ["127.0.0.1"], port: 0 } }),
     allowLocal: true,
     isContact: (device) => contacts.includes(device),
-    events: { onChannel: options.onChannel ?? keep, onConnected: (device) => connected.push(device) },
+    events: {
+      onChannel: options.onChannel ?? keep,
+      onGossip: options.onGossip ?? keep,
+      onConnected: (device) => connected.push(device),
+    },
     runtime,
     // most tests leave a channel open at one end
     limits: { closeTimeoutMs: 100, ...limits },

@@ -162,6 +162,7 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
     },
 
     async compare(note, from) {
+      if (verifier === undefined) await sync();
       if (verifier === undefined) return "hidden";
       const theirs = openCheckpoint(note, verifier);
       if (theirs.size > replica.size) await sync();

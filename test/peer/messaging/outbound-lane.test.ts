@@ -80,6 +80,7 @@ describe("answers that make no sense", () => {
       async onChannel(channel) {
         await channel.send([encodeCbor({ v: 2, type: "hello" })]);
       },
+      onGossip() {},
       onConnected() {},
     });
     await alice.send("mallory", "hi");

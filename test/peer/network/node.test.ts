@@ -147,7 +147,7 @@ describe("starting and stopping", () => {
         listen,
         allowLocal: true,
         isContact: () => true,
-        events: { onChannel: () => {}, onConnected: () => {} },
+        events: { onChannel: () => {}, onGossip: () => {}, onConnected: () => {} },
         runtime: systemRuntime,
       });
     for (const listen of [
@@ -167,7 +167,7 @@ describe("starting and stopping", () => {
       listen: { port: 0 },
       allowLocal: true,
       isContact: () => true,
-      events: { onChannel: () => {}, onConnected: () => {} },
+      events: { onChannel: () => {}, onGossip: () => {}, onConnected: () => {} },
       runtime: systemRuntime,
     });
     const addresses = network.addresses();
@@ -184,7 +184,7 @@ describe("starting and stopping", () => {
       isContact: () => {
         throw new Error("no database");
       },
-      events: { onChannel: () => {}, onConnected: () => {} },
+      events: { onChannel: () => {}, onGossip: () => {}, onConnected: () => {} },
       runtime: systemRuntime,
     });
     await expect(alice.network.connect(bob.device, bob.addresses(), soon())).rejects.toMatchObject({

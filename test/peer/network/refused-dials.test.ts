@@ -27,7 +27,7 @@ describe("what is not dialled or not believed", () => {
       listen: { hosts: ["127.0.0.1"], port: 0 },
       allowLocal: false,
       isContact: () => true,
-      events: { onChannel: () => {}, onConnected: () => {} },
+      events: { onChannel: () => {}, onGossip: () => {}, onConnected: () => {} },
       runtime: systemRuntime,
     });
     await using alice = await startTestNetwork("alice");
