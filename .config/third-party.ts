@@ -6,10 +6,11 @@ const FILE = "THIRD-PARTY.txt";
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i;
 const IN_PACKAGE = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+(?=[\\/])/;
 
+/** Some packages have their licence only in a section of their README. */
+const LICENCE_HEADING = /^#+ *licen[cs]e\b/i;
 /** Its text, the same for everybody, stands in this repository's own LICENSE. */
-const APACHE = /^(?:Apache-2\.0(?: OR MIT)?|MIT OR Apache-2\.0)$/;
-
-const NO_TEXT = "The package holds no text of its licence; that of Apache-2.0 is in LICENSE, beside this directory.";
+const APACHE = /\bApache-2\.0\b/;
+const SEE_LICENSE = "The text of Apache-2.0 is in LICENSE, beside this directory.";
 
 type Manifest = { readonly name: string; readonly version: string; readonly license: string };
 
@@ -27,19 +28,22 @@ export function thirdPartyNotices(packages: Iterable<string>): string {
   return [head, ...sorted.map(([, notice]) => notice)].join(`\n${"=".repeat(80)}\n\n`);
 }
 
-/** @throws Error where a package names a licence whose text is nowhere */
+/** @throws Error where a package has the text of its licence nowhere */
 function noticeOf(directory: string): [title: string, notice: string] {
-  const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest;
-  const title = `${manifest.name} ${manifest.version}`;
-  const texts = licenceTexts(directory);
-  if (texts.length === 0 && !APACHE.test(manifest.license)) throw new Error(`${title} has no licence text`);
-  const body = texts.length > 0 ? texts : [NO_TEXT];
-  return [title, `${title} (${manifest.license})\n\n${body.join("\n\n")}\n`];
+  const { name, version, license } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest;
+  const texts = licenceTexts(directory, license);
+  if (texts.length === 0) throw new Error(`${name} ${version} comes without the text of its licence, ${license}`);
+  return [`${name} ${version}`, `${name} ${version} (${license})\n\n${texts.join("\n\n")}\n`];
 }
 
-function licenceTexts(directory: string): readonly string[] {
-  const files = readdirSync(directory).filter((name) => LICENCE_FILE.test(name));
-  return files.toSorted().map((name) => readFileSync(join(directory, name), "utf8").trim().replaceAll("\r", ""));
+function licenceTexts(directory: string, license: string): readonly string[] {
+  const names = readdirSync(directory).toSorted();
+  const read = (name: string) => readFileSync(join(directory, name), "utf8").replaceAll("\r", "");
+  const files = names.filter((name) => LICENCE_FILE.test(name)).map((name) => read(name).trim());
+  if (files.length > 0) return files;
+  const readmes = names.filter((name) => /^readme/i.test(name)).map(read);
+  const sections = readmes.flatMap((text) => text.split(/^(?=#)/m)).filter((text) => LICENCE_HEADING.test(text));
+  return [...sections.map((section) => section.trim()), ...(APACHE.test(license) ? [SEE_LICENSE] : [])];
 }
 
 /** Writes the notices of all programs that are built with it beside their directories. */
