@@ -101,6 +101,7 @@ export const SERVER_LIMITS = {
   lookupsPerQuery: 256,
   /** How long the log waits for an instance that died while it gave out places. */
   logLeaseMs: 2_000,
+  logRetryMs: 50,
 } as const;
 
 /** A bucket that holds `burst` requests and gets so many back a second. */

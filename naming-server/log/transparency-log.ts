@@ -68,11 +68,13 @@ export class TransparencyLog {
 
   /** Where a record stands; waits until it has its place and a checkpoint covers it. */
   async placeOf(name: Username, { seq, logIndex }: { seq: number; logIndex?: number | undefined }): Promise<Covered> {
-    const { store } = this.#options;
+    const { store, pace } = this.#options;
     let index = logIndex ?? (await store.findLogIndex(name, seq));
     while (index === undefined || index >= this.#checkpoint.size) {
       await this.#nextRound();
       index ??= await store.findLogIndex(name, seq);
+      // Another instance is at work on it, or stopped while it was: asking on and on makes neither faster.
+      if (index === undefined) await pace.sleep(SERVER_LIMITS.logRetryMs);
     }
     const { size, note } = this.#checkpoint;
     return { ...this.inclusion(index, size), checkpoint: note };

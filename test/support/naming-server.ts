@@ -60,8 +60,7 @@ export async function startTestServer(options: Options = {}): Promise<TestServer
 
 const MAIN = new URL("../../naming-server/main.ts", import.meta.url).pathname;
 
-type ProcessOptions = {
-  readonly databasePath: string;
+type ProcessOptions = ({ readonly databasePath: string } | { readonly databaseUrl: string }) & {
   readonly args?: readonly string[];
   /** What it is to do instead of serving. */
   readonly command?: string;
@@ -70,9 +69,10 @@ type ProcessOptions = {
 };
 
 /** Starts the program itself, without waiting for it. */
-export function spawnNamingServer({ databasePath, args = [], wrapper = [], command }: ProcessOptions): Child {
+export function spawnNamingServer({ args = [], wrapper = [], command, ...database }: ProcessOptions): Child {
+  const url = "databaseUrl" in database ? database.databaseUrl : `sqlite:${database.databasePath}`;
   const verb = command === undefined ? [] : [command];
-  const flags = ["--port", "0", "--database-url", `sqlite:${databasePath}`, "--public-url", AUDIENCE, ...args];
+  const flags = ["--port", "0", "--database-url", url, "--public-url", AUDIENCE, ...args];
   return startCommand([...wrapper, process.execPath, MAIN, ...verb, ...flags]);
 }
 
