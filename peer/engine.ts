@@ -1,10 +1,12 @@
 import type { OpenOptions } from "./cli/context.ts";
+import { ownRecordsOf } from "./history/own-records.ts";
 import type { Log } from "./log.ts";
 import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
 import { Gossip } from "./messaging/gossip.ts";
 import type { Engine } from "./messaging/messenger.ts";
 import { giveUpOld } from "./messaging/outbox-upkeep.ts";
+import { RecordKeeper } from "./messaging/own-record.ts";
 import type { KeyLog, Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
