@@ -15,13 +15,13 @@ const SEE_LICENSE = "The text of Apache-2.0 is in LICENSE, beside this directory
 type Manifest = { readonly name: string; readonly version: string; readonly license: string };
 
 /** Directories of the packages that these modules belong to. */
-export function packagesOf(moduleIds: Iterable<string>): ReadonlySet<string> {
+function packagesOf(moduleIds: Iterable<string>): ReadonlySet<string> {
   const found = [...moduleIds].flatMap((id) => IN_PACKAGE.exec(id) ?? []);
   return new Set(found);
 }
 
 /** Name, version and licence texts of each package, ordered by name and version. */
-export function thirdPartyNotices(packages: Iterable<string>): string {
+function thirdPartyNotices(packages: Iterable<string>): string {
   const notices = new Map([...packages].map((directory) => noticeOf(directory)));
   const sorted = [...notices].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const head = "This program contains the following packages, under their own licences.\n";
