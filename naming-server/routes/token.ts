@@ -42,12 +42,13 @@ export function tokenRoutes(api: Api): void {
 
 /** An assertion is used up only by a device that may use it, so that strangers fill no table. */
 async function issueToken(services: Services, req: Request, res: Response): Promise<void> {
-  const { directory, store, tokens, publicUrl, now } = services;
+  const { directory, store, tokens, publicUrl, now, limiter, monotonic } = services;
   const body = await readBody(req, TOKEN_BODY);
   const form = readRequest(TOKEN_BODY.schema, readForm(body));
   const { claims, device } = await verifyAssertion(form.client_assertion, { aud: publicUrl, nowMs: now() });
   const caller = { username: claims.sub, device };
   await assertListed(caller, directory);
+  limiter.admitCaller("token", caller.username, monotonic());
   const expires = claims.exp + LIMITS.clockSkewSeconds;
   await store.rememberAssertion({ sub: claims.sub, jti: claims.jti, expires });
   sendJson(res, 200, {

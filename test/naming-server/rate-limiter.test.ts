@@ -2,7 +2,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RATE_LIMITS, type RateClass, scaleRates } from "../../naming-server/limits.ts";
 import { RateLimiter } from "../../naming-server/rate-limiter.ts";
-import { call, refusal, register, signIn, startTestServer } from "../support/naming-server.ts";
+import {
+  assertionOf,
+  call,
+  refusal,
+  register,
+  requestToken,
+  signIn,
+  startTestServer,
+} from "../support/naming-server.ts";
 import { personOf } from "../support/people.ts";
 
 const rates = { ...RATE_LIMITS, lookup: { network: { burst: 3, perSecond: 0.5 }, caller: { burst: 2, perSecond: 1 } } };
@@ -127,6 +135,17 @@ describe("a server", () => {
     const again = await signIn(wide.server, bob);
     const lookWide = async () => (await call(wide.server, "GET", "/v1/names/bob", { token: again })).status;
     expect([await lookWide(), await lookWide(), await lookWide()]).toEqual([200, 200, 429]);
+  });
+
+  test("counts tokens by who gets them, which nobody else can use up", async () => {
+    const token = { network: RATE_LIMITS.token.network, caller: { burst: 2, perSecond: 0.01 } };
+    const { server } = await start({ rates: { ...RATE_LIMITS, token } });
+    await register(server, bob);
+    const ask = async (deviceKey = bob.deviceKey) =>
+      (await requestToken(server, await assertionOf({ ...bob, deviceKey }, server.clock.nowMs))).status;
+    const forged = personOf("mallory").deviceKey;
+    expect([await ask(forged), await ask(forged), await ask(forged)]).toEqual([401, 401, 401]);
+    expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 429]);
   });
 
   test("limits every class of request by network", async () => {
