@@ -12,6 +12,7 @@ import { createOperations, queueForContact } from "./messaging/messenger.ts";
 import { standDown } from "./messaging/old-copy.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
 import type { ContactStore } from "./messaging/ports.ts";
+import { PresenceBoard } from "./messaging/presence-board.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import type { Store } from "./messaging/store.ts";
 import { GapTimers } from "./messaging/visibility.ts";
@@ -67,6 +68,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   return {
     operations,
     feed,
+    presence: new PresenceBoard({ naming, isContact: (username) => store.contacts.find(username) !== undefined }),
     ready: { username: self.username, peerId: self.device, addresses: engine.running()?.addresses() ?? [] },
     async stop() {
       await engine.stop(AbortSignal.timeout(STOP_TIMEOUT_MS));

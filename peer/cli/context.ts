@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import type { Feed, Identity, Operations, SendParams, SendResult } from "../messaging/operations.ts";
+import type { Feed, Identity, Operations, PresenceFeed, SendParams, SendResult } from "../messaging/operations.ts";
 import type { Settings } from "./config.ts";
 import type { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
@@ -8,6 +8,7 @@ import type { Output } from "./output.ts";
 export type Messenger = {
   readonly operations: Operations;
   readonly feed: Feed;
+  readonly presence: PresenceFeed;
   readonly ready: { readonly username: string; readonly peerId: string; readonly addresses: readonly string[] };
   stop(): Promise<void>;
 };

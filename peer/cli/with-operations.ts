@@ -1,4 +1,4 @@
-import type { Operations } from "../messaging/operations.ts";
+import type { Operations, PresenceFeed } from "../messaging/operations.ts";
 import type { CliContext, ProfileDirectory, ProfileLock } from "./context.ts";
 import { reachProfile } from "./reach-profile.ts";
 
@@ -9,7 +9,7 @@ type Use<T> = {
   readonly network: boolean;
   /** How long to wait for whoever else holds the profile. */
   readonly timeoutMs?: number;
-  readonly run: (operations: Operations) => Promise<T>;
+  readonly run: (operations: Operations, presence: PresenceFeed) => Promise<T>;
 };
 
 /** Runs an operation in the daemon if there is one, so that no key is opened here, and in this process if not. */
@@ -17,7 +17,7 @@ export async function withOperations<T>(context: CliContext, use: Use<T>): Promi
   const reached = await reachProfile(context, use.timeoutMs ?? PATIENCE_MS);
   if (reached.kind === "lock") return await runHere(context, use, reached);
   try {
-    return await use.run(reached.client.operations);
+    return await use.run(reached.client.operations, reached.client.presence);
   } finally {
     reached.client.close();
   }
@@ -33,7 +33,7 @@ async function runHere<T>(context: CliContext, use: Use<T>, { lock, directory }:
     const { network } = use;
     const messenger = await programs.openMessenger({ settings, directory, mode: "oneshot", network, verbose, signal });
     try {
-      return await unlessInterrupted(() => use.run(messenger.operations), signal);
+      return await unlessInterrupted(() => use.run(messenger.operations, messenger.presence), signal);
     } finally {
       await messenger.stop();
     }

@@ -1,14 +1,16 @@
+import { EventEmitter, on } from "node:events";
 import { lstatSync, type Stats } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import type { OperationName, Operations } from "../messaging/operations.ts";
+import type { OperationName, Operations, PresenceEvent, PresenceFeed } from "../messaging/operations.ts";
 import { OPERATION_NAMES } from "./operation-names.ts";
 import { CONTROL_VERSION, decodeError, encodeLine, isObject, LineReader } from "./rpc.ts";
 
 /** A running daemon's operations, seen from another process. */
 export interface ControlClient {
   readonly operations: Operations;
+  readonly presence: PresenceFeed;
   readonly pid: number;
   close(): void;
 }
@@ -77,7 +79,12 @@ async function connectTo(
     throw error;
   }
   const { pid } = greeting;
-  return { operations: remoteOperations(connection), pid: Number(pid), close: () => connection.close() };
+  return {
+    operations: remoteOperations(connection),
+    presence: { events: (until) => remotePresence(connection, until) },
+    pid: Number(pid),
+    close: () => connection.close(),
+  };
 }
 
 function assertGreeting({ v, peerId: actual, pid }: Readonly<Record<string, unknown>>, expected: string): void {
@@ -95,10 +102,23 @@ function remoteOperations(connection: ClientConnection): Operations {
   return Object.fromEntries(OPERATION_NAMES.map((name) => [name, call(name)])) as unknown as Operations;
 }
 
+/** The daemon sends no more than is read, so what waits here is bounded by it. */
+async function* remotePresence(connection: ClientConnection, signal: AbortSignal): AsyncIterable<PresenceEvent> {
+  try {
+    const notices = on(connection.notices, "presence", { signal });
+    await connection.call("watchPresence", {});
+    for await (const [event] of notices) yield event as PresenceEvent;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
 type Waiting = { resolve(result: unknown): void; reject(error: ChatError): void };
 
 class ClientConnection {
   readonly #socket: Socket;
+  /** `presence` for each such notification, `error` once nothing more comes. */
+  readonly notices = new EventEmitter();
   readonly #lines = new LineReader(MAX_LINE_BYTES);
   readonly #waiting = new Map<number, Waiting>();
   readonly #greeting = Promise.withResolvers<Readonly<Record<string, unknown>> | undefined>();
@@ -126,7 +146,7 @@ class ClientConnection {
     }
   }
 
-  async call(method: OperationName, params: object): Promise<unknown> {
+  async call(method: OperationName | "watchPresence", params: object): Promise<unknown> {
     if (this.#failure) throw this.#failure;
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -157,6 +177,9 @@ class ClientConnection {
 
   #take(message: unknown): void {
     if (!isObject(message)) return;
+    if (message["method"] === "presence") this.notices.emit("presence", message["params"]);
+    // Of no request: the daemon says why it ends the connection.
+    if (message["id"] === null && "error" in message) this.#fail(decodeError(message["error"]));
     if (message["method"] === "hello") this.#greeting.resolve(isObject(message["params"]) ? message["params"] : {});
     const waiting = this.#waiting.get(Number(message["id"]));
     if ("error" in message) waiting?.reject(decodeError(message["error"]));
@@ -167,6 +190,7 @@ class ClientConnection {
     this.#failure ??= error;
     this.#greeting.resolve(undefined);
     for (const { reject } of this.#waiting.values()) reject(error);
+    if (this.notices.listenerCount("error") > 0) this.notices.emit("error", this.#failure);
     this.#socket.destroy();
   }
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { ChatError } from "../../shared/errors.ts";
-import type { Feed, Operations } from "../messaging/operations.ts";
+import type { Feed, Operations, PresenceFeed } from "../messaging/operations.ts";
 import { callOperation, readSubscription } from "./methods.ts";
 import { encodeError, encodeLine, isObject, LineReader, RPC_ERROR, type RpcId } from "./rpc.ts";
 
@@ -15,6 +15,7 @@ export const CONNECTION_LIMITS = {
 export type ConnectionOptions = {
   readonly operations: Operations;
   readonly feed: Feed;
+  readonly presence: PresenceFeed;
   readonly slowReaderMs?: number;
 };
 
@@ -24,7 +25,7 @@ export class ControlConnection {
   readonly #options: ConnectionOptions;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #ended = new AbortController();
-  #subscribed = false;
+  readonly #subscriptions = new Set<string>();
   #drained: Promise<unknown> | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
@@ -78,21 +79,27 @@ export class ControlConnection {
 
   async #run(method: unknown, params: unknown): Promise<unknown> {
     if (typeof method !== "string") throw notARequest();
-    if (method !== "subscribe") return await callOperation(this.#options.operations, method, params);
-    const from = readSubscription(params);
-    if (this.#subscribed) throw new ChatError("REQUEST_INVALID", "already subscribed", { reason: "subscribed" });
-    this.#subscribed = true;
-    // Behind the answer, and for as long as the connection lasts.
-    setImmediate(() => void this.#forward(from));
+    const { operations, feed, presence } = this.#options;
+    const { signal } = this.#ended;
+    if (method === "subscribe") return this.#subscribe("event", feed.events({ ...readSubscription(params), signal }));
+    if (method === "watchPresence") return this.#subscribe("presence", presence.events(signal));
+    return await callOperation(operations, method, params);
+  }
+
+  /** Once for each kind: behind the answer, and for as long as the connection lasts. */
+  #subscribe(kind: "event" | "presence", events: AsyncIterable<object>): object {
+    if (this.#subscriptions.has(kind)) {
+      throw new ChatError("REQUEST_INVALID", "already subscribed", { reason: "subscribed" });
+    }
+    this.#subscriptions.add(kind);
+    setImmediate(() => void this.#forward(kind, events));
     return {};
   }
 
-  async #forward(from: { since?: number }): Promise<void> {
+  async #forward(kind: string, events: AsyncIterable<object>): Promise<void> {
     const { signal } = this.#ended;
     try {
-      for await (const event of this.#options.feed.events({ ...from, signal })) {
-        await this.#send({ method: "event", params: event });
-      }
+      for await (const event of events) await this.#send({ method: kind, params: event });
     } catch (error) {
       if (!signal.aborted) await this.#refuse(error);
     }

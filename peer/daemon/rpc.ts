@@ -3,7 +3,8 @@ import { ChatError, isErrorCode } from "../../shared/errors.ts";
 
 /*
  * JSON-RPC 2.0, one message a line. PROTOCOL of the control socket: the server greets with the notification `hello`;
- * each method of Operations is a method; `subscribe` makes the server send notifications `event`.
+ * each method of Operations is a method; `subscribe` makes the server send notifications `event`, `watchPresence`
+ * notifications `presence`.
  */
 
 export const CONTROL_VERSION = 1;

@@ -8,8 +8,8 @@ import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 import type { Store } from "./store.ts";
 
-/** Short, so that a device that crashed is soon seen to be gone; renewed well before. */
-const ADDRESS_LIFETIME_SECONDS = 60;
+/** A device that crashed is off every list within a minute, the time to notice it included; renewed well before. */
+const ADDRESS_LIFETIME_SECONDS = 55;
 const RENEW_EVERY_MS = 20_000;
 const RETRY_AFTER_MS = 5000;
 /** Claimed key packages are made up for when this few are left. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import { type ControlServer, type ControlServerOptions, startControlServer } from "../../peer/daemon/control-server.ts";
-import { ALICE, fakeFeed, fakeOperations } from "./fake-operations.ts";
+import { ALICE, fakeFeed, fakeOperations, fakePresence } from "./fake-operations.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** A control server in a fresh profile directory, gone with the test. */
@@ -15,6 +15,7 @@ export async function startTestServer(options: Partial<ControlServerOptions> = {
     peerId: ALICE.peerId,
     operations: fakeOperations(),
     feed: fakeFeed(),
+    presence: fakePresence(),
     ...options,
   });
   onTestFinished(() => server.stop());

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Operations } from "../../peer/messaging/operations.ts";
+import type { Operations, PresenceFeed } from "../../peer/messaging/operations.ts";
 import { startTestServer } from "./control-socket.ts";
-import { ALICE, fakeOperations } from "./fake-operations.ts";
+import { ALICE, fakeOperations, fakePresence } from "./fake-operations.ts";
 import { type Outcome, Program, type StartOptions } from "./program.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -30,8 +30,11 @@ export function terminal(env: Readonly<Record<string, string>> = {}): Terminal {
 }
 
 /** The same with a daemon that answers as the test says. */
-export async function terminalWithDaemon(replaced: Partial<Operations> = {}): Promise<Terminal> {
+export async function terminalWithDaemon(
+  replaced: Partial<Operations> = {},
+  presence: PresenceFeed = fakePresence(),
+): Promise<Terminal> {
   const own = terminal();
-  await startTestServer({ directory: own.profile, operations: fakeOperations(replaced) });
+  await startTestServer({ directory: own.profile, operations: fakeOperations(replaced), presence });
   return own;
 }

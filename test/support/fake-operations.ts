@@ -5,6 +5,8 @@ import type {
   Feed,
   Identity,
   Operations,
+  PresenceEvent,
+  PresenceFeed,
 } from "../../peer/messaging/operations.ts";
 
 export const ALICE: Identity = {
@@ -103,6 +105,18 @@ export function fakeFeed(events: readonly ChatEvent[] = []): FakeFeed {
     shown: (cursor) => void cursors.push(cursor),
     events: async function* ({ signal, ...from }) {
       asked.push(from);
+      yield* events;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      if (!signal.aborted) await promise;
+    },
+  };
+}
+
+/** Tells the given events, then nothing until it is aborted. */
+export function fakePresence(events: readonly PresenceEvent[] = []): PresenceFeed {
+  return {
+    events: async function* (signal) {
       yield* events;
       const { promise, resolve } = Promise.withResolvers<void>();
       signal.addEventListener("abort", () => resolve(), { once: true });

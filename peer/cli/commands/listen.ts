@@ -40,6 +40,7 @@ export const listen: Command = {
       peerId: messenger.ready.peerId,
       operations: messenger.operations,
       feed: messenger.feed,
+      presence: messenger.presence,
     });
     cleanup.defer(() => server.stop());
     await printReady(messenger, context);

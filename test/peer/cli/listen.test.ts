@@ -5,7 +5,7 @@ import { runProgram } from "../../../peer/cli/program.ts";
 import type { ChatEvent, Feed } from "../../../peer/messaging/operations.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { terminal } from "../../support/fake-daemon.ts";
-import { ALICE, fakeFeed, fakeOperations, MESSAGE } from "../../support/fake-operations.ts";
+import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE } from "../../support/fake-operations.ts";
 
 type Rig = {
   readonly events?: readonly ChatEvent[];
@@ -23,6 +23,7 @@ function rig({ events = [], feed = fakeFeed(events), heldBy, operations, program
   const messenger: Messenger = {
     operations: fakeOperations(operations),
     feed,
+    presence: fakePresence(),
     ready: { username: ALICE.username, peerId: ALICE.peerId, addresses: ["/ip4/127.0.0.1/tcp/1"] },
     stop: async () => void log.push("stop"),
   };

@@ -6,7 +6,7 @@ import { withOperations } from "../../../peer/cli/with-operations.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { terminal } from "../../support/fake-daemon.ts";
-import { ALICE, fakeFeed, fakeOperations, MESSAGE } from "../../support/fake-operations.ts";
+import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE } from "../../support/fake-operations.ts";
 
 /** A command over a profile that is not real, interrupted while the profile opens. */
 function interruptedWhileOpening() {
@@ -16,6 +16,7 @@ function interruptedWhileOpening() {
   const messenger: Messenger = {
     operations: fakeOperations(),
     feed: fakeFeed([]),
+    presence: fakePresence(),
     ready: { ...ALICE, addresses: [] },
     stop: async () => void log.push("stop"),
   };

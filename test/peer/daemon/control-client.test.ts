@@ -7,7 +7,7 @@ import { type ControlClient, connectToDaemon } from "../../../peer/daemon/contro
 import { ChatError } from "../../../shared/errors.ts";
 import { profileDirectory, startTestServer } from "../../support/control-socket.ts";
 import { expectError } from "../../support/expect-error.ts";
-import { ALICE, fakeOperations } from "../../support/fake-operations.ts";
+import { ALICE, fakeOperations, fakePresence } from "../../support/fake-operations.ts";
 
 const never = new AbortController().signal;
 
@@ -147,5 +147,50 @@ describe("a call ends", () => {
       socket.once("data", () => interrupted.abort(new ChatError("INTERRUPTED", "interrupted")));
     });
     await expectError((await clientOf(path, interrupted.signal)).operations.whoami(), "INTERRUPTED");
+  });
+});
+
+describe("presence", () => {
+  const bob = { type: "presence", username: "bob", devices: [], contact: true, online: true, initial: true } as const;
+
+  test("arrives as it is told, until the reader has had enough", async () => {
+    const { path } = await startTestServer({ presence: fakePresence([bob, { ...bob, online: false }]) });
+    const { presence } = await clientOf(path);
+    const stop = new AbortController();
+    const events = presence.events(stop.signal)[Symbol.asyncIterator]();
+    expect([(await events.next()).value, (await events.next()).value]).toEqual([bob, { ...bob, online: false }]);
+    const end = events.next();
+    stop.abort();
+    expect(await end).toEqual({ done: true, value: undefined });
+  });
+
+  test("ends with the error that ended it in the daemon", async () => {
+    const events = async function* () {
+      yield bob;
+      throw new ChatError("NOT_FOUND", "the naming server is too old");
+    };
+    const { path } = await startTestServer({ presence: { events } });
+    const { presence } = await clientOf(path);
+    const told = presence.events(never)[Symbol.asyncIterator]();
+    expect((await told.next()).value).toEqual(bob);
+    await expectError(told.next(), "NOT_FOUND");
+  });
+
+  test("ends with an error where the daemon ends", async () => {
+    const server = await startTestServer({ presence: fakePresence([bob]) });
+    const { presence } = await clientOf(server.path);
+    const told = presence.events(never)[Symbol.asyncIterator]();
+    await told.next();
+    const next = expectError(told.next(), "PEER_UNREACHABLE", "daemon");
+    await server.stop();
+    await next;
+  });
+
+  test("is told once on each connection", async () => {
+    const { path } = await startTestServer();
+    const { presence } = await clientOf(path);
+    const first = presence.events(never)[Symbol.asyncIterator]().next();
+    await expectError(presence.events(never)[Symbol.asyncIterator]().next(), "REQUEST_INVALID", "subscribed");
+    await Promise.race([first, Promise.resolve()]);
   });
 });

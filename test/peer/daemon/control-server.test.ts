@@ -6,10 +6,16 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { startControlServer } from "../../../peer/daemon/control-server.ts";
 import { callRaw, closed, profileDirectory, startTestServer } from "../../support/control-socket.ts";
 import { expectError } from "../../support/expect-error.ts";
-import { ALICE, fakeFeed, fakeOperations, MESSAGE } from "../../support/fake-operations.ts";
+import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE } from "../../support/fake-operations.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
-const OPTIONS = { env: {}, peerId: ALICE.peerId, operations: fakeOperations(), feed: fakeFeed() };
+const OPTIONS = {
+  env: {},
+  peerId: ALICE.peerId,
+  operations: fakeOperations(),
+  feed: fakeFeed(),
+  presence: fakePresence(),
+};
 
 function mode(path: string): string {
   return (lstatSync(path).mode & 0o7777).toString(8);
