@@ -6,6 +6,7 @@
 
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { measureLog } from "./log.ts";
 import { measureLookup } from "./lookup.ts";
 import { measureMemory } from "./memory.ts";
 import { measureMessages } from "./message.ts";
@@ -21,6 +22,7 @@ const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>>
   throughput: measureThroughput,
   startup: measureStartup,
   memory: measureMemory,
+  log: measureLog,
   presence: measurePresence,
 };
 
