@@ -58,11 +58,11 @@ export class LogReplica {
     return found;
   }
 
-  /** Adds leaves behind those that are there. */
-  continueWith(leaves: readonly Uint8Array[]): Continuation {
+  /** Adds leaves, side by side, behind those that are there. */
+  continueWith(leaves: Uint8Array): Continuation {
     const first = Math.floor(this.#size / CHUNK_LEAVES);
     const tail = this.#chunk(first).subarray(0, (this.#size % CHUNK_LEAVES) * LOG_LEAF_BYTES);
-    const bytes = concat(tail, ...leaves);
+    const bytes = concat(tail, leaves);
     const chunks: Chunk[] = [];
     const chunkTree = treeOver(this.#store.chunkRoots().slice(0, first));
     let last = new MerkleTree();
@@ -73,7 +73,7 @@ export class LogReplica {
       if (root !== undefined) chunkTree.append(root);
       chunks.push({ n: first + chunks.length, leaves: part, root });
     }
-    const size = this.#size + leaves.length;
+    const size = this.#size + leaves.length / LOG_LEAF_BYTES;
     const subtrees = { hashOf: (level: number, index: number) => hashIn(chunkTree, () => last, level, index) };
     return { size, root: rootOf(subtrees, size), chunks };
   }
@@ -119,7 +119,8 @@ function treeOver(hashes: readonly Uint8Array[]): MerkleTree {
   return tree;
 }
 
-function treeOfLeaves(leaves: Uint8Array): MerkleTree {
+/** @param leaves  side by side */
+export function treeOfLeaves(leaves: Uint8Array): MerkleTree {
   const tree = new MerkleTree();
   for (let offset = 0; offset < leaves.length; offset += LOG_LEAF_BYTES) {
     tree.append(leafHash(leaves.subarray(offset, offset + LOG_LEAF_BYTES)));

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LogReplica } from "../../../../peer/naming/log/log-replica.ts";
+import { concat } from "../../../../shared/bytes.ts";
 import { naiveRoot } from "../../../support/merkle.ts";
 import { openedStore } from "../../../support/opened-store.ts";
 import { leavesOf } from "../../../support/signed-log.ts";
@@ -10,7 +11,7 @@ function credulous() {
   const store = openedStore();
   const replica = new LogReplica(store.log);
   const add = (leaves: readonly Uint8Array[]) => {
-    const continuation = replica.continueWith(leaves);
+    const continuation = replica.continueWith(concat(...leaves));
     store.transaction(() => {
       replica.keep(continuation);
       store.log.saveHead({ verifier: "", note: "", size: continuation.size, verifiedAtMs: 0 });
@@ -56,7 +57,7 @@ test("finds every record of a label, across chunks and nowhere between leaves", 
 test("a continuation that is not kept changes nothing", () => {
   const { replica, add, store } = credulous();
   add(leavesOf(1000));
-  replica.continueWith(leavesOf(100, "other"));
+  replica.continueWith(concat(...leavesOf(100, "other")));
   expect(replica.size).toBe(1000);
   expect(replica.rootAt(1000)).toEqual(naiveRoot(leavesOf(1000)));
   expect(store.log.chunk(0)).toHaveLength(64_000);
