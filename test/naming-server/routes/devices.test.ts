@@ -1,29 +1,10 @@
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
-import { encodeBase64url } from "../../../shared/base64url.ts";
 import { JOSE_MEDIA_TYPE } from "../../../shared/protocol.ts";
-import {
-  call,
-  type Options,
-  putRecord,
-  refusal,
-  register,
-  signIn,
-  startTestServer,
-  type TestServer,
-} from "../../support/naming-server.ts";
-import { addressRecordOf, NOW_SECONDS, type Person, personOf, recordOf, recordTextOf } from "../../support/people.ts";
+import { call, putRecord, refusal, register, signIn, type TestServer } from "../../support/naming-server.ts";
+import { addressRecordOf, NOW_SECONDS, personOf, recordOf, recordTextOf } from "../../support/people.ts";
 import { openSocket, readToEnd } from "../../support/raw-http.ts";
-
-const alice = personOf("alice");
-const bob = personOf("bob");
-
-async function startWithTwo(options: Options = {}) {
-  const server = await startTestServer(options);
-  await register(server, alice);
-  await register(server, bob);
-  return { server, aliceToken: await signIn(server, alice), bobToken: await signIn(server, bob) };
-}
+import { alice, bob, packages, startWithTwo, upload } from "../../support/two-devices.ts";
 
 function publish(server: TestServer, token: string, record: string, device: string = bob.device) {
   return call(server, "PUT", `/v1/devices/${device}/addresses`, { token, type: JOSE_MEDIA_TYPE, body: record });
@@ -31,13 +12,6 @@ function publish(server: TestServer, token: string, record: string, device: stri
 
 async function online(server: TestServer, token: string) {
   return (await call(server, "GET", "/v1/presence", { token })).json;
-}
-
-const packages = (...texts: string[]) => texts.map((text) => encodeBase64url(Buffer.from(text)));
-
-function upload(server: TestServer, token: string, body: unknown, person: Person = bob) {
-  const path = `/v1/devices/${person.device}/key-packages`;
-  return call(server, "POST", path, { token, type: "application/json", body: JSON.stringify(body) });
 }
 
 describe("addresses", () => {

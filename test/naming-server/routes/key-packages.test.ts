@@ -1,34 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { claimSchema, keyPackageCountSchema } from "../../../shared/api.ts";
 import { encodeBase64url } from "../../../shared/base64url.ts";
-import {
-  call,
-  type Options,
-  PLENTY,
-  refusal,
-  register,
-  signIn,
-  startTestServer,
-  type TestServer,
-} from "../../support/naming-server.ts";
-import { type Person, personOf } from "../../support/people.ts";
-
-const alice = personOf("alice");
-const bob = personOf("bob");
-
-async function startWithTwo(options: Options = {}) {
-  const server = await startTestServer(options);
-  await register(server, alice);
-  await register(server, bob);
-  return { server, aliceToken: await signIn(server, alice), bobToken: await signIn(server, bob) };
-}
-
-const packages = (...texts: string[]) => texts.map((text) => encodeBase64url(Buffer.from(text)));
-
-function upload(server: TestServer, token: string, body: unknown, person: Person = bob) {
-  const path = `/v1/devices/${person.device}/key-packages`;
-  return call(server, "POST", path, { token, type: "application/json", body: JSON.stringify(body) });
-}
+import { call, PLENTY, refusal, signIn, startTestServer, type TestServer } from "../../support/naming-server.ts";
+import { alice, bob, packages, startWithTwo, upload } from "../../support/two-devices.ts";
 
 describe("key packages", () => {
   test("go to one claimer each, whichever of two instances is asked while more are uploaded", async () => {
