@@ -125,9 +125,9 @@ const VERSION_1 = `
 const VERSION_2 = `
   CREATE TABLE log_chunks (
     n INTEGER PRIMARY KEY,
-    leaves BLOB NOT NULL,
-    -- null until the chunk is complete
-    root BLOB
+    -- null until the chunk is complete; before the leaves, whose pages are not read for it then
+    root BLOB,
+    leaves BLOB NOT NULL
   ) STRICT;
 `;
 
