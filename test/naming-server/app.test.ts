@@ -1,5 +1,4 @@
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { problemSchema } from "../../shared/api.ts";
 import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
@@ -187,64 +186,5 @@ describe("a request that is not well formed", () => {
     await readToEnd(socket);
     expect((await call(server, "GET", "/healthz")).status).toBe(200);
     expect(server.log.filter((line) => line.includes('"level":50'))).toEqual([]);
-  });
-});
-
-describe("whatever arrives", () => {
-  const method = fc.constantFrom("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS");
-  const path = fc.oneof(
-    fc.constantFrom(
-      "/v1/names/bob",
-      "/v1/names/bob/history?after=0",
-      "/v1/names/bob/key-packages/claim",
-      "/v1/token",
-      "/v1/presence",
-      `/v1/devices/${bob.device}/addresses`,
-      `/v1/devices/${bob.device}/key-packages`,
-    ),
-    fc.webPath().map((text) => `/v1/names/${text}`),
-    fc.webPath().map((text) => `/${text}`),
-    fc.string({ maxLength: 40 }).map((text) => `/v1/names/bob/history?after=${encodeURIComponent(text)}`),
-  );
-  const type = fc.constantFrom("application/json", JOSE_MEDIA_TYPE, "application/x-www-form-urlencoded", "text/plain");
-  const body = fc.oneof(
-    fc.json(),
-    fc.uint8Array({ maxLength: 2000 }).map((bytes) => new Uint8Array(bytes)),
-    fc
-      .record({ keyPackages: fc.array(fc.base64String()), lastResort: fc.anything() })
-      .map((value) => JSON.stringify(value)),
-    fc.array(fc.base64String(), { minLength: 3, maxLength: 3 }).map((parts) => parts.join(".")),
-    fc.webQueryParameters(),
-  );
-
-  test("is never a fault of the server", async () => {
-    const { server, token } = await startSignedIn();
-    await fc.assert(
-      fc.asyncProperty(method, path, type, body, async (verb, where, mediaType, content) => {
-        const bodiless = verb === "GET" || verb === "HEAD";
-        const options = { token, type: mediaType, body: bodiless ? undefined : content };
-        expect((await call(server, verb, where, options)).status).toBeLessThan(500);
-      }),
-      { numRuns: 500 },
-    );
-    expect((await call(server, "GET", "/v1/names/bob", { token })).status).toBe(200);
-  });
-
-  test("as bytes on the socket ends the connection at worst", async () => {
-    const server = await startTestServer();
-    const bytes = fc.oneof(
-      fc.uint8Array({ maxLength: 300 }).map((raw) => Buffer.from(raw).toString("latin1")),
-      fc.string({ maxLength: 60 }).map((text) => get(`/v1/names/${text}`)),
-      fc.string({ maxLength: 60 }).map((text) => get("/v1/names/bob", `Authorization: ${text}`)),
-    );
-    await fc.assert(
-      fc.asyncProperty(bytes, async (text) => {
-        const socket = await openSocket(server);
-        socket.end(Buffer.from(text, "latin1"));
-        expect(await readToEnd(socket)).not.toMatch(/^HTTP\/1\.1 5/);
-      }),
-      { numRuns: 200 },
-    );
-    expect((await call(server, "GET", "/healthz")).status).toBe(200);
   });
 });
