@@ -8,7 +8,8 @@ export type Command =
   | { readonly run: "serve"; readonly config: Config }
   | { readonly run: "invite"; readonly config: Config; readonly uses: number; readonly lifetimeSeconds: number }
   | { readonly run: "backup"; readonly config: Config; readonly file: string }
-  | { readonly run: "restore"; readonly config: Config; readonly file: string; readonly force: boolean };
+  | { readonly run: "restore"; readonly config: Config; readonly file: string; readonly force: boolean }
+  | { readonly run: "migrate-store"; readonly from: string; readonly to: string };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,6 +24,7 @@ export const USAGE = `Usage: p2pchat-naming-server [options]
        p2pchat-naming-server invite [--uses N] [--expires 7d]
        p2pchat-naming-server backup FILE
        p2pchat-naming-server restore FILE [--force]
+       p2pchat-naming-server migrate-store --from sqlite:FILE --to postgres://...
 
 Maps usernames to signed keys and addresses. Each option may also come from the environment.
 
@@ -30,6 +32,8 @@ ${SETTINGS.map(({ variable, description }) => option(flagOf(variable), variable,
 ${option("uses", "", `invite: how many names the code is good for (${DEFAULT_INVITE.uses})`)}
 ${option("expires", "", `invite: for how long, in minutes, hours or days: 30m, 12h, 7d (${DEFAULT_INVITE.expires})`)}
 ${option("force", "", "restore: put the database that is there aside")}
+${option("from", "", "migrate-store: the database that is there, sqlite:FILE")}
+${option("to", "", "migrate-store: an empty one, postgres://... (its password may come from PGPASSWORD)")}
 ${option("help", "", "show this text")}
 ${option("version", "", "show the version")}
 `;
@@ -69,6 +73,7 @@ function commandOf(verb: string, typed: Typed): { command: Command; takes: reado
   if (verb === "restore") {
     return { command: { run: verb, ...withFile(verb, typed), force: values["force"] === true }, takes: ["force"] };
   }
+  if (verb === "migrate-store") return { command: { run: verb, ...fromAndTo(typed) }, takes: ["from", "to"] };
   throw invalid(`there is no command ${verb}; see --help`);
 }
 
@@ -83,10 +88,18 @@ function withFile(verb: string, { operands, config }: Typed): { file: string; co
   return { file, config: config() };
 }
 
+function fromAndTo({ operands, values }: Typed): { from: string; to: string } {
+  const { from, to } = values;
+  if (operands.length === 0 && typeof from === "string" && typeof to === "string") return { from, to };
+  throw invalid("migrate-store takes --from sqlite:FILE and --to postgres://...");
+}
+
 const OWN_OPTIONS = {
   uses: { type: "string" },
   expires: { type: "string" },
   force: { type: "boolean" },
+  from: { type: "string" },
+  to: { type: "string" },
 } as const;
 
 function parse(args: readonly string[]): Pick<Typed, "values"> & { readonly positionals: readonly string[] } {

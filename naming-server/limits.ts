@@ -93,6 +93,8 @@ export const SERVER_LIMITS = {
   databaseStartTimeoutMs: 10_000,
   databaseStartRetryMs: 250,
   databaseMigrationTimeoutMs: 10 * 60_000,
+  /** Rows that one statement writes where a whole database moves. */
+  movedRows: 1_000,
   /** How often a transaction is run that the database undoes in favour of others, and what is waited in between. */
   databaseAttempts: 10,
   databaseRetryMs: 2,

@@ -7,6 +7,7 @@ import { backUp } from "./backup.ts";
 import { type Command, readCommand, USAGE } from "./command-line.ts";
 import type { Config } from "./config.ts";
 import { makeInvite } from "./invite.ts";
+import { migrateStore } from "./migrate-store.ts";
 import { type NamingServer, startNamingServer } from "./naming-server.ts";
 import { restoreBackup } from "./restore.ts";
 import { sqliteFileOf } from "./storage/open-store.ts";
@@ -38,6 +39,7 @@ async function outputOf(command: Exclude<Command, { run: "serve" }>): Promise<st
   if (command.run === "help") return USAGE.trimEnd();
   if (command.run === "version") return readVersion();
   if (command.run === "invite") return makeInvite(command, Date.now());
+  if (command.run === "migrate-store") return migrateStore(command);
   const { file } = command;
   const databasePath = requireFile(command.config);
   if (command.run === "backup") {

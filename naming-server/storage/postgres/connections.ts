@@ -40,6 +40,20 @@ export function readDatabaseUrl(url: string): ClientConfig {
   }
 }
 
+/** A connection of its own for what takes long. */
+export async function openClient(config: ClientConfig, timeoutMs: number): Promise<Client> {
+  const client = new Client({
+    ...config,
+    statement_timeout: timeoutMs,
+    lock_timeout: timeoutMs,
+    query_timeout: timeoutMs,
+    idle_in_transaction_session_timeout: timeoutMs,
+  });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
 /** Connections that come and go as needed. One that breaks goes; whoever used it hears of it from its query. */
 export function openPool(config: ClientConfig): Pool {
   const pool = new Pool({ ...config, max: SERVER_LIMITS.databaseConnections });

@@ -1,6 +1,7 @@
-import { Client, type ClientConfig } from "pg";
+import type { Client, ClientConfig } from "pg";
 import { ChatError } from "../../../shared/errors.ts";
 import { SERVER_LIMITS } from "../../limits.ts";
+import { openClient } from "./connections.ts";
 import { isRetried, sqlState } from "./errors.ts";
 
 /**
@@ -143,15 +144,7 @@ const CREATED_BY_ANOTHER: ReadonlySet<string> = new Set(["23505", "42P07", "4271
  * @throws ChatError STORE_CORRUPT for another program's tables, VERSION_UNSUPPORTED for those of a newer release
  */
 export async function migrate(config: ClientConfig, migrations = MIGRATIONS): Promise<void> {
-  const { databaseMigrationTimeoutMs: timeoutMs } = SERVER_LIMITS;
-  const client = new Client({
-    ...config,
-    statement_timeout: timeoutMs,
-    lock_timeout: timeoutMs,
-    query_timeout: timeoutMs,
-  });
-  client.on("error", () => {});
-  await client.connect();
+  const client = await openClient(config, SERVER_LIMITS.databaseMigrationTimeoutMs);
   try {
     await retried(() => claimSchema(client));
     await retried(() => applySteps(client, migrations));
