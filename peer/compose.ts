@@ -4,8 +4,10 @@ import { parseNameRecord } from "../shared/name-record.ts";
 import type { Messenger, OpenOptions, Programs } from "./cli/context.ts";
 import { createResolver } from "./contacts/resolver.ts";
 import { type LazyEngine, lazyEngine } from "./engine.ts";
+import { createHiding } from "./hiding.ts";
 import { createLog, type Log } from "./log.ts";
 import { Acceptor } from "./messaging/accept-message.ts";
+import { ContactWatch } from "./messaging/contact-watch.ts";
 import type { Notices } from "./messaging/core.ts";
 import { EventFeed } from "./messaging/event-feed.ts";
 import { createOperations, queueForContact } from "./messaging/messenger.ts";
@@ -48,9 +50,22 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const keyLog = createKeyLog({ source: naming.log, store, audience, now: times.now, onFork });
   const resolver = createResolver({ server: naming, contacts, log: keyLog, ...times, audience, own: self });
   const notices = noticesOf({ feed, watch, gaps, store, log, engine: () => engine });
-  const engine = lazyEngine({ opened, options, runtime, resolver, keyLog, notices, log });
+  const hiding = createHiding(opened.directory, profile);
+  const engine = lazyEngine({ opened, options, hiding, runtime, resolver, keyLog, notices, log });
   gaps.refresh();
   if (options.mode === "daemon") await engine.start();
+  const presence = new PresenceBoard({ naming, isContact: (name) => store.contacts.find(name) !== undefined });
+  const contactWatch = new ContactWatch({
+    ...{ presence, contacts, runtime },
+    seen({ username }, online) {
+      if (options.presence) feed.emit({ type: "presence", username, online });
+      // Nobody can dial who is hidden: whoever has something for this profile waits for it to call.
+      if (online && hiding.hidden) engine.running()?.delivery.greet(username);
+    },
+    failed: notices.failed,
+  });
+  const watchContacts = () => contactWatch.set(options.mode === "daemon" && (options.presence || hiding.hidden));
+  watchContacts();
   const operations = createOperations({
     self,
     store,
@@ -59,6 +74,8 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     naming,
     acceptor: new Acceptor({ self, store, runtime }),
     watch,
+    hiding,
+    hidingChanged: watchContacts,
     engine: engine.start,
     running: engine.running,
     server: profile.server,
@@ -68,9 +85,10 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   return {
     operations,
     feed,
-    presence: new PresenceBoard({ naming, isContact: (username) => store.contacts.find(username) !== undefined }),
+    presence,
     ready: { username: self.username, peerId: self.device, addresses: engine.running()?.addresses() ?? [] },
     async stop() {
+      contactWatch.set(false);
       await engine.stop(AbortSignal.timeout(STOP_TIMEOUT_MS));
       gaps.stop();
       opened.close();

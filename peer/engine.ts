@@ -4,6 +4,7 @@ import type { Log } from "./log.ts";
 import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
 import { Gossip } from "./messaging/gossip.ts";
+import type { Hiding } from "./messaging/hiding.ts";
 import type { Engine } from "./messaging/messenger.ts";
 import { giveUpOld } from "./messaging/outbox-upkeep.ts";
 import { RecordKeeper } from "./messaging/own-record.ts";
@@ -23,6 +24,7 @@ export type EngineDeps = {
   readonly runtime: Runtime;
   readonly resolver: Resolver;
   readonly keyLog: KeyLog;
+  readonly hiding: Hiding;
   readonly notices: Notices;
   readonly log: Log;
 };
@@ -56,6 +58,7 @@ async function startEngine({
   runtime,
   resolver,
   keyLog,
+  hiding,
   notices,
   log,
 }: EngineDeps): Promise<RunningEngine> {
@@ -101,7 +104,12 @@ async function startEngine({
   const keeper = new RecordKeeper({ self, naming, records: ownRecordsOf(store), runtime });
   const publisher = daemon
     ? new Publisher(
-        { self, store, runtime, sessions, naming, keeper, serverNow: () => clock.now(), failed: notices.failed },
+        {
+          ...{ self, store, runtime, sessions, naming, keeper },
+          serverNow: () => clock.now(),
+          hidden: () => hiding.hidden,
+          failed: notices.failed,
+        },
         network,
       )
     : undefined;

@@ -47,7 +47,8 @@ export async function registerProfile(options: RegisterOptions): Promise<Identit
     const allowLocal = settings.allowLocal ?? isLoopback(url);
     const [peerId] = record.devices;
     if (peerId === undefined) throw new ChatError("INTERNAL", "a record lists at least one device");
-    const profile = { v: 1, profileId: keystore.profileId, username, peerId, server, allowLocal } as const;
+    const hidden = options.hidden ? ({ hidden: true } as const) : {};
+    const profile = { v: 1, profileId: keystore.profileId, username, peerId, server, allowLocal, ...hidden } as const;
     await writeProfile(directory.file(PROFILE_FILE), profile);
     rmSync(directory.file(PENDING_FILE), { force: true });
     await leaveBehind(directory, options, { keystore, record });

@@ -21,6 +21,8 @@ export type OpenOptions = {
   readonly mode: "daemon" | "oneshot";
   /** False where the command only reads and writes what is stored here. */
   readonly network: boolean;
+  /** Tells of contacts who come and go, in the feed. */
+  readonly presence: boolean;
   /** TCP port to listen on; any free one by default. */
   readonly port?: number;
   /** Log on stderr. */
@@ -33,6 +35,8 @@ export type RegisterOptions = {
   readonly username: string;
   /** False: the keystore lies open, guarded by its mode alone. */
   readonly sealed: boolean;
+  /** On no list of who is online. */
+  readonly hidden: boolean;
   /** From whoever runs a naming server that asks for one. */
   readonly invite?: string;
   readonly verbose: boolean;

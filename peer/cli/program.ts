@@ -6,6 +6,7 @@ import { listen } from "./commands/listen.ts";
 import { lookup } from "./commands/lookup.ts";
 import { online } from "./commands/online.ts";
 import { outbox } from "./commands/outbox.ts";
+import { presence } from "./commands/presence.ts";
 import { register } from "./commands/register.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly Command[] = [
   trust,
   lookup,
   online,
+  presence,
   status,
   whoami,
 ];

@@ -31,7 +31,15 @@ async function runHere<T>(context: CliContext, use: Use<T>, { lock, directory }:
     const { signal } = interruption;
     const programs = await dependencies.loadPrograms();
     const { network } = use;
-    const messenger = await programs.openMessenger({ settings, directory, mode: "oneshot", network, verbose, signal });
+    const messenger = await programs.openMessenger({
+      settings,
+      directory,
+      mode: "oneshot",
+      network,
+      presence: false,
+      verbose,
+      signal,
+    });
     try {
       return await unlessInterrupted(() => use.run(messenger.operations, messenger.presence), signal);
     } finally {

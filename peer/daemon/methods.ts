@@ -38,6 +38,7 @@ const PARAMS = {
   trust: z.strictObject({ username: word, accept: word.exactOptional() }),
   lookup: named,
   online: nothing,
+  visibility: z.strictObject({ visible: z.boolean().exactOptional() }),
   status: nothing,
   whoami: nothing,
 } satisfies { [Name in OperationName]: z.ZodType<ParamsOf<Name>> };

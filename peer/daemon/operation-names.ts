@@ -15,6 +15,7 @@ const OPERATIONS = {
   trust: true,
   lookup: true,
   online: true,
+  visibility: true,
   status: true,
   whoami: true,
 } as const satisfies Record<OperationName, true>;

@@ -18,6 +18,8 @@ const profileSchema = z.strictObject({
   server: audienceSchema,
   /** Whether loopback and link-local addresses in other people's records may be dialled. */
   allowLocal: z.boolean(),
+  /** On no list of who is online. Absent otherwise, so that a release that does not know it opens no hidden profile. */
+  hidden: z.literal(true).exactOptional(),
 });
 
 /** `profile.json`: what is public about a profile, readable without a passphrase. It is written once a name is claimed. */

@@ -37,11 +37,15 @@ export class Delivery {
     for (const device of devices) this.#senderFor(device, to)?.deliver();
   }
 
-  /** Tells the people this profile writes with that it is here: their outboxes need not wait for their next try. */
-  greet(): void {
+  /**
+   * Tells the people this profile writes with, or one of them, that it is here: their outboxes need not wait for their next
+   * try.
+   */
+  greet(only?: Username): void {
     const { store, runtime, notices } = this.#core;
     const contacts = store.contacts.list().filter(({ accepted, blocked }) => accepted && !blocked);
-    const greetings = contacts.flatMap(({ username, devices }) =>
+    const greeted = only === undefined ? contacts : contacts.filter(({ username }) => username === only);
+    const greetings = greeted.flatMap(({ username, devices }) =>
       devices.map((device) => async () => this.#senderFor(device, username)?.greet()),
     );
     greetAll(runtime, greetings, this.#stopping.signal).catch(notices.failed);

@@ -10,6 +10,7 @@ import { readAddressee, readOther } from "./addressee.ts";
 import { contactOperations } from "./contact-operations.ts";
 import type { Delivery } from "./delivery.ts";
 import { isoTime, viewMessage } from "./event-feed.ts";
+import type { Hiding } from "./hiding.ts";
 import type {
   ChatMessage,
   HistoryMessage,
@@ -20,6 +21,7 @@ import type {
   SendParams,
   SendResult,
   Status,
+  VisibilityView,
 } from "./operations.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
 import type { OutboxWatch } from "./outbox-watch.ts";
@@ -45,6 +47,8 @@ export type MessengerDeps = {
   readonly naming: NamingServer;
   readonly acceptor: Acceptor;
   readonly watch: OutboxWatch;
+  readonly hiding: Hiding;
+  readonly hidingChanged: () => void;
   /** Starts what is needed to deliver, once. */
   readonly engine: () => Promise<Engine>;
   /** The engine where it runs already. */
@@ -69,6 +73,7 @@ export function createOperations(deps: MessengerDeps): Operations {
     outboxList: async () => ({ items: deps.store.outbox.open().filter(isListed).map(viewOutbox) }),
     outboxRetry: ({ id }) => retry(deps, id),
     outboxCancel: async ({ id }) => ({ cancelled: cancel(deps, id) }),
+    visibility: (params) => visibility(deps, params),
     status: () => status(deps),
     whoami: async () => identity(deps),
   };
@@ -232,6 +237,18 @@ function cancel(deps: MessengerDeps, id: string): number {
   return cancelled;
 }
 
+/** Hiding counts once it is on disk, whether the naming server can be told now or not: what it lists ends by itself. */
+async function visibility(deps: MessengerDeps, { visible }: { visible?: boolean }): Promise<VisibilityView> {
+  const { hiding } = deps;
+  const publisher = deps.running()?.publisher;
+  if (visible !== undefined && visible === hiding.hidden) {
+    await hiding.set(!visible);
+    deps.hidingChanged();
+    await publisher?.refresh();
+  }
+  return { visible: !hiding.hidden, published: publisher?.listed ?? false };
+}
+
 async function status(deps: MessengerDeps): Promise<Status> {
   const { store, daemon } = deps;
   const running = deps.running();
@@ -245,6 +262,7 @@ async function status(deps: MessengerDeps): Promise<Status> {
     addresses: running?.addresses() ?? [],
     serverState,
     published: running?.publisher?.published ?? false,
+    hidden: deps.hiding.hidden,
     keyPackages: running?.publisher?.keyPackages ?? null,
     outbox: store.outbox.counts(),
     contacts: store.contacts.list().length,

@@ -123,10 +123,19 @@ export type Status = Identity & {
   /** Answer of the naming server just now, or why there is none. */
   readonly serverState: "ok" | ErrorCode;
   readonly published: boolean;
+  /** On no list of who is online. */
+  readonly hidden: boolean;
   readonly keyPackages: number | null;
   readonly outbox: { readonly queued: number; readonly failed: number };
   readonly contacts: number;
   readonly connections: number;
+};
+
+export type VisibilityView = {
+  /** While this profile listens, its addresses are published. */
+  readonly visible: boolean;
+  /** The naming server may list them now. */
+  readonly published: boolean;
 };
 
 export type OnlinePersonView = {
@@ -185,6 +194,8 @@ export interface Operations {
   trust(params: { readonly username: string; readonly accept?: string }): Promise<TrustResult>;
   lookup(params: { readonly username: string }): Promise<RecordView>;
   online(): Promise<{ readonly online: readonly OnlinePersonView[] }>;
+  /** Shows, or changes first, whether others see this profile online. */
+  visibility(params: { readonly visible?: boolean }): Promise<VisibilityView>;
   status(): Promise<Status>;
   whoami(): Promise<Identity>;
 }

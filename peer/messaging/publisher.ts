@@ -31,6 +31,8 @@ export type PublisherDeps = {
   readonly keeper: Pick<RecordKeeper, "keep">;
   /** The server's idea of the time, milliseconds since the Unix epoch. */
   readonly serverNow: () => number;
+  /** No addresses are to be published. */
+  readonly hidden: () => boolean;
   readonly failed: (error: unknown) => void;
 };
 
@@ -54,10 +56,17 @@ export class Publisher {
   constructor(deps: PublisherDeps, transport: Pick<Transport, "addresses">) {
     this.#deps = deps;
     this.#transport = transport;
+    // A run before this one may have left some.
+    this.#isListed = deps.hidden();
   }
 
   get published(): boolean {
     return this.#published;
+  }
+
+  /** The server may list the addresses, wanted or not. */
+  get listed(): boolean {
+    return this.#isListed;
   }
 
   get keyPackages(): number | null {
@@ -67,6 +76,12 @@ export class Publisher {
   /** Publishes now and from then on; resolves after the first attempt, whatever came of it. */
   start(): Promise<void> {
     this.#renewing = this.#renew();
+    return this.#renewing;
+  }
+
+  /** Publishes, or withdraws, at once: whether to hide has changed. Resolves after the first attempt. */
+  refresh(): Promise<void> {
+    this.#renewing = this.#renewing.then(() => this.#renew());
     return this.#renewing;
   }
 
@@ -84,13 +99,16 @@ export class Publisher {
   }
 
   async #renew(): Promise<void> {
+    this.#cancel();
     // Addresses last: an access token corrects a wrong clock before they are signed for a time.
     this.#waitMs = 0;
     const kept = await this.#succeeds(() => this.#deps.keeper.keep(this.#stopping.signal));
     const counted = await this.#succeeds(() => this.#countKeyPackages());
-    this.#published = await this.#succeeds(() => this.#publishAddresses());
+    const hidden = this.#deps.hidden();
+    const settled = await this.#succeeds(() => (hidden ? this.#withdrawAddresses() : this.#publishAddresses()));
+    this.#published = settled && !hidden;
     if (this.#stopping.signal.aborted) return;
-    const delayMs = kept && counted && this.#published ? RENEW_EVERY_MS : RETRY_AFTER_MS;
+    const delayMs = kept && counted && settled ? RENEW_EVERY_MS : RETRY_AFTER_MS;
     this.#cancel = this.#deps.runtime.after(Math.max(delayMs, this.#waitMs), () => {
       this.#renewing = this.#renew();
     });
@@ -121,6 +139,12 @@ export class Publisher {
       this.#countedAtMs = before;
       throw error;
     }
+  }
+
+  async #withdrawAddresses(): Promise<void> {
+    if (!this.#isListed) return;
+    await this.#deps.naming.withdrawAddresses(this.#stopping.signal);
+    this.#isListed = false;
   }
 
   async #publishAddresses(): Promise<void> {
@@ -157,7 +181,7 @@ export class Publisher {
  * @returns how many the server holds now
  */
 export async function replenishKeyPackages(
-  deps: Omit<PublisherDeps, "keeper" | "failed">,
+  deps: Omit<PublisherDeps, "keeper" | "hidden" | "failed">,
   signal?: AbortSignal,
 ): Promise<number> {
   const { naming, sessions, store, runtime, serverNow } = deps;

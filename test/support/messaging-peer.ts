@@ -144,6 +144,8 @@ export class MessagingPeer {
       running: () => engine,
       server: AUDIENCE,
       profile: "test",
+      hiding: { hidden: false, set: async () => undefined },
+      hidingChanged: () => undefined,
       daemon: { pid: 1, startedAt: "" },
     });
     this.#gaps.refresh();

@@ -15,6 +15,7 @@ export const listen: Command = {
   options: {
     port: { value: "N", describe: "TCP port; any free one unless said otherwise" },
     since: { value: "CURSOR", describe: "begin behind this message again" },
+    presence: { describe: "print which contacts come online and go" },
   },
   run: async (args, context) => {
     const port = readNumber(args, "port", MAX_PORT);
@@ -31,7 +32,15 @@ export const listen: Command = {
     cleanup.defer(() => lock.release());
     const programs = await dependencies.loadPrograms();
     const { startControlServer } = await import("../../daemon/control-server.ts");
-    const open = { settings, directory, mode: "daemon", network: true, verbose, signal } as const;
+    const open = {
+      settings,
+      directory,
+      mode: "daemon",
+      network: true,
+      presence: args.flag("presence"),
+      verbose,
+      signal,
+    } as const;
     const messenger = await programs.openMessenger({ ...open, ...(port !== undefined && { port }) });
     cleanup.defer(() => messenger.stop());
     const server = await startControlServer({

@@ -8,6 +8,7 @@ export const register: Command = {
   positionals: { username: "3 to 32 characters: a-z, 0-9 and single hyphens" },
   options: {
     "no-passphrase": { describe: "leave the keys unsealed, guarded by the file's mode alone" },
+    hidden: { describe: "be on no list of who is online, as after presence off" },
     invite: { value: "CODE", describe: "from whoever runs a naming server by invitation (P2PCHAT_INVITE)" },
   },
   run: async (args, { settings, verbose, dependencies, interruption, output, terminal }) => {
@@ -17,6 +18,7 @@ export const register: Command = {
       settings,
       username: args.required("username"),
       sealed: !args.flag("no-passphrase"),
+      hidden: args.flag("hidden"),
       ...(invite !== undefined && { invite }),
       verbose,
       signal: interruption.signal,

@@ -23,7 +23,7 @@ function describeStatus(found: Status): string {
     ["listening", daemon === null ? "no" : `process ${daemon.pid} since ${localTime(daemon.startedAt)}`],
     ["addresses", found.addresses.join(" ") || "none"],
     ["server", `${found.server} (${found.serverState === "ok" ? "ok" : `not usable: ${found.serverState}`})`],
-    ["published", found.published ? "yes" : "no"],
+    ["published", found.published ? "yes" : found.hidden ? "no, presence is off" : "no"],
     ["key packages", found.keyPackages === null ? "unknown" : String(found.keyPackages)],
     ["outbox", `${outbox.queued} queued, ${outbox.failed} failed`],
     ["contacts", String(found.contacts)],

@@ -23,6 +23,12 @@ test("a profile reads back as it was written", async () => {
   expect(await findProfile(path)).toEqual(PROFILE);
 });
 
+test("a hidden profile reads back hidden", async () => {
+  const path = join(temporaryDirectory(), "profile.json");
+  await writeProfile(path, { ...PROFILE, hidden: true });
+  expect(await findProfile(path)).toEqual({ ...PROFILE, hidden: true });
+});
+
 test("there is no profile where none was registered", async () => {
   expect(await findProfile(join(temporaryDirectory(), "profile.json"))).toBeUndefined();
 });
@@ -36,6 +42,7 @@ test.each([
   { server: "https://names.example.org/" },
   { server: "ftp://names.example.org" },
   { allowLocal: "yes" },
+  { hidden: false },
   { more: true },
 ])("a profile with %j is damaged, and stays as it is", async (change) => {
   const path = join(temporaryDirectory(), "profile.json");

@@ -15,6 +15,7 @@ function publishing() {
   const calls: string[] = [];
   const held = { count: 0, lastResort: false, seq: 0 };
   const failing = new Set<string>();
+  const hiding = { hidden: false };
   const keeping: { refusal?: ChatError } = {};
   const records: string[] = [];
   let gate: Promise<void> = Promise.resolve();
@@ -60,6 +61,7 @@ function publishing() {
         if (keeping.refusal !== undefined) throw keeping.refusal;
       },
     },
+    hidden: () => hiding.hidden,
     serverNow: () => time.nowMs,
     failed: (error: unknown) => void failures.push(error),
   };
@@ -78,8 +80,47 @@ function publishing() {
     gate = promise;
     return resolve;
   };
-  return { publisher, deps, calls, held, failing, keeping, failures, records, store, time, pass, hold };
+  return { publisher, deps, calls, held, failing, hiding, keeping, failures, records, store, time, pass, hold };
 }
+
+describe("a publisher that hides", () => {
+  const named = (calls: readonly string[]) => calls.filter((call) => call === "publish" || call === "withdraw");
+
+  test("publishes nothing, and withdraws what a run before may have left, until that is done", async () => {
+    const { publisher, calls, failing, hiding, deps, pass } = publishing();
+    hiding.hidden = true;
+    const hidden = new Publisher(deps, { addresses: () => [addressOf(alice.device)] });
+    expect([hidden.listed, publisher.listed]).toEqual([true, false]);
+    failing.add("withdraw");
+    await hidden.start();
+    expect([hidden.published, hidden.listed]).toEqual([false, true]);
+    failing.clear();
+    await pass(5000);
+    expect([hidden.published, hidden.listed]).toEqual([false, false]);
+    await pass(60_000);
+    expect(named(calls)).toEqual(["withdraw", "withdraw"]);
+    await hidden.stop(AbortSignal.timeout(1000));
+    expect(named(calls)).toEqual(["withdraw", "withdraw"]);
+  });
+
+  test("withdraws and publishes as that changes, behind whatever is under way", async () => {
+    const { publisher, calls, hiding, hold, pass, time } = publishing();
+    await publisher.start();
+    const release = hold();
+    time.step(20_000);
+    await vi.waitFor(() => expect(named(calls)).toEqual(["publish", "publish"]));
+    hiding.hidden = true;
+    const hidden = publisher.refresh();
+    release();
+    await hidden;
+    expect([named(calls), publisher.published]).toEqual([["publish", "publish", "withdraw"], false]);
+    await pass(40_000);
+    hiding.hidden = false;
+    await publisher.refresh();
+    expect([named(calls).slice(3), publisher.published, time.timers]).toEqual([["publish"], true, 1]);
+    await publisher.stop(AbortSignal.timeout(1000));
+  });
+});
 
 describe("the publisher", () => {
   test("fills the key packages, publishes addresses for less than a minute, and renews them in time", async () => {
