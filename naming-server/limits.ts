@@ -99,8 +99,9 @@ export const SERVER_LIMITS = {
   databaseAttempts: 10,
   databaseRetryMs: 2,
   databaseRetryMaxMs: 250,
-  /** Names that one query looks up. */
+  /** Names that one query looks up, and how many such queries an instance has under way. */
   lookupsPerQuery: 256,
+  lookupsUnderWay: 2,
   /** How long the log waits for an instance that died while it gave out places. */
   logLeaseMs: 2_000,
   logRetryMs: 50,

@@ -138,6 +138,25 @@ function rangeHash(tree: Subtrees, start: number, end: number): Uint8Array {
   const size = end - start;
   const level = Math.log2(size);
   if (Number.isInteger(level)) return tree.hashOf(level, start / size);
-  const middle = start + splitOf(size);
-  return nodeHash(rangeHash(tree, start, middle), rangeHash(tree, middle, end));
+  const known = edgeOf(tree, end);
+  let hash = known.get(start);
+  if (hash === undefined) {
+    const middle = start + splitOf(size);
+    hash = nodeHash(rangeHash(tree, start, middle), rangeHash(tree, middle, end));
+    known.set(start, hash);
+  }
+  return hash;
+}
+
+type Edge = { readonly end: number; readonly hashes: Map<number, Uint8Array> };
+
+const edges = new WeakMap<Subtrees, Edge>();
+
+/** What is not a whole subtree lies at the tree's right edge, and is the same in the proofs of all leaves: by start. */
+function edgeOf(tree: Subtrees, end: number): Map<number, Uint8Array> {
+  const edge = edges.get(tree);
+  if (edge?.end === end) return edge.hashes;
+  const hashes = new Map<number, Uint8Array>();
+  edges.set(tree, { end, hashes });
+  return hashes;
 }

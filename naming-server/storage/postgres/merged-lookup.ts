@@ -2,10 +2,14 @@ import { SERVER_LIMITS } from "../../limits.ts";
 
 type Answer<Value> = PromiseWithResolvers<Value | undefined>;
 
-/** Answers all look-ups of one turn of the event loop by one query: it halves the work on both sides. */
+/**
+ * Answers all look-ups of one turn of the event loop by one query, and under load all that came while others were under
+ * way: it halves the work on both sides.
+ */
 export class MergedLookup<Key, Value> {
   readonly #findAll: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>;
-  #waiting = new Map<Key, Answer<Value>>();
+  readonly #waiting = new Map<Key, Answer<Value>>();
+  #underWay = 0;
 
   constructor(findAll: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>) {
     this.#findAll = findAll;
@@ -21,19 +25,25 @@ export class MergedLookup<Key, Value> {
   }
 
   #flush(): void {
-    const waiting = [...this.#waiting];
-    this.#waiting = new Map();
-    for (let start = 0; start < waiting.length; start += SERVER_LIMITS.lookupsPerQuery) {
-      void this.#ask(waiting.slice(start, start + SERVER_LIMITS.lookupsPerQuery));
-    }
+    while (this.#waiting.size > 0 && this.#underWay < SERVER_LIMITS.lookupsUnderWay) void this.#ask(this.#take());
   }
 
-  async #ask(waiting: readonly [Key, Answer<Value>][]): Promise<void> {
+  #take(): [Key, Answer<Value>][] {
+    const taken = this.#waiting.entries().take(SERVER_LIMITS.lookupsPerQuery).toArray();
+    for (const [key] of taken) this.#waiting.delete(key);
+    return taken;
+  }
+
+  async #ask(taken: readonly [Key, Answer<Value>][]): Promise<void> {
+    this.#underWay += 1;
     try {
-      const found = await this.#findAll(waiting.map(([key]) => key));
-      for (const [key, { resolve }] of waiting) resolve(found.get(key));
+      const found = await this.#findAll(taken.map(([key]) => key));
+      for (const [key, { resolve }] of taken) resolve(found.get(key));
     } catch (error) {
-      for (const [, { reject }] of waiting) reject(error);
+      for (const [, { reject }] of taken) reject(error);
+    } finally {
+      this.#underWay -= 1;
+      this.#flush();
     }
   }
 }
