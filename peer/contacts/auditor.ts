@@ -2,28 +2,29 @@ import { type ChatError, isChatError } from "../../shared/errors.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Auditor, AuditProblem, NameAudit } from "../messaging/audit.ts";
-import type { ContactStore, KeyLog, NamingServer } from "../messaging/ports.ts";
+import type { KeyLog, NamingServer } from "../messaging/ports.ts";
 import type { Self } from "../messaging/self.ts";
 import { auditName } from "./audit.ts";
 import { type Records, recordsOf } from "./records.ts";
 
 export type AuditorOptions = {
   readonly server: Pick<NamingServer, "lookup" | "history">;
-  readonly contacts: Pick<ContactStore, "find">;
+  /** The record by which this profile knows somebody, or itself; undefined for strangers. */
+  readonly known: (username: Username) => string | undefined;
   readonly log: KeyLog;
   readonly audience: () => string;
   readonly own: Pick<Self, "username" | "identity" | "device">;
 };
 
 /** Audits names: asks for every record and for what is new in the log, and compares. */
-export function createAuditor({ server, contacts, log, audience, own }: AuditorOptions): Auditor {
+export function createAuditor({ server, known, log, audience, own }: AuditorOptions): Auditor {
   const records = recordsOf(server, audience);
 
   async function auditOnce(username: Username, signal?: AbortSignal): Promise<NameAudit> {
     const shown = await collect(records, username, signal);
     const failures = await syncOr(log, signal);
     const logged = log.recordsOf(username);
-    const pin = contacts.find(username)?.record;
+    const pin = known(username);
     if (shown.unknown !== undefined && logged.length === 0 && pin === undefined) throw shown.unknown;
     const status = log.status();
     const audit = await auditName({

@@ -215,8 +215,8 @@ export interface KeyLog {
    *   server cannot be asked, as `NamingServer`
    */
   sync(options?: { maxAgeMs?: number; signal?: AbortSignal | undefined }): Promise<void>;
-  /** What the verified copy holds of a name, oldest first. */
-  recordsOf(username: Username): readonly LoggedRecord[];
+  /** What the verified copy holds of a name from that place on, oldest first. */
+  recordsOf(username: Username, from?: number): readonly LoggedRecord[];
   status(): LogStatus;
   /** Signed notes for others to compare with: the newest that was verified, and what proves a fork. */
   notes(): readonly string[];

@@ -18,7 +18,10 @@ export function memoryLog(recordsOf: (username: Username) => readonly NameRecord
       facts.syncs += 1;
       if (facts.failure !== undefined) throw facts.failure;
     },
-    recordsOf: (username) => recordsOf(username).map(({ hash }, index) => ({ index, hash })),
+    recordsOf: (username, from = 0) =>
+      recordsOf(username)
+        .map(({ hash }, index) => ({ index, hash }))
+        .slice(from),
     status: () => ({ size: 0, root: EMPTY_ROOT, signedAtMs: 0, stale: false, forked: false, ...facts.status }),
     notes: () => [],
     compare: async () => "agreed",

@@ -151,8 +151,8 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
   return {
     sync,
     status,
-    recordsOf: (username) =>
-      replica.leavesOf(logLabelOf(username)).map(({ index, recordHash }) => ({
+    recordsOf: (username, from) =>
+      replica.leavesOf(logLabelOf(username), from).map(({ index, recordHash }) => ({
         index,
         hash: encodeBase64url(recordHash),
       })),

@@ -3,7 +3,6 @@ import { createAuditor } from "../../../peer/contacts/auditor.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { alice, bob, chain, first, mallory, second, swapped } from "../../support/acquaintance.ts";
 import { expectError } from "../../support/expect-error.ts";
-import { memoryContacts } from "../../support/memory-contacts.ts";
 import { memoryLog } from "../../support/memory-log.ts";
 import { memoryNaming } from "../../support/memory-naming.ts";
 import { AUDIENCE, personOf, recordOf } from "../../support/people.ts";
@@ -13,14 +12,13 @@ function auditing(...records: readonly Awaited<ReturnType<typeof recordOf>>[]) {
   const server = memoryNaming();
   const held = [...records];
   const log = memoryLog(({ length }) => (length === bob.username.length ? held : []));
-  const contacts = memoryContacts();
   if (records.length > 0) server.show(records);
-  const auditor = createAuditor({ server, contacts, log, audience: () => AUDIENCE, own: alice });
+  const auditor = createAuditor({ server, known: () => undefined, log, audience: () => AUDIENCE, own: alice });
   const codes = async () => {
     const { problems } = await auditor.audit(bob.username);
     return problems.map(({ code, reason }) => [code, reason]);
   };
-  return { server, held, log, contacts, auditor, codes };
+  return { server, held, log, auditor, codes };
 }
 
 describe("an auditor", () => {
@@ -68,13 +66,16 @@ describe("an auditor", () => {
     const server = memoryNaming();
     server.show([swapped]);
     const log = memoryLog(() => [swapped]);
-    const auditor = createAuditor({ server, contacts: memoryContacts(), log, audience: () => AUDIENCE, own: bob });
+    const options = { server, known: () => undefined, log, audience: () => AUDIENCE };
+    const auditor = createAuditor({ ...options, own: bob });
     expect((await auditor.audit(bob.username)).problems.map(({ reason }) => reason)).toEqual([
       "foreign",
       "foreign-device",
     ]);
-    const of = createAuditor({ server, contacts: memoryContacts(), log, audience: () => AUDIENCE, own: mallory });
+    const of = createAuditor({ ...options, own: mallory });
     expect((await of.audit(bob.username)).problems).toEqual([]);
+    const pinned = createAuditor({ ...options, own: alice, known: () => first.jws.text });
+    expect((await pinned.audit(bob.username)).problems).toMatchObject([{ code: "KEY_CHANGED", reason: "pin" }]);
   });
 
   test("refuses records made for another server", async () => {

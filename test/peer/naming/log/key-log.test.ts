@@ -34,6 +34,8 @@ describe("a log that keeps its word", () => {
     await log.sync();
     const hash = (await recordOf(bob)).hash;
     expect(log.recordsOf(bob.username)).toEqual([{ index: 3, hash }]);
+    expect(log.recordsOf(bob.username, 3)).toHaveLength(1);
+    expect(log.recordsOf(bob.username, 4)).toEqual([]);
     const again = start(source, store);
     expect(again.log.status()).toEqual(log.status());
     expect(again.log.recordsOf(bob.username)).toEqual([{ index: 3, hash }]);
