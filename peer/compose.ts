@@ -2,14 +2,15 @@ import { ChatError, isChatError } from "../shared/errors.ts";
 import { fingerprintOf } from "../shared/fingerprint.ts";
 import { parseNameRecord } from "../shared/name-record.ts";
 import type { Messenger, OpenOptions, Programs } from "./cli/context.ts";
-import { createResolver } from "./contacts/resolver.ts";
 import { type LazyEngine, lazyEngine } from "./engine.ts";
 import { createHiding } from "./hiding.ts";
+import { keysOf } from "./keys.ts";
 import { createLog, type Log } from "./log.ts";
 import { Acceptor } from "./messaging/accept-message.ts";
 import { ContactWatch } from "./messaging/contact-watch.ts";
 import type { Notices } from "./messaging/core.ts";
 import { EventFeed } from "./messaging/event-feed.ts";
+import type { LogWatch } from "./messaging/log-watch.ts";
 import { createOperations, queueForContact } from "./messaging/messenger.ts";
 import { standDown } from "./messaging/old-copy.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
@@ -18,17 +19,11 @@ import { PresenceBoard } from "./messaging/presence-board.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import type { Store } from "./messaging/store.ts";
 import { GapTimers } from "./messaging/visibility.ts";
-import { createKeyLog } from "./naming/log/key-log.ts";
-import { disownBirth, type OpenProfile, openProfile } from "./open-profile.ts";
+import { disownBirth, keyLogOf, type OpenProfile, openProfile } from "./open-profile.ts";
 import { giveNewLife } from "./restore.ts";
+import { resumeRotation } from "./rotate.ts";
 
 const STOP_TIMEOUT_MS = 3000;
-
-const FORKED = {
-  type: "error",
-  code: "LOG_FORKED",
-  message: "the naming server has signed two different logs; see p2pchat status. Known contacts are not concerned.",
-} as const;
 
 /**
  * Puts a profile to work: the one place that knows every part of the peer.
@@ -38,22 +33,24 @@ const FORKED = {
 export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const runtime = systemRuntime;
   const opened = await openForWork(options);
-  const { self, store, profile, naming, clock } = opened;
+  const { self, store, profile, naming } = opened;
   const log = createLog(options.verbose ? "debug" : "warn");
   const feed = new EventFeed(store);
   const watch = new OutboxWatch(store, runtime);
   const gaps = new GapTimers({ store, runtime, show: () => feed.wake(), failed: (error) => notices.failed(error) });
   const contacts = announcing(inTransactions(store), feed);
-  const audience = () => profile.server;
-  const times = { now: () => clock.now(), monotonic: () => runtime.monotonic() };
-  const onFork = () => feed.emit(FORKED);
-  const keyLog = createKeyLog({ source: naming.log, store, audience, now: times.now, onFork });
-  const resolver = createResolver({ server: naming, contacts, log: keyLog, ...times, audience, own: self });
-  const notices = noticesOf({ feed, watch, gaps, store, log, engine: () => engine });
+  const failed = (error: unknown) => notices.failed(error);
+  const keys = keysOf(opened, { mode: options.mode, contacts, feed, runtime, failed });
+  const { keyLog, resolver, auditor, logWatch, rotation } = keys;
+  const notices = noticesOf({ feed, watch, gaps, store, log, logWatch, engine: () => engine });
   const hiding = createHiding(opened.directory, profile);
   const engine = lazyEngine({ opened, options, hiding, runtime, resolver, keyLog, notices, log });
   gaps.refresh();
-  if (options.mode === "daemon") await engine.start();
+  if (options.network) await rotation.settle(options.signal);
+  if (options.mode === "daemon") {
+    await engine.start();
+    void logWatch.start();
+  }
   const presence = new PresenceBoard({ naming, isContact: (name) => store.contacts.find(name) !== undefined });
   const contactWatch = new ContactWatch({
     ...{ presence, contacts, runtime },
@@ -71,6 +68,10 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     store,
     runtime,
     resolver,
+    keyLog,
+    auditor,
+    logFinding: () => logWatch.finding(),
+    rotateIdentity: rotation.rotate,
     naming,
     acceptor: new Acceptor({ self, store, runtime }),
     watch,
@@ -89,6 +90,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     ready: { username: self.username, peerId: self.device, addresses: engine.running()?.addresses() ?? [] },
     async stop() {
       contactWatch.set(false);
+      await logWatch.stop();
       await engine.stop(AbortSignal.timeout(STOP_TIMEOUT_MS));
       gaps.stop();
       opened.close();
@@ -116,6 +118,7 @@ async function openForWork(options: OpenOptions): Promise<OpenProfile> {
   const opened = await open();
   if (!opened.restored || !options.network) return opened;
   try {
+    await resumeRotation(opened, keyLogOf(opened), signal);
     await giveNewLife(opened, { runtime: systemRuntime, signal });
   } finally {
     opened.close();
@@ -154,14 +157,16 @@ type NoticeDeps = {
   readonly gaps: GapTimers;
   readonly store: OpenProfile["store"];
   readonly log: Log;
+  readonly logWatch: LogWatch;
   readonly engine: () => LazyEngine;
 };
 
-function noticesOf({ feed, watch, gaps, store, log, engine }: NoticeDeps): Notices {
+function noticesOf({ feed, watch, gaps, store, log, logWatch, engine }: NoticeDeps): Notices {
   const failed = (error: unknown) => {
     log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
     if (isChatError(error, "STORAGE", "STORE_CORRUPT", "LOG_INVALID", "LOG_STALE"))
       feed.emit({ type: "error", code: error.code, message: error.message });
+    if (isChatError(error)) logWatch.hear(error);
   };
   return {
     released: () => feed.wake(),

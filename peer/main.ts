@@ -14,7 +14,11 @@ void runProgram({
   dependencies: {
     openDirectory: openProfileDirectory,
     tryLock: async (directory) => (await import("./identity/profile-lock.ts")).tryAcquireProfileLock(directory),
-    loadPrograms: async () => ({ ...(await import("./compose.ts")), ...(await import("./register.ts")) }),
+    loadPrograms: async () => ({
+      ...(await import("./compose.ts")),
+      ...(await import("./register.ts")),
+      ...(await import("./change-passphrase.ts")),
+    }),
   },
 }).then((exitCode) => {
   // Everything is closed and printed by now; libp2p leaves a timer behind that would keep the process for a second.

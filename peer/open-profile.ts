@@ -10,9 +10,11 @@ import { type OpenStore, openStore } from "./history/store.ts";
 import { type Keystore, openKeystore } from "./identity/keystore.ts";
 import { askPassphrase } from "./identity/passphrase.ts";
 import { findProfile, type Profile } from "./identity/profile-file.ts";
+import type { KeyLog } from "./messaging/ports.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 import type { Self } from "./messaging/self.ts";
 import { type Clock, createClock } from "./naming/clock.ts";
+import { createKeyLog } from "./naming/log/key-log.ts";
 import { createNamingClient, type NamingClient } from "./naming/naming-client.ts";
 
 /** A profile with its keys and its database open; whoever opened it holds the lock, and closes it. */
@@ -27,12 +29,17 @@ export type OpenProfile = {
   readonly naming: NamingClient;
   /** True where this database is a copy of the one that was sealed with it. */
   readonly restored: boolean;
+  /** These keys are the profile's from now on: of another identity, with all else as it was. */
+  adopt(keystore: Keystore): void;
   close(): void;
 };
 
 export const DATABASE_FILE = "chat.db";
 export const KEYSTORE_FILE = "keystore.json";
 export const PROFILE_FILE = "profile.json";
+/** New keys, from before the server hears of them until they are the profile's: of a restored copy, and of a rotation. */
+export const NEXT_KEYSTORE_FILE = "keystore.next.json";
+export const ROTATION_FILE = "keystore.rotation.json";
 const BIRTH_MARK = "birth";
 const JTI_BYTES = 16;
 
@@ -55,7 +62,8 @@ export async function openProfile(
   if (keystore.profileId !== profile.profileId) {
     throw new ChatError("STORE_CORRUPT", "keystore.json and profile.json belong to different profiles");
   }
-  const self = selfOf(profile.username, keystore);
+  let current = keystore;
+  const self: Writable<Self> = selfOf(profile.username, keystore);
   const clock = createClock(() => runtime.now());
   const naming = connectNaming({ settings, runtime, clock }, profile, self);
   const path = directory.file(DATABASE_FILE);
@@ -65,8 +73,28 @@ export async function openProfile(
     naming.close();
     store.close();
   };
-  return { directory, settings, profile, keystore, self, store, clock, naming, restored, close };
+  const adopt = (next: Keystore) => {
+    current = next;
+    self.identity = publicKeyOfSeed(next.secrets.identitySeed);
+  };
+  return {
+    directory,
+    settings,
+    profile,
+    get keystore() {
+      return current;
+    },
+    self,
+    store,
+    clock,
+    naming,
+    restored,
+    adopt,
+    close,
+  };
 }
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 export function selfOf(username: Profile["username"], { secrets }: Pick<Keystore, "secrets">): Self {
   return {
@@ -93,6 +121,12 @@ export function connectNaming(
     timers: runtime,
     randomId: () => Buffer.from(runtime.randomBytes(JTI_BYTES)).toString("hex"),
   });
+}
+
+/** This profile's copy of its naming server's log. */
+export function keyLogOf({ naming, store, profile, clock }: OpenProfile, onFork: () => void = () => undefined): KeyLog {
+  const audience = () => profile.server;
+  return createKeyLog({ source: naming.log, store, audience, now: () => clock.now(), onFork });
 }
 
 /** @throws ChatError CONFIG_INVALID */

@@ -18,7 +18,7 @@ import { systemRuntime } from "./messaging/runtime.ts";
 import { type Clock, createClock } from "./naming/clock.ts";
 import { createNamingClient, type NamingClient } from "./naming/naming-client.ts";
 import { isLoopback, parseServerUrl } from "./naming/server-url.ts";
-import { KEYSTORE_FILE, openProfile, PROFILE_FILE, readAuthorities } from "./open-profile.ts";
+import { KEYSTORE_FILE, keyLogOf, openProfile, PROFILE_FILE, readAuthorities } from "./open-profile.ts";
 
 /** The signed record of a registration under way: sent again after a crash, the same bytes get the same answer. */
 const PENDING_FILE = "registration.jws";
@@ -174,6 +174,8 @@ async function leaveBehind(
     const sessions = createSecureSessions({ device: self.device, deviceSeed, now: () => clock.now() });
     const serverNow = () => clock.now();
     await replenishKeyPackages({ self, store, runtime: systemRuntime, sessions, naming, serverNow });
+    // From now on only this log is believed, and `send` finds a fresh copy of it.
+    await keyLogOf(opened).sync();
   } catch (error) {
     if (!isChatError(error)) throw error;
   } finally {

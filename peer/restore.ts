@@ -13,13 +13,11 @@ import {
   DATABASE_FILE,
   KEYSTORE_FILE,
   markBirth,
+  NEXT_KEYSTORE_FILE,
   type OpenProfile,
   PROFILE_FILE,
   selfOf,
 } from "./open-profile.ts";
-
-/** The new keys, from before the server hears of them until they are the profile's. */
-const NEXT_KEYSTORE_FILE = "keystore.next.json";
 
 /**
  * Gives a restored profile a life of its own: a copy of session state must never encrypt again, and a copy of a counter

@@ -23,6 +23,10 @@ export const ADVICE: Partial<Record<ErrorCode, string>> = {
   NAME_UNKNOWN: "Check the spelling and the naming server.",
   KEY_CHANGED:
     "Nothing was sent to the new key; what is queued stays here. Ask the person, then p2pchat trust <contact>.",
+  LOG_FORKED: "Known contacts go on. Show the notes of p2pchat key audit to others; ask who runs that naming server.",
+  LOG_INVALID:
+    "Nothing was sent. See p2pchat key audit <name>, and ask the person and whoever runs that naming server.",
+  LOG_STALE: "Known contacts go on; nobody new is trusted until the server renews its log.",
   CLOCK_SKEW: "Set this machine's clock.",
   PASSPHRASE_REQUIRED: "Use a terminal, --passphrase-file or --passphrase-command.",
   PASSPHRASE_WRONG: "Nothing was changed. Try again.",

@@ -56,6 +56,13 @@ export type Programs = {
     options: Pick<OpenOptions, "settings" | "directory" | "signal">,
     params: SendParams,
   ): Promise<SendResult>;
+  /**
+   * Seals the keystore with another passphrase; the caller holds the profile's lock. `newFile`: where the new one stands,
+   * unless it is typed.
+   */
+  changePassphrase(
+    options: Pick<OpenOptions, "settings" | "directory" | "signal"> & { readonly newFile: string | undefined },
+  ): Promise<void>;
 };
 
 export type ProfileDirectory = {

@@ -2,6 +2,7 @@ import { ChatError } from "../../shared/errors.ts";
 import type { Command } from "./command.ts";
 import { contacts } from "./commands/contacts.ts";
 import { history } from "./commands/history.ts";
+import { key } from "./commands/key.ts";
 import { listen } from "./commands/listen.ts";
 import { lookup } from "./commands/lookup.ts";
 import { online } from "./commands/online.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly Command[] = [
   verify,
   trust,
   lookup,
+  key,
   online,
   presence,
   status,

@@ -75,6 +75,20 @@ export async function openKeystore(
   return { profileId, secrets: unsealSecrets(file, key), protection: { kind: "passphrase", key, kdf: file.kdf } };
 }
 
+/**
+ * Opens another keystore of the same profile that `rewriteKeystore` made, without asking for the passphrase.
+ *
+ * @throws ChatError STORE_CORRUPT; PASSPHRASE_WRONG where it is sealed otherwise
+ */
+export function openAlike(path: string, { protection }: Keystore): Promise<Keystore> {
+  const key = protection.kind === "passphrase" ? protection.key : new Uint8Array();
+  return openKeystore(
+    path,
+    async () => "",
+    async () => key,
+  );
+}
+
 /** Replaces the secrets under the same protection. @throws ChatError STORAGE, and the old file stands */
 export async function rewriteKeystore(path: string, keystore: Keystore, secrets: Secrets): Promise<Keystore> {
   return await write(path, { ...keystore, secrets });

@@ -81,8 +81,16 @@ export class LogWatch {
     );
   }
 
-  /** Tells of a finding, once; `key` keeps several of one code apart. */
-  report(finding: LogFinding, key: string = finding.code): void {
+  /** Something else has failed: tells of it where it says something of the log. */
+  hear(error: ChatError): void {
+    const code = logCodeOf(error);
+    if (code === undefined) return;
+    if (code === "LOG_FORKED") this.noteStatus();
+    else this.#report({ code, message: error.message }, `heard ${code} ${error.reason}`);
+  }
+
+  /** Once; `key` keeps several of one code apart. */
+  #report(finding: LogFinding, key: string = finding.code): void {
     if (this.#told.has(key)) return;
     this.#told.set(key, finding);
     this.#deps.tell(finding);
@@ -122,7 +130,7 @@ export class LogWatch {
       // A server that is merely down for a while shows no old view.
       if (code === undefined && runtime.monotonic() - this.#followedAtMs > DAY_MS) this.noteStatus();
       if (code === undefined || !isChatError(error)) throw error;
-      this.report({ code, message: error.message });
+      this.#report({ code, message: error.message });
     }
     this.#followedAtMs = runtime.monotonic();
     this.noteStatus();
@@ -131,8 +139,8 @@ export class LogWatch {
   /** Tells what the log's own status says. */
   noteStatus(): void {
     const { stale, forked } = this.#deps.log.status();
-    if (forked) this.report({ code: "LOG_FORKED", message: FINDINGS.LOG_FORKED });
-    if (stale) this.report({ code: "LOG_STALE", message: FINDINGS.LOG_STALE });
+    if (forked) this.#report({ code: "LOG_FORKED", message: FINDINGS.LOG_FORKED });
+    if (stale) this.#report({ code: "LOG_STALE", message: FINDINGS.LOG_STALE });
     else this.#forget("LOG_STALE");
   }
 
@@ -150,7 +158,7 @@ export class LogWatch {
     const found = problems.filter(isOfName);
     if (found.length === 0) this.#forget(OWN_NAME);
     for (const { reason, message, seq, index } of found) {
-      this.report({ code: "LOG_INVALID", message }, OWN_NAME + [reason, seq, index].join(" "));
+      this.#report({ code: "LOG_INVALID", message }, OWN_NAME + [reason, seq, index].join(" "));
     }
     this.#auditDueAtMs = runtime.monotonic() + staggered(DAY_MS, runtime);
   }
@@ -182,7 +190,7 @@ export class LogWatch {
   #judge(username: Username, error: unknown): { readonly stale: boolean } {
     if (!isChatError(error)) throw error;
     const code = error.code === "RECORD_ROLLBACK" ? "LOG_INVALID" : logCodeOf(error);
-    if (code !== undefined) this.report({ code, message: error.message }, keyOf(username));
+    if (code !== undefined) this.#report({ code, message: error.message }, keyOf(username));
     return { stale: false };
   }
 

@@ -7,15 +7,19 @@ import { readText } from "../../shared/text.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Acceptor } from "./accept-message.ts";
 import { readAddressee, readOther } from "./addressee.ts";
+import type { Auditor } from "./audit.ts";
 import { contactOperations } from "./contact-operations.ts";
 import type { Delivery } from "./delivery.ts";
 import { isoTime, viewMessage } from "./event-feed.ts";
 import type { Hiding } from "./hiding.ts";
+import { keyOperations, viewLog } from "./key-operations.ts";
+import type { LogFinding } from "./log-watch.ts";
 import type {
   ChatMessage,
   HistoryMessage,
   HistoryParams,
   Identity,
+  KeyRotation,
   Operations,
   OutboxItem,
   SendParams,
@@ -25,7 +29,7 @@ import type {
 } from "./operations.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
 import type { OutboxWatch } from "./outbox-watch.ts";
-import type { Contact, NamingServer, Resolver } from "./ports.ts";
+import type { Contact, KeyLog, NamingServer, Resolver } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
@@ -44,6 +48,12 @@ export type MessengerDeps = {
   readonly store: Store;
   readonly runtime: Runtime;
   readonly resolver: Resolver;
+  readonly keyLog: KeyLog;
+  readonly auditor: Auditor;
+  /** What this process has found the naming server's log to be. */
+  readonly logFinding: () => LogFinding | undefined;
+  /** Makes a new identity key and publishes it; from then on it is the profile's. */
+  readonly rotateIdentity: () => Promise<KeyRotation>;
   readonly naming: NamingServer;
   readonly acceptor: Acceptor;
   readonly watch: OutboxWatch;
@@ -68,6 +78,7 @@ const RETRY_PATIENCE_MS = 10_000;
 export function createOperations(deps: MessengerDeps): Operations {
   return {
     ...contactOperations(deps),
+    ...keyOperations(deps),
     send: (params) => send(deps, params),
     history: async (params) => ({ messages: history(deps, params) }),
     outboxList: async () => ({ items: deps.store.outbox.open().filter(isListed).map(viewOutbox) }),
@@ -252,10 +263,11 @@ async function visibility(deps: MessengerDeps, { visible }: { visible?: boolean 
 async function status(deps: MessengerDeps): Promise<Status> {
   const { store, daemon } = deps;
   const running = deps.running();
-  const serverState = await deps.naming.lookup(deps.self.username, AbortSignal.timeout(RECORD_AGE_MS)).then(
-    () => "ok" as const,
-    (error: unknown) => (error instanceof ChatError ? error.code : "INTERNAL"),
-  );
+  const signal = AbortSignal.timeout(RECORD_AGE_MS);
+  const [serverState, log] = await Promise.all([
+    deps.naming.lookup(deps.self.username, signal).then(() => "ok" as const, codeOf),
+    viewLog(deps, signal),
+  ]);
   return {
     ...identity(deps),
     daemon,
@@ -264,11 +276,14 @@ async function status(deps: MessengerDeps): Promise<Status> {
     published: running?.publisher?.published ?? false,
     hidden: deps.hiding.hidden,
     keyPackages: running?.publisher?.keyPackages ?? null,
+    log,
     outbox: store.outbox.counts(),
     contacts: store.contacts.list().length,
     connections: running?.connections() ?? 0,
   };
 }
+
+const codeOf = (error: unknown) => (error instanceof ChatError ? error.code : "INTERNAL");
 
 function identity({ self, server, profile }: MessengerDeps): Identity {
   const { username, device: peerId } = self;

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../shared/errors.ts";
+import type { AuditProblem, RecordChange } from "./audit.ts";
 
 /*
  * What a profile can do, as its callers see it: the command line, the control socket (one method each, by these names)
@@ -117,6 +118,59 @@ export type Identity = {
   readonly profile: string;
 };
 
+/** What is wrong: none, not asked yet, or why nothing new of the server is believed. */
+export type LogState = "ok" | "unknown" | "LOG_FORKED" | "LOG_INVALID" | "LOG_STALE";
+
+/** What this device makes of the naming server's log. */
+export type LogView = {
+  /** Of the newest checkpoint that was verified. */
+  readonly size: number;
+  /** When the server signed it; null before the first. */
+  readonly signedAt: string | null;
+  readonly state: LogState;
+};
+
+export type AuditRecordView = {
+  readonly seq: number;
+  /** Its place in the log; null where it is not there. */
+  readonly position: number | null;
+  readonly issuedAt: string;
+  readonly change: RecordChange;
+  readonly fingerprint: string;
+  readonly devices: readonly string[];
+};
+
+export type KeyAudit = {
+  readonly username: string;
+  readonly verdict: "ok" | "bad";
+  readonly problems: readonly AuditProblem[];
+  readonly records: readonly AuditRecordView[];
+  readonly log: {
+    readonly size: number;
+    /** base64 */
+    readonly root: string;
+    readonly signedAt: string | null;
+    readonly stale: boolean;
+    readonly forked: boolean;
+  };
+};
+
+export type KeyView = {
+  readonly username: string;
+  readonly fingerprint: string;
+  readonly devices: readonly string[];
+  readonly seq: number;
+  /** Of that record in the log; null where it is not there. */
+  readonly position: number | null;
+};
+
+export type KeyRotation = {
+  readonly username: string;
+  readonly oldFingerprint: string;
+  readonly newFingerprint: string;
+  readonly seq: number;
+};
+
 export type Status = Identity & {
   readonly daemon: { readonly pid: number; readonly startedAt: string } | null;
   readonly addresses: readonly string[];
@@ -126,6 +180,7 @@ export type Status = Identity & {
   /** On no list of who is online. */
   readonly hidden: boolean;
   readonly keyPackages: number | null;
+  readonly log: LogView;
   readonly outbox: { readonly queued: number; readonly failed: number };
   readonly contacts: number;
   readonly connections: number;
@@ -193,6 +248,12 @@ export interface Operations {
    */
   trust(params: { readonly username: string; readonly accept?: string }): Promise<TrustResult>;
   lookup(params: { readonly username: string }): Promise<RecordView>;
+  /** Every record of a name, held against the log. */
+  keyAudit(params: { readonly username: string }): Promise<KeyAudit>;
+  /** The own key as the naming server shows it. @throws ChatError KEY_CHANGED where it shows another */
+  keyShow(): Promise<KeyView>;
+  /** Makes a new identity key that the old one vouches for. */
+  keyRotate(): Promise<KeyRotation>;
   online(): Promise<{ readonly online: readonly OnlinePersonView[] }>;
   /** Shows, or changes first, whether others see this profile online. */
   visibility(params: { readonly visible?: boolean }): Promise<VisibilityView>;

@@ -4,6 +4,7 @@ import type {
   ContactView,
   Feed,
   Identity,
+  KeyAudit,
   Operations,
   PresenceEvent,
   PresenceFeed,
@@ -38,6 +39,23 @@ export const MESSAGE: ChatMessage = {
   seq: 1,
   verified: false,
   cursor: 7,
+};
+
+export const AUDIT: KeyAudit = {
+  username: "bob",
+  verdict: "ok",
+  problems: [],
+  records: [
+    {
+      seq: 1,
+      position: 3,
+      issuedAt: "2026-11-20T18:30:00.000Z",
+      change: "first",
+      fingerprint: "cccc dddd",
+      devices: ["12D3KooWBob"],
+    },
+  ],
+  log: { size: 9, root: "AAAA", signedAt: "2026-11-20T18:30:00.000Z", stale: false, forked: false },
 };
 
 /** Operations that answer as if all were well; a test replaces the one that it is about. */
@@ -76,6 +94,15 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       online: true,
       pinned: false,
     }),
+    keyAudit: async ({ username }) => ({ ...AUDIT, username }),
+    keyShow: async () => ({
+      username: "alice",
+      fingerprint: "aaaa bbbb",
+      devices: [ALICE.peerId],
+      seq: 2,
+      position: 7,
+    }),
+    keyRotate: async () => ({ username: "alice", oldFingerprint: "aaaa bbbb", newFingerprint: "eeee ffff", seq: 3 }),
     online: async () => ({ online: [{ username: "bob", devices: ["12D3KooWBob"], contact: true }] }),
     visibility: async ({ visible = true }) => ({ visible, published: visible }),
     status: async () => ({
@@ -86,6 +113,7 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       published: true,
       hidden: false,
       keyPackages: 50,
+      log: { size: 3, signedAt: "2026-11-20T18:30:00.000Z", state: "ok" },
       outbox: { queued: 0, failed: 0 },
       contacts: 1,
       connections: 0,

@@ -1,6 +1,8 @@
 import { encodeBase64url } from "../../shared/base64url.ts";
+import { parseNameRecord } from "../../shared/name-record.ts";
 import type { Lie, RealAnswer } from "./lying-server.ts";
 import { json, type ScriptedAnswer } from "./scripted-server.ts";
+import type { SignedLog } from "./signed-log.ts";
 
 const pathOf = (url: string) => url.split("?")[0] ?? "";
 
@@ -88,3 +90,22 @@ export const garbage: ScriptedAnswer = {
 };
 
 export const redirect = (location: string): ScriptedAnswer => ({ status: 302, headers: { location } });
+
+/** This log in place of the real one; records that the real server accepts go into it too. */
+export function showingLog(log: SignedLog): Lie {
+  return async ({ method, path, body }, ask) => {
+    if (method === "PUT" && path.startsWith("/v1/names/")) return accepting(log, body, await ask());
+    if (path === "/v1/log/key") return text(`${await log.key()}\n`);
+    if (path === "/v1/log/checkpoint") return text(await log.checkpoint());
+    if (pathOf(path) !== "/v1/log/entries") return undefined;
+    const start = Number(new URLSearchParams(path.split("?")[1]).get("start"));
+    return json({ start, entries: (await log.entries(start)).map(encodeBase64url) });
+  };
+}
+
+function accepting(log: SignedLog, body: Buffer, real: RealAnswer): RealAnswer {
+  if (real.status < 300) log.accept(parseNameRecord(body.toString()));
+  return real;
+}
+
+const text = (body: string): ScriptedAnswer => ({ status: 200, headers: { "content-type": "text/plain" }, body });

@@ -1,3 +1,4 @@
+import { createAuditor } from "../../peer/contacts/auditor.ts";
 import { createResolver } from "../../peer/contacts/resolver.ts";
 import { type OpenStore, openStore } from "../../peer/history/store.ts";
 import { Acceptor } from "../../peer/messaging/accept-message.ts";
@@ -16,6 +17,7 @@ import { SessionBook } from "../../peer/messaging/session-book.ts";
 import type { OutboxRow } from "../../peer/messaging/store.ts";
 import { GapTimers } from "../../peer/messaging/visibility.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
+import { ChatError } from "../../shared/errors.ts";
 import { sha256 } from "../../shared/hash.ts";
 import type { FakeTime } from "./fake-time.ts";
 import type { MemoryDirectory } from "./memory-directory.ts";
@@ -137,6 +139,18 @@ export class MessagingPeer {
       store,
       runtime,
       resolver,
+      keyLog: directory.log,
+      auditor: createAuditor({
+        server: directory,
+        known: (username) => store.contacts.find(username)?.record,
+        log: directory.log,
+        audience: () => AUDIENCE,
+        own: self,
+      }),
+      logFinding: () => undefined,
+      rotateIdentity: async () => {
+        throw new ChatError("NOT_FOUND", "this test has no keystore");
+      },
       naming: directory,
       acceptor: new Acceptor({ self, store, runtime }),
       watch,

@@ -15,17 +15,22 @@ export class SignedLog implements LogSource {
   /** What is answered in place of the truth. */
   lies: Partial<{ note: string; key: string; entries: (start: number) => readonly Uint8Array[] }> = {};
   failure: Error | undefined;
+  readonly #made: { readonly keyLabel: string; readonly publicUrl: string };
   readonly #signer: { readonly name: string; readonly key: ReturnType<typeof keyOf> };
   pages = 0;
 
   constructor(leaves: readonly Uint8Array[] = [], keyLabel = "log key", publicUrl = AUDIENCE) {
     this.leaves = [...leaves];
+    this.#made = { keyLabel, publicUrl };
     this.#signer = { name: logOriginOf(publicUrl), key: keyOf(keyLabel) };
   }
 
   /** The same key over another history. */
   fork(leaves: readonly Uint8Array[]): SignedLog {
-    return new SignedLog(leaves);
+    const { keyLabel, publicUrl } = this.#made;
+    const fork = new SignedLog(leaves, keyLabel, publicUrl);
+    fork.time = this.time;
+    return fork;
   }
 
   accept(record: NameRecord): void {

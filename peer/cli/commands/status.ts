@@ -1,4 +1,4 @@
-import type { Status } from "../../messaging/operations.ts";
+import type { LogView, Status } from "../../messaging/operations.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { localTime } from "../instant.ts";
@@ -15,6 +15,11 @@ export const status: Command = {
   },
 };
 
+function describeLog({ size, signedAt, state }: LogView): string {
+  const signed = signedAt === null ? "" : `, signed ${localTime(signedAt)}`;
+  return `${size} entries${signed} (${state === "ok" ? "ok" : `not to be relied on: ${state}`})`;
+}
+
 function describeStatus(found: Status): string {
   const { daemon, outbox } = found;
   return table([
@@ -23,6 +28,7 @@ function describeStatus(found: Status): string {
     ["listening", daemon === null ? "no" : `process ${daemon.pid} since ${localTime(daemon.startedAt)}`],
     ["addresses", found.addresses.join(" ") || "none"],
     ["server", `${found.server} (${found.serverState === "ok" ? "ok" : `not usable: ${found.serverState}`})`],
+    ["log", describeLog(found.log)],
     ["published", found.published ? "yes" : found.hidden ? "no, presence is off" : "no"],
     ["key packages", found.keyPackages === null ? "unknown" : String(found.keyPackages)],
     ["outbox", `${outbox.queued} queued, ${outbox.failed} failed`],

@@ -42,6 +42,7 @@ function rig({ events = [], feed = fakeFeed(events), heldBy, operations, program
       },
       registerProfile: async () => ALICE,
       queueMessage: async (_options, { to }) => ({ id: MESSAGE.id, to, state: "queued", devices: [] }),
+      changePassphrase: async () => undefined,
       ...programs,
     }),
   };

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { SendParams, SendResult } from "../../../peer/messaging/operations.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { terminal, terminalWithDaemon } from "../../support/fake-daemon.ts";
-import { ALICE, BOB, MESSAGE } from "../../support/fake-operations.ts";
+import { ALICE, AUDIT, BOB, MESSAGE } from "../../support/fake-operations.ts";
 
 const HOSTILE = "\x1b]0;x\x07\u202egpj\n2026 bob: \u009b31m";
 
@@ -26,6 +26,12 @@ describe("with --json a command prints one object for its result:", () => {
     ],
     [["verify", "bob", "12345 ".repeat(12)], expect.objectContaining({ type: "safety-number", verified: true })],
     [["trust", "bob"], expect.objectContaining({ v: 1, type: "trust", accepted: true, oldFingerprint: "cccc dddd" })],
+    [["key", "audit", "bob"], { v: 1, type: "key-audit", ...AUDIT }],
+    [
+      ["key", "show"],
+      { v: 1, type: "key", username: "alice", fingerprint: "aaaa bbbb", devices: [ALICE.peerId], seq: 2, position: 7 },
+    ],
+    [["key", "rotate"], expect.objectContaining({ v: 1, type: "key-rotated", seq: 3, newFingerprint: "eeee ffff" })],
     [["online"], { v: 1, type: "online", online: [{ username: "bob", devices: BOB.devices, contact: true }] }],
     [["status"], expect.objectContaining({ v: 1, type: "status", serverState: "ok", published: true })],
     [["outbox"], { v: 1, type: "outbox", items: [] }],
@@ -67,6 +73,44 @@ describe("with --json a command prints one object for its result:", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.split("\n")).toHaveLength(2);
     expect(JSON.parse(stdout)).toEqual(expected);
+  });
+});
+
+describe("key", () => {
+  test("audit that finds something bad prints it with its proof, and exits with 4", async () => {
+    const problem = { code: "LOG_FORKED", reason: "fork", message: HOSTILE, notes: [`one\n${HOSTILE}`] } as const;
+    const { run } = await terminalWithDaemon({
+      keyAudit: async () => ({ ...AUDIT, verdict: "bad", problems: [problem] }),
+    });
+    const machine = await run(["key", "audit", "bob", "--json"]);
+    expect({ code: machine.code, lines: machine.lines }).toMatchObject({ code: 4, lines: [{ problems: [problem] }] });
+    const { code, stdout } = await run(["key", "audit", "bob"]);
+    expect(code).toBe(4);
+    expect(stdout).toMatch(/^seq +log +issued +change +fingerprint\n1 +3 +2026-11-20 18:30 +first +cccc dddd\n/);
+    expect(stdout).toContain("* LOG_FORKED: <U+001B>");
+    expect(stdout).not.toContain("\x1b");
+    expect(stdout).toMatch(/\nbad: .+\n$/);
+  });
+
+  test.each([
+    [["key"]],
+    [["key", "audit"]],
+    [["key", "show", "bob"]],
+    [["key", "rotate", "bob"]],
+    [["key", "erase"]],
+    [["key", "rotate", "--new-passphrase-file", "x"]],
+  ])("refuses %j", async (args) => {
+    const { run } = terminal();
+    expect(await run([...args, "--json"])).toMatchObject({ code: 1, lines: [{ type: "error", code: "USAGE" }] });
+  });
+
+  test("change-passphrase is refused while a daemon holds the keys", async () => {
+    const { run } = await terminalWithDaemon();
+    const { code, lines } = await run(["key", "change-passphrase", "--json"]);
+    expect({ code, lines }).toMatchObject({
+      code: 1,
+      lines: [{ code: "PROFILE_BUSY", details: { pid: process.pid } }],
+    });
   });
 });
 

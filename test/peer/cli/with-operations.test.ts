@@ -36,6 +36,7 @@ function interruptedWhileOpening() {
         },
         registerProfile: async () => ALICE,
         queueMessage: async (_options, { to }) => ({ id: MESSAGE.id, to, state: "queued", devices: [] }),
+        changePassphrase: async () => undefined,
       }),
     },
     interruption: { signal: interruption.signal, by: "SIGINT", [Symbol.dispose]: () => undefined },

@@ -152,8 +152,18 @@ describe("a daemon that watches the log", () => {
     await it.watch.start();
     it.log.facts.status = { size: 1, forked: true };
     it.watch.noteStatus();
-    it.watch.noteStatus();
+    it.watch.hear(new ChatError("LOG_FORKED", "two"));
     expect(it.codes()).toEqual(["LOG_FORKED"]);
+  });
+
+  test("is told of what others were shown and it was not, and of nothing else that fails", async () => {
+    const it = watching(first);
+    await it.watch.start();
+    for (let times = 0; times < 2; times += 1) {
+      it.watch.hear(new ChatError("LOG_STALE", "hidden from this device", { reason: "hidden" }));
+      it.watch.hear(new ChatError("PEER_UNREACHABLE", "offline"));
+    }
+    expect(it.told).toEqual([{ code: "LOG_STALE", message: "hidden from this device" }]);
   });
 
   test("does not judge a changed key, which is told of where it is noted", async () => {

@@ -1,0 +1,71 @@
+import { isChatError } from "../shared/errors.ts";
+import type { Username } from "../shared/username.ts";
+import type { OpenOptions } from "./cli/context.ts";
+import { createAuditor } from "./contacts/auditor.ts";
+import { createResolver } from "./contacts/resolver.ts";
+import { ownRecordsOf } from "./history/own-records.ts";
+import type { Auditor } from "./messaging/audit.ts";
+import type { EventFeed } from "./messaging/event-feed.ts";
+import { LogWatch } from "./messaging/log-watch.ts";
+import type { KeyRotation } from "./messaging/operations.ts";
+import type { ContactStore, KeyLog, Resolver } from "./messaging/ports.ts";
+import type { Runtime } from "./messaging/runtime.ts";
+import { keyLogOf, type OpenProfile } from "./open-profile.ts";
+import { resumeRotation, rotateIdentity } from "./rotate.ts";
+
+/** What tells whose key is whose, the profile's own included. */
+export type Keys = {
+  readonly keyLog: KeyLog;
+  readonly resolver: Resolver;
+  readonly auditor: Auditor;
+  readonly logWatch: LogWatch;
+  readonly rotation: Rotation;
+};
+
+export type Rotation = {
+  /** Ends a rotation that was interrupted, where the server can be asked; else it is ended later. */
+  settle(signal: AbortSignal): Promise<void>;
+  rotate(): Promise<KeyRotation>;
+};
+
+export type KeysDeps = {
+  readonly mode: OpenOptions["mode"];
+  readonly contacts: ContactStore;
+  readonly feed: EventFeed;
+  readonly runtime: Runtime;
+  readonly failed: (error: unknown) => void;
+};
+
+export function keysOf(opened: OpenProfile, { mode, contacts, feed, runtime, failed }: KeysDeps): Keys {
+  const { self, store, naming: server, clock, profile } = opened;
+  const audience = () => profile.server;
+  const times = { now: () => clock.now(), monotonic: () => runtime.monotonic() };
+  const log: KeyLog = keyLogOf(opened, () => logWatch.noteStatus());
+  const resolver = createResolver({ server, contacts, log, ...times, audience, own: self });
+  const known = (username: Username) =>
+    username === self.username ? ownRecordsOf(store).all().at(-1) : contacts.find(username)?.record;
+  const auditor = createAuditor({ server, known, log, audience, own: self });
+  const rotation = rotationOf(opened, log, mode);
+  const logWatch = new LogWatch({
+    ...{ self, store, log, auditor, resolver, runtime, failed },
+    settle: rotation.settle,
+    tell: (finding) => feed.emit({ type: "error", ...finding }),
+  });
+  return { keyLog: log, resolver, auditor, logWatch, rotation };
+}
+
+function rotationOf(opened: OpenProfile, log: KeyLog, mode: OpenOptions["mode"]): Rotation {
+  let resumed: KeyRotation | undefined;
+  return {
+    async settle(signal) {
+      try {
+        resumed = await resumeRotation(opened, log, signal);
+      } catch (error) {
+        // A third key under the own name is found by the audit.
+        if (!isChatError(error)) throw error;
+      }
+    },
+    // A command that repeats an interrupted one has gone on with the same keys already.
+    rotate: async () => (mode === "oneshot" && resumed !== undefined ? resumed : rotateIdentity(opened, log)),
+  };
+}
