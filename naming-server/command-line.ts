@@ -9,6 +9,7 @@ export type Command =
   | { readonly run: "invite"; readonly config: Config; readonly uses: number; readonly lifetimeSeconds: number }
   | { readonly run: "backup"; readonly config: Config; readonly file: string }
   | { readonly run: "restore"; readonly config: Config; readonly file: string; readonly force: boolean }
+  | { readonly run: "restored"; readonly config: Config }
   | { readonly run: "migrate-store"; readonly from: string; readonly to: string };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -24,6 +25,7 @@ export const USAGE = `Usage: p2pchat-naming-server [options]
        p2pchat-naming-server invite [--uses N] [--expires 7d]
        p2pchat-naming-server backup FILE
        p2pchat-naming-server restore FILE [--force]
+       p2pchat-naming-server restored
        p2pchat-naming-server migrate-store --from sqlite:FILE --to postgres://...
 
 Maps usernames to signed keys and addresses. Each option may also come from the environment.
@@ -69,6 +71,7 @@ function commandOf(verb: string, typed: Typed): { command: Command; takes: reado
     const lifetimeSeconds = readDuration(String(values["expires"] ?? DEFAULT_INVITE.expires));
     return { command: { run: verb, uses, lifetimeSeconds, config: without(typed) }, takes: ["uses", "expires"] };
   }
+  if (verb === "restored") return { command: { run: verb, config: without(typed) }, takes: [] };
   if (verb === "backup") return { command: { run: verb, ...withFile(verb, typed) }, takes: [] };
   if (verb === "restore") {
     return { command: { run: verb, ...withFile(verb, typed), force: values["force"] === true }, takes: ["force"] };

@@ -9,7 +9,7 @@ import type { Config } from "./config.ts";
 import { makeInvite } from "./invite.ts";
 import { migrateStore } from "./migrate-store.ts";
 import { type NamingServer, startNamingServer } from "./naming-server.ts";
-import { restoreBackup } from "./restore.ts";
+import { declareRestored, restoreBackup } from "./restore.ts";
 import { sqliteFileOf } from "./storage/open-store.ts";
 
 /** Whoever reads the logs slowly, or not at all, must not hold the server up: then lines are dropped. */
@@ -40,6 +40,7 @@ async function outputOf(command: Exclude<Command, { run: "serve" }>): Promise<st
   if (command.run === "version") return readVersion();
   if (command.run === "invite") return makeInvite(command, Date.now());
   if (command.run === "migrate-store") return migrateStore(command);
+  if (command.run === "restored") return declareRestored(command.config, Date.now());
   const { file } = command;
   const databasePath = requireFile(command.config);
   if (command.run === "backup") {

@@ -3,9 +3,12 @@ import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { assertSound, copyDatabase, flush, unusable } from "./backup.ts";
+import type { Config } from "./config.ts";
 import { SERVER_LIMITS } from "./limits.ts";
+import { openExistingStore } from "./storage/open-store.ts";
 import { storageError } from "./storage/sqlite-errors.ts";
 import { openSqliteStore } from "./storage/sqlite-store.ts";
+import type { Store } from "./storage/store.ts";
 
 type Restore = { readonly databasePath: string; readonly file: string; readonly force: boolean };
 
@@ -46,12 +49,31 @@ async function prepare(file: string, restored: string, nowMs: number): Promise<v
   check(restored);
   const store = openSqliteStore(restored);
   try {
-    const now = Math.floor(nowMs / 1000);
-    await store.markRestored(now, now + SERVER_LIMITS.republishSeconds);
+    await mark(store, nowMs);
   } finally {
     await store.close();
   }
   flush(restored);
+}
+
+/**
+ * Something else has put the database back: treats it as `restoreBackup` does.
+ *
+ * @throws ChatError as `openExistingStore`
+ */
+export async function declareRestored({ databaseUrl }: Pick<Config, "databaseUrl">, nowMs: number): Promise<string> {
+  const store = await openExistingStore(databaseUrl);
+  try {
+    await mark(store, nowMs);
+    return "what was lost may be published again";
+  } finally {
+    await store.close();
+  }
+}
+
+function mark(store: Store, nowMs: number): Promise<void> {
+  const now = Math.floor(nowMs / 1000);
+  return store.markRestored(now, now + SERVER_LIMITS.republishSeconds);
 }
 
 function check(path: string): void {

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { ChatError } from "../../shared/errors.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 import type { Store } from "./store.ts";
 
@@ -24,4 +26,11 @@ export async function openStore(url: string): Promise<Store> {
   if (file !== undefined) return openSqliteStore(file);
   const { openPostgresStore } = await import("./postgres/postgres-store.ts");
   return openPostgresStore(url);
+}
+
+/** For commands on what a server has made: a path that is mistyped makes no new database. @throws ChatError STORAGE */
+export async function openExistingStore(url: string): Promise<Store> {
+  const file = sqliteFileOf(url);
+  if (file === undefined || existsSync(file)) return openStore(url);
+  throw new ChatError("STORAGE", `there is no database ${file}; start the server once`);
 }

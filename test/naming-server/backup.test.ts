@@ -207,6 +207,17 @@ describe("a server that was restored", () => {
     expect(refusal(await putAt(NOW_SECONDS + 600))).toEqual({ status: 401, code: "CLOCK_SKEW" });
   });
 
+  test("by other means is told so by a command, and by a mistyped path nothing", async () => {
+    const { databasePath, file } = places();
+    await writeDatabase(databasePath, bob);
+    expect((await run("restored", file)).code).toBe(3);
+    const { code, stderr } = await run("restored", databasePath);
+    expect([code, stderr]).toEqual([0, ""]);
+    const store = openSqliteStore(databasePath);
+    expect(await store.findRestoration()).toMatchObject({ since: NOW_SECONDS });
+    await store.close();
+  });
+
   test("hands out no one-time key package that may have been handed out since, and shows nobody online", async () => {
     const { server, carolsFirst } = await startRestored();
     await putRecord(server, "carol", carolsFirst);
