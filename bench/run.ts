@@ -10,6 +10,7 @@ import { measureLog } from "./log.ts";
 import { measureLookup } from "./lookup.ts";
 import { measureMemory } from "./memory.ts";
 import { measureMessages } from "./message.ts";
+import { measurePostgres } from "./postgres.ts";
 import { measurePresence } from "./presence.ts";
 import { measureStartup } from "./startup.ts";
 import { type BenchOptions, hasBuild, isOutdated, type Origin, pathTo } from "./support/program.ts";
@@ -24,6 +25,7 @@ const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>>
   memory: measureMemory,
   log: measureLog,
   presence: measurePresence,
+  postgres: measurePostgres,
 };
 
 const { positionals, values } = parseArgs({

@@ -101,7 +101,7 @@ export const SERVER_LIMITS = {
   databaseRetryMaxMs: 250,
   /** Names that one query looks up, and how many such queries an instance has under way. */
   lookupsPerQuery: 256,
-  lookupsUnderWay: 2,
+  lookupsUnderWay: 1,
   /** How long the log waits for an instance that died while it gave out places. */
   logLeaseMs: 2_000,
   logRetryMs: 50,

@@ -94,14 +94,19 @@ export class Daemon implements AsyncDisposable {
   }
 }
 
-/** Starts the naming server itself on a free port. */
+/**
+ * Starts the naming server itself on a free port.
+ *
+ * @param database  a file, or the URL of a PostgreSQL
+ */
 export async function startNamingServer(
   { origin }: Pick<BenchOptions, "origin">,
-  databasePath: string,
+  database: string,
   publicUrl?: string,
 ): Promise<{ program: Program; url: string }> {
   const audience = publicUrl === undefined ? [] : ["--public-url", publicUrl];
-  const flags = ["--port", "0", "--database-url", `sqlite:${databasePath}`, ...audience];
+  const databaseUrl = database.includes("://") ? database : `sqlite:${database}`;
+  const flags = ["--port", "0", "--database-url", databaseUrl, ...audience];
   const program = new Program(
     [namingServerPath(origin), ...flags, "--log-level", "warn", "--rate-limit-factor", "1000000"],
     {
