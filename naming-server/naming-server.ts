@@ -80,6 +80,8 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const monotonic = surroundings.monotonic ?? performance.now.bind(performance);
   const watchers = Math.floor(capacity * SERVER_LIMITS.watchersShare);
   const presence = new PresenceFeed({ store, directory, now, monotonic, logger: log, capacity: watchers });
+  metrics.gauge("log_entries", "Records in the log, as far as its newest checkpoint.", () => transparency.size);
+  metrics.gauge("log_checkpoint_time_seconds", "When that was signed.", () => transparency.signedAt);
   metrics.gauge("presence_watchers", "Streams of presence that are open.", () => presence.watchers);
   const { registration, allowances } = config;
   const restoration = await store.findRestoration();

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, renameSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { ED25519 } from "../shared/ed25519.ts";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { assertSound, copyDatabase, flush, unusable } from "./backup.ts";
 import type { Config } from "./config.ts";
@@ -73,7 +75,8 @@ export async function declareRestored({ databaseUrl }: Pick<Config, "databaseUrl
 
 function mark(store: Store, nowMs: number): Promise<void> {
   const now = Math.floor(nowMs / 1000);
-  return store.markRestored(now, now + SERVER_LIMITS.republishSeconds);
+  const until = now + SERVER_LIMITS.republishSeconds;
+  return store.markRestored({ at: now, until, logSeed: randomBytes(ED25519.seedBytes) });
 }
 
 function check(path: string): void {

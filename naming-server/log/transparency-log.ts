@@ -58,6 +58,16 @@ export class TransparencyLog {
     return encodeVerifier(this.#signer);
   }
 
+  /** Entries under the newest checkpoint that this instance knows. */
+  get size(): number {
+    return this.#checkpoint.size;
+  }
+
+  /** When that checkpoint was signed, seconds since the Unix epoch. */
+  get signedAt(): number {
+    return this.#checkpoint.time;
+  }
+
   /** The newest checkpoint; what this instance accepted before is covered, and what others did, after one interval. */
   async latest(): Promise<SignedCheckpoint> {
     const { pace } = this.#options;

@@ -38,6 +38,7 @@ export function prepareStatements(database: DatabaseSync) {
     saveCheckpoint: sql("UPDATE log SET size = ?, root = ?, time = ?, note = ? WHERE note IS ?"),
     insertLogSeed: sql("INSERT INTO log (id, seed) VALUES (1, ?) ON CONFLICT DO NOTHING"),
     findLogSeed: sql("SELECT seed FROM log"),
+    restartLog: sql("UPDATE log SET seed = ?, size = NULL, root = NULL, time = NULL, note = NULL"),
 
     putAddress: sql(
       `UPDATE devices SET address_seq = ?1, address_record = ?2, address_expires = ?3

@@ -25,6 +25,7 @@ import type {
   Presence,
   RecordRow,
   Restoration,
+  RestoredStore,
   SigningKeyRow,
   Store,
   StoredDevice,
@@ -243,7 +244,7 @@ class SqliteStore implements Store {
     });
   }
 
-  markRestored(at: number, until: number): Promise<void> {
+  markRestored({ at, until, logSeed }: RestoredStore): Promise<void> {
     return this.#commits.write(() => {
       this.#statements.listOnlineDevices.all().forEach((row) => {
         this.#presence.left(row["device"] as DeviceId, at);
@@ -251,6 +252,7 @@ class SqliteStore implements Store {
       this.#statements.withdrawAddresses.run();
       this.#keyPackages.forgetOneTime();
       this.#statements.saveRestoration.run(until);
+      this.#statements.restartLog.run(logSeed);
     });
   }
 

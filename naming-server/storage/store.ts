@@ -42,6 +42,9 @@ export type CheckpointRow = {
   readonly note: string;
 };
 
+/** Seconds since the epoch, and a fresh seed for the log's key. */
+export type RestoredStore = { readonly at: number; readonly until: number; readonly logSeed: Uint8Array };
+
 /** How many leaves the log has, and the checkpoint that was signed last. */
 export type LogState = { readonly size: number; readonly checkpoint: CheckpointRow | undefined };
 
@@ -217,9 +220,10 @@ export interface Store {
 
   /**
    * After this database was put back from a backup, before it is served: forgets one-time key packages, which may have
-   * been handed out since, and addresses, and opens the time until which lost names may come again.
+   * been handed out since, and addresses, and opens the time until which lost names may come again. The log goes on under
+   * another key: under the old one its checkpoints would contradict those that are missing now.
    */
-  markRestored(at: number, until: number): Promise<void>;
+  markRestored(restored: RestoredStore): Promise<void>;
   findRestoration(): Promise<Restoration | undefined>;
 
   ping(): Promise<void>;

@@ -12,13 +12,19 @@ const SAVE = {
 
 const FIND = { name: "find-restoration", text: "SELECT since, until FROM restoration" };
 
+const RESTART_LOG = {
+  name: "restart-log",
+  text: "UPDATE log SET seed = $1, size = NULL, root = NULL, time = NULL, note = NULL",
+};
+
 export function openRestoration(database: Database): Pick<Store, "markRestored" | "findRestoration"> {
   return {
-    markRestored: (at, until) =>
+    markRestored: ({ at, until, logSeed }) =>
       database.transaction(async (query) => {
         await withdrawAll(query, at);
         await forgetOneTime(query);
         await query(SAVE, until);
+        await query(RESTART_LOG, logSeed);
       }),
 
     async findRestoration() {

@@ -18,7 +18,7 @@ export function describeServerState({ engine, createFactory, openStore, storeWit
       await store.putAddress(addressOf(alice, 5));
       await store.addKeyPackages({ device: alice.device, keyPackages: [Buffer.of(1)], lastResort: Buffer.of(2) });
       expect(await store.findRestoration()).toBeUndefined();
-      await store.markRestored(NOW_SECONDS, NOW_SECONDS + 9);
+      await store.markRestored({ at: NOW_SECONDS, until: NOW_SECONDS + 9, logSeed: new Uint8Array(32).fill(2) });
       const other = await openStore(factory);
       expect(await other.findRestoration()).toEqual({ since: NOW_SECONDS - 50, until: NOW_SECONDS + 9 });
       expect((await store.claimKeyPackages(alice.username, NOW_SECONDS))?.map(({ lastResort }) => lastResort)).toEqual([
@@ -27,13 +27,25 @@ export function describeServerState({ engine, createFactory, openStore, storeWit
       expect(await store.listOnline(NOW_SECONDS)).toEqual([]);
       expect((await store.readPresence()).online).toEqual([]);
       await store.putAddress(addressOf(alice, 6));
-      await store.markRestored(NOW_SECONDS, NOW_SECONDS + 20);
+      await store.markRestored({ at: NOW_SECONDS, until: NOW_SECONDS + 20, logSeed: new Uint8Array(32).fill(2) });
       expect(await store.findRestoration()).toEqual({ since: NOW_SECONDS - 50, until: NOW_SECONDS + 20 });
+    });
+
+    test("goes on with its log under another key, and under no checkpoint of the old one", async () => {
+      const store = await openStore();
+      await store.createName(rowOf(await recordOf(alice)));
+      await store.sequenceRecords("one");
+      await store.keepLogSeed(new Uint8Array(32).fill(1));
+      await store.saveCheckpoint({ size: 1, root: new Uint8Array(32), time: NOW_SECONDS, note: "note" }, undefined);
+      const logSeed = new Uint8Array(32).fill(2);
+      await store.markRestored({ at: NOW_SECONDS, until: NOW_SECONDS + 9, logSeed });
+      expect(await store.readLog()).toEqual({ size: 1, checkpoint: undefined });
+      expect(new Uint8Array(await store.keepLogSeed(new Uint8Array(32).fill(3)))).toEqual(logSeed);
     });
 
     test("that is empty may have lost every name", async () => {
       const store = await openStore();
-      await store.markRestored(NOW_SECONDS, NOW_SECONDS + 9);
+      await store.markRestored({ at: NOW_SECONDS, until: NOW_SECONDS + 9, logSeed: new Uint8Array(32).fill(2) });
       expect(await store.findRestoration()).toEqual({ since: 0, until: NOW_SECONDS + 9 });
     });
   });

@@ -57,7 +57,8 @@ const CALLS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   addSigningKey: (store) => store.addSigningKey({ generation: 2, seed: new Uint8Array(32), activeFrom: 2 }),
   deleteSigningKeysBefore: (store) => store.deleteSigningKeysBefore(2),
   forgetExpired: (store) => store.forgetExpired(everything),
-  markRestored: (store) => store.markRestored(NOW_SECONDS, NOW_SECONDS + 9),
+  markRestored: (store) =>
+    store.markRestored({ at: NOW_SECONDS, until: NOW_SECONDS + 9, logSeed: new Uint8Array(32).fill(2) }),
   findRestoration: (store) => store.findRestoration(),
   ping: (store) => store.ping(),
   sizeBytes: async (store) => (await store.sizeBytes()) > 0,
