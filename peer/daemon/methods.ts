@@ -40,6 +40,7 @@ const PARAMS = {
   keyAudit: named,
   keyShow: nothing,
   keyRotate: nothing,
+  keyTrustLog: z.strictObject({ accept: word.exactOptional() }),
   online: nothing,
   visibility: z.strictObject({ visible: z.boolean().exactOptional() }),
   status: nothing,

@@ -17,6 +17,7 @@ const OPERATIONS = {
   keyAudit: true,
   keyShow: true,
   keyRotate: true,
+  keyTrustLog: true,
   online: true,
   visibility: true,
   status: true,

@@ -14,6 +14,7 @@ export function logTable(database: Database, meta: MetaStore): LogStore {
     `INSERT INTO log_chunks (n, leaves, root) VALUES (?, ?, ?)
      ON CONFLICT (n) DO UPDATE SET leaves = excluded.leaves, root = excluded.root`,
   );
+  const clear = database.prepare("DELETE FROM log_chunks");
   const readEvidence = () => read<readonly LogEvidence[]>(meta, EVIDENCE) ?? [];
   return {
     head: () => read<LogHead>(meta, HEAD),
@@ -21,6 +22,11 @@ export function logTable(database: Database, meta: MetaStore): LogStore {
     chunk: (n) => find.get(n)?.leaves,
     saveChunk: (n, leaves, root) => void upsert.run(n, leaves, root ?? null),
     chunkRoots: () => roots.all().map(({ root }) => root),
+    clear() {
+      clear.run();
+      meta.delete(HEAD);
+      meta.delete(EVIDENCE);
+    },
     evidence: readEvidence,
     addEvidence(evidence) {
       const kept = [...readEvidence(), evidence].slice(0, EVIDENCE_MAX);

@@ -5,6 +5,7 @@ import type { Sealer } from "./sealer.ts";
 export interface MetaStore {
   get(name: string): Uint8Array | undefined;
   set(name: string, value: Uint8Array): void;
+  delete(name: string): void;
 }
 
 export function metaTable(database: Database, sealer: Sealer): MetaStore {
@@ -12,7 +13,9 @@ export function metaTable(database: Database, sealer: Sealer): MetaStore {
   const upsert = database.prepare(
     "INSERT INTO meta (name, sealed) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed",
   );
+  const remove = database.prepare("DELETE FROM meta WHERE name = ?");
   return {
+    delete: (name) => void remove.run(name),
     get(name) {
       const row = find.get(name);
       return row && sealer.open("meta", name, row.sealed);

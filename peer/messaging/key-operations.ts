@@ -1,22 +1,25 @@
-import { isChatError } from "../../shared/errors.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { readAddressee } from "./addressee.ts";
 import type { AuditedRecord } from "./audit.ts";
 import { isoTime } from "./event-feed.ts";
 import { logCodeOf } from "./log-watch.ts";
 import type { MessengerDeps } from "./messenger.ts";
-import type { AuditRecordView, KeyAudit, KeyView, LogState, LogView, Operations } from "./operations.ts";
+import type { AuditRecordView, KeyAudit, KeyView, LogKeys, LogState, LogView, Operations } from "./operations.ts";
 import type { LogStatus } from "./ports.ts";
 
 /** How old a verified copy of the log will do for being shown. */
 const COPY_MAX_AGE_MS = 60 * 60_000;
 
 /** What concerns keys and the log that they stand in. */
-export function keyOperations(deps: MessengerDeps): Pick<Operations, "keyAudit" | "keyShow" | "keyRotate"> {
+export function keyOperations(
+  deps: MessengerDeps,
+): Pick<Operations, "keyAudit" | "keyShow" | "keyRotate" | "keyTrustLog"> {
   return {
     keyAudit: ({ username }) => audit(deps, username),
     keyShow: () => show(deps),
     keyRotate: () => deps.rotateIdentity(),
+    keyTrustLog: ({ accept }) => trustLog(deps, accept),
   };
 }
 
@@ -56,6 +59,21 @@ async function show({ self, resolver, keyLog }: MessengerDeps): Promise<KeyView>
   if (find() === undefined) await keyLog.sync();
   const { identity, devices, payload } = record;
   return { username, fingerprint: fingerprintOf(identity), devices, seq: payload.seq, position: find() ?? null };
+}
+
+/** A server that was put back from a backup begins a new log: whether to believe it is for people to say. */
+async function trustLog({ keyLog }: MessengerDeps, accept: string | undefined): Promise<LogKeys> {
+  const { pinned, shown } = await keyLog.keys();
+  const keys = { oldFingerprint: fingerprintOf(pinned), newFingerprint: fingerprintOf(shown) };
+  if (keys.oldFingerprint === keys.newFingerprint) return { ...keys, accepted: true };
+  if (accept === undefined) return { ...keys, accepted: false };
+  if (accept !== keys.newFingerprint) {
+    throw new ChatError("KEY_CHANGED", "the key of the naming server's log has changed again; nothing was accepted", {
+      details: keys,
+    });
+  }
+  await keyLog.restart(shown);
+  return { ...keys, accepted: true };
 }
 
 /** Asks for what is new, unless that was done within the hour. */

@@ -229,6 +229,13 @@ export type ChatEvent =
     }
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string };
 
+export type LogKeys = {
+  readonly oldFingerprint: string;
+  readonly newFingerprint: string;
+  /** False while it was only shown. */
+  readonly accepted: boolean;
+};
+
 export interface Operations {
   send(params: SendParams): Promise<SendResult>;
   history(params: HistoryParams): Promise<{ readonly messages: readonly HistoryMessage[] }>;
@@ -254,6 +261,12 @@ export interface Operations {
   keyShow(): Promise<KeyView>;
   /** Makes a new identity key that the old one vouches for. */
   keyRotate(): Promise<KeyRotation>;
+  /**
+   * Shows the keys of the naming server's log; with `accept`, the fingerprint that was shown, believes the log of that key
+   * from now on.
+   * @throws ChatError KEY_CHANGED when the server offers yet another key by then
+   */
+  keyTrustLog(params: { readonly accept?: string }): Promise<LogKeys>;
   online(): Promise<{ readonly online: readonly OnlinePersonView[] }>;
   /** Shows, or changes first, whether others see this profile online. */
   visibility(params: { readonly visible?: boolean }): Promise<VisibilityView>;

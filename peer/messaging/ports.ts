@@ -227,6 +227,13 @@ export interface KeyLog {
    *   proves nothing; and as `sync`
    */
   compare(note: string, from: Username): Promise<"agreed" | "hidden">;
+  /** The key that signs the log, 32 bytes: as pinned at first sight, and as the server shows it now. */
+  keys(signal?: AbortSignal): Promise<{ readonly pinned: Uint8Array; readonly shown: Uint8Array }>;
+  /**
+   * Forgets what was verified and proven, and begins anew with the log that this key signs.
+   * @throws ChatError KEY_CHANGED where the server shows another by now; and as `sync`, then with nothing verified
+   */
+  restart(shown: Uint8Array): Promise<void>;
   /** True where the own copy had that root when it had that size; undefined where it has not come that far. */
   agrees(size: number, root: Uint8Array): boolean | undefined;
 }

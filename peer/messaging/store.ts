@@ -262,6 +262,8 @@ export interface LogStore {
   saveChunk(n: number, leaves: Uint8Array, root: Uint8Array | undefined): void;
   /** Of the complete chunks, in order. */
   chunkRoots(): readonly Uint8Array[];
+  /** Forgets everything. */
+  clear(): void;
   evidence(): readonly LogEvidence[];
   /** The oldest few are kept for good; more prove nothing more. */
   addEvidence(evidence: LogEvidence): void;

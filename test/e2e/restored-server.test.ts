@@ -36,5 +36,12 @@ test("a naming server put back to yesterday is refused by contacts until the peo
   expect((await bob.ask(["lookup", "carol"])).line).toMatchObject({ type: "record", seq: 1 });
   expect((await bob.send("alice", "after the restore", "--timeout", "20s")).exit).toBe(0);
   await again[0]?.nextMessage("after the restore");
+
+  // Whom nobody here has met yet stands in a log that is begun anew: that is for people to accept.
+  await world.register("dave", "--no-passphrase");
+  expect((await bob.ask(["lookup", "dave"])).line).toMatchObject({ type: "error", code: "LOG_INVALID", reason: "key" });
+  expect(await bob.ask(["key", "trust-log"])).toMatchObject({ exit: 0, line: { type: "log-trusted", accepted: true } });
+  expect((await bob.ask(["lookup", "dave"])).line).toMatchObject({ type: "record", seq: 1 });
+  expect((await bob.ask(["key", "audit", "alice"])).line).toMatchObject({ verdict: "ok" });
   for (const program of [listening, ...again]) await program.stop();
 });

@@ -102,6 +102,11 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       seq: 2,
       position: 7,
     }),
+    keyTrustLog: async ({ accept }) => ({
+      oldFingerprint: "aaaa bbbb",
+      newFingerprint: "eeee ffff",
+      accepted: accept === "eeee ffff",
+    }),
     keyRotate: async () => ({ username: "alice", oldFingerprint: "aaaa bbbb", newFingerprint: "eeee ffff", seq: 3 }),
     online: async () => ({ online: [{ username: "bob", devices: ["12D3KooWBob"], contact: true }] }),
     visibility: async ({ visible = true }) => ({ visible, published: visible }),

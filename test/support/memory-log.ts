@@ -26,5 +26,7 @@ export function memoryLog(recordsOf: (username: Username) => readonly NameRecord
     notes: () => [],
     compare: async () => "agreed",
     agrees: () => undefined,
+    keys: async () => ({ pinned: EMPTY_ROOT, shown: EMPTY_ROOT }),
+    restart: async () => {},
   };
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { ChatError } from "../../../shared/errors.ts";
+import { describeKeys, showThenAccept, verdictOn } from "../accept-key.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { describeAudit } from "../describe-audit.ts";
@@ -12,9 +13,10 @@ const PATIENCE_MS = 10_000;
 
 export const key: Command = {
   usage: "key <action> [name]",
-  summary: "keys and the log they stand in: show, audit, rotate, change-passphrase",
+  summary: "keys and the log they stand in: show, audit, rotate, trust-log, change-passphrase",
   positionals: {
-    action: "show (the own key), audit (every record of a name), rotate (a new key) or change-passphrase",
+    action:
+      "show (the own key), audit (every record of a name), rotate (a new key), trust-log (a new log) or change-passphrase",
     name: "whose records to audit",
   },
   options: {
@@ -40,8 +42,9 @@ function chooseAction(args: Args): Action {
   if (name !== undefined) throw new ChatError("USAGE", `key ${action} takes no name`);
   if (action === "show") return show;
   if (action === "rotate") return rotate;
+  if (action === "trust-log") return trustLog;
   if (action === "change-passphrase") return (context) => changePassphrase(newFile, context);
-  throw new ChatError("USAGE", `unknown action "${action}": show, audit, rotate, change-passphrase`);
+  throw new ChatError("USAGE", `unknown action "${action}": show, audit, rotate, trust-log, change-passphrase`);
 }
 
 async function audit(username: string, context: CliContext): Promise<ExitCode> {
@@ -77,6 +80,21 @@ async function rotate(context: CliContext): Promise<ExitCode> {
   ].join("\n");
   await context.output.print({ type: "key-rotated", fields: rotated, text });
   return EXIT.ok;
+}
+
+async function trustLog(context: CliContext): Promise<ExitCode> {
+  const whose = "the naming server's log";
+  const keys = await withOperations(context, {
+    network: true,
+    run: ({ keyTrustLog: show }) =>
+      showThenAccept((accept) => show(accept === undefined ? {} : { accept }), whose, context),
+  });
+  await context.output.print({
+    type: "log-trusted",
+    fields: keys,
+    text: `${describeKeys(keys)}\n${verdictOn(keys, whose)}`,
+  });
+  return keys.accepted ? EXIT.ok : EXIT.untrusted;
 }
 
 /** No passphrase goes through a socket: whoever runs the profile is to be stopped first. */

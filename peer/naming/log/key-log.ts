@@ -46,10 +46,15 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
   /** The key is pinned at first sight; from then on only what it signs counts. */
   async function learnKey(signal?: AbortSignal): Promise<{ text: string; key: NoteVerifier }> {
     const pinned = store.log.head()?.verifier;
-    const text = pinned ?? (await source.key(signal));
+    return pinned === undefined ? askKey(signal) : readKey(pinned);
+  }
+
+  const askKey = async (signal?: AbortSignal) => readKey(await source.key(signal));
+
+  function readKey(text: string): { text: string; key: NoteVerifier } {
     const key = parseVerifier(text);
     if (key.name === logOriginOf(audience())) return { text, key };
-    throw new ChatError("LOG_INVALID", "the log belongs to another server", { reason: "key" });
+    throw invalid("key", "the log belongs to another server");
   }
 
   async function fetchCheckpoint(key: NoteVerifier, signal?: AbortSignal): Promise<SignedCheckpoint> {
@@ -57,7 +62,7 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
     try {
       return openCheckpoint(note, key);
     } catch (cause) {
-      const message = "the naming server's checkpoint is not signed with the key of its log";
+      const message = "the naming server's log is signed with another key than before; see p2pchat key trust-log";
       throw new ChatError("LOG_INVALID", message, { reason: "key", cause });
     }
   }
@@ -171,6 +176,25 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
       if (theirs.size > replica.size) return "hidden";
       if (!equalBytes(replica.rootAt(theirs.size), theirs.root)) throw keepEvidence(theirs, from);
       return "agreed";
+    },
+
+    async keys(signal) {
+      const [{ key: pinned }, { key: shown }] = [await learnKey(signal), await askKey(signal)];
+      return { pinned: pinned.publicKey, shown: shown.publicKey };
+    },
+
+    async restart(shown) {
+      const { key } = await askKey();
+      if (!equalBytes(key.publicKey, shown)) {
+        throw new ChatError(
+          "KEY_CHANGED",
+          "the key of the naming server's log has changed again; nothing was accepted",
+        );
+      }
+      store.transaction(() => store.log.clear());
+      replica.reload();
+      [verifier, newest] = [undefined, EMPTY];
+      await sync();
     },
 
     agrees: (size, root) => (size > replica.size ? undefined : equalBytes(replica.rootAt(size), root)),

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { LogEvidence } from "../../../../peer/messaging/store.ts";
 import { createKeyLog } from "../../../../peer/naming/log/key-log.ts";
+import { rawPublicKey } from "../../../../shared/ed25519.ts";
 import { ChatError, type ErrorCode } from "../../../../shared/errors.ts";
 import { LIMITS } from "../../../../shared/protocol.ts";
 import { expectError } from "../../../support/expect-error.ts";
 import { naiveRoot } from "../../../support/merkle.ts";
 import { openedStore } from "../../../support/opened-store.ts";
-import { AUDIENCE, NOW_MS, NOW_SECONDS, personOf, recordOf } from "../../../support/people.ts";
+import { AUDIENCE, keyOf, NOW_MS, NOW_SECONDS, personOf, recordOf } from "../../../support/people.ts";
 import { leavesOf, SignedLog } from "../../../support/signed-log.ts";
 
 const bob = personOf("bob");
@@ -178,6 +179,48 @@ describe("proof of two logs", () => {
     }
     expect(store.log.evidence().length).toBeLessThanOrEqual(8);
     expect(log.notes().length).toBeLessThanOrEqual(LIMITS.gossipMaxNotes);
+  });
+});
+
+describe("a log that is begun anew under another key", () => {
+  /** What the server shows after it was put back from a backup. */
+  function restored(source: SignedLog): SignedLog {
+    const anew = new SignedLog(leavesOf(2), "new log key");
+    source.checkpoint = () => anew.checkpoint();
+    source.key = () => anew.key();
+    source.leaves = anew.leaves;
+    return anew;
+  }
+
+  test("is refused until somebody accepts that key, and then followed from nothing", async () => {
+    const { source, log, forks } = await synced();
+    const anew = restored(source);
+    await expectError(log.sync(), "LOG_INVALID", "key");
+    const { pinned, shown } = await log.keys();
+    expect([pinned, shown]).toEqual([keyOf("log key"), keyOf("new log key")].map(rawPublicKey));
+    expect(log.status().size).toBe(3);
+    await log.restart(shown);
+    expect(log.status()).toMatchObject({ size: 2, root: naiveRoot(anew.leaves), forked: false });
+    await log.sync();
+    expect(forks).toEqual([]);
+  });
+
+  test("is not accepted where the server shows a third key by then", async () => {
+    const { source, log, store } = await synced();
+    restored(source);
+    const head = store.log.head();
+    await expectError(log.restart(rawPublicKey(keyOf("third"))), "KEY_CHANGED");
+    expect(store.log.head()).toEqual(head);
+  });
+
+  test("forgets what was proven of the old one", async () => {
+    const { source, log, store } = await synced();
+    await log.compare(source.fork(leavesOf(3, "other")).noteAt(), bob.username).catch(() => {});
+    expect(log.status().forked).toBe(true);
+    restored(source);
+    await log.restart((await log.keys()).shown);
+    expect(log.status().forked).toBe(false);
+    expect(store.log.evidence()).toEqual([]);
   });
 });
 

@@ -1,0 +1,46 @@
+import type { Readable } from "node:stream";
+import type { CliContext } from "./context.ts";
+
+type Keys = { readonly oldFingerprint: string; readonly newFingerprint: string; readonly accepted: boolean };
+
+/**
+ * Shows both fingerprints and accepts the new key, where that is wanted: a person is asked once more, a script has decided
+ * by running the command.
+ *
+ * @param show  with the fingerprint that was shown, accepts it
+ */
+export async function showThenAccept<T extends Keys>(
+  show: (accept?: string) => Promise<T>,
+  whose: string,
+  context: CliContext,
+): Promise<T> {
+  const shown = await show();
+  if (shown.accepted || !(await isWanted(shown, whose, context))) return shown;
+  return await show(shown.newFingerprint);
+}
+
+async function isWanted(keys: Keys, whose: string, { terminal, output, interruption }: CliContext): Promise<boolean> {
+  if (output.json || terminal.stdin.isTTY !== true) return true;
+  terminal.stderr.write(`${describeKeys(keys)}\nAccept the new key of ${whose}? Type yes: `);
+  const answer = await readLine(terminal.stdin, interruption.signal);
+  return answer?.trim().toLowerCase() === "yes";
+}
+
+/** Undefined at the end of the input. */
+async function readLine(input: Readable, signal: AbortSignal): Promise<string | undefined> {
+  const { createInterface } = await import("node:readline");
+  const lines = createInterface({ input, signal });
+  for await (const line of lines) return line;
+  signal.throwIfAborted();
+  return undefined;
+}
+
+export function describeKeys({ oldFingerprint, newFingerprint }: Keys): string {
+  return `pinned  ${oldFingerprint}\nnow     ${newFingerprint}`;
+}
+
+/** What came of it, in words. */
+export function verdictOn({ oldFingerprint, newFingerprint, accepted }: Keys, whose: string): string {
+  if (oldFingerprint === newFingerprint) return `the key of ${whose} has not changed`;
+  return accepted ? `the new key of ${whose} is accepted` : "not accepted";
+}
