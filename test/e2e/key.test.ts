@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseNameRecord } from "../../shared/name-record.ts";
-import { showing } from "../support/lies.ts";
+import { failing, showing } from "../support/lies.ts";
 import { putRecord } from "../support/naming-server.ts";
 import { aliceAndBob, type Person, startLyingWorld, startWorld, strangers } from "../support/p2pchat.ts";
 import { personOf, recordTextOf, rotate } from "../support/people.ts";
@@ -106,6 +106,31 @@ describe("key rotate", () => {
     const { fingerprint } = (await alice.ask(["lookup", "bob"])).line;
     expect(await fingerprintOf(bob)).toBe(fingerprint);
     expect(await alice.send("bob", "hello")).toMatchObject({ exit: 0 });
+    expect(listening.seen.filter(({ type }) => type === "error")).toEqual([]);
+  });
+
+  test("is ended later where the server cannot be asked at the start, and raises no alarm", async () => {
+    const world = await startLyingWorld();
+    const { alice, bob } = await strangers(world);
+    const silence = world.liar.tell(async ({ method }, ask) =>
+      method === "PUT" && (await ask()) ? "hang" : undefined,
+    );
+    const interrupted = bob.start(["key", "rotate"]);
+    await expect
+      .poll(async () => (await alice.ask(["key", "audit", "bob"])).line["records"], { timeout: 20_000 })
+      .toHaveLength(2);
+    await interrupted.kill9();
+    silence();
+    const down = world.liar.tell(failing("/v1/names/bob", { status: 503 }));
+    const listening = await bob.listen();
+    expect(existsSync(join(bob.profile, "keystore.rotation.json"))).toBe(true);
+    const before = world.liar.requests.length;
+    down();
+    const isAudited = () => world.liar.requests.slice(before).some(({ path }) => path.endsWith("/bob/history?after=0"));
+    await expect.poll(isAudited, { timeout: 30_000 }).toBe(true);
+    expect(existsSync(join(bob.profile, "keystore.rotation.json"))).toBe(false);
+    expect((await bob.ask(["status"])).line["log"]).toMatchObject({ state: "ok" });
+    expect((await bob.ask(["key", "audit", "bob"])).line).toMatchObject({ verdict: "ok" });
     expect(listening.seen.filter(({ type }) => type === "error")).toEqual([]);
   });
 

@@ -62,11 +62,15 @@ test("a server that keeps its word passes every audit, and shows where each reco
 test("a known contact costs no look at the log within the hour", async () => {
   const world = await startLoggedWorld();
   const { alice } = await aliceAndBob(world);
+  const keysAsked = () => world.liar.requests.filter(({ path }) => path === "/v1/log/key");
+  // Each has pinned the log's key when they registered.
+  expect(keysAsked()).toHaveLength(2);
   await alice.send("bob", "first contact");
   const before = world.liar.requests.length;
   expect(await alice.send("bob", "again")).toMatchObject({ exit: 0 });
   const asked = world.liar.requests.slice(before).map(({ method, path }) => `${method} ${path}`);
   expect(asked).toEqual(["POST /v1/token", "GET /v1/names/bob"]);
+  expect(keysAsked()).toHaveLength(2);
 });
 
 describe("a naming server that swaps a key, in its log too,", () => {
