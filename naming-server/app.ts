@@ -89,6 +89,11 @@ function answerError(log: Logger, known: ChatError, res: Response): void {
 function origin(cause: unknown): { fault?: string; stack?: string[] } {
   if (!(cause instanceof Error)) return {};
   const frames = (cause.stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
-  const code = "errcode" in cause ? ` ${String(cause.errcode)}` : "";
-  return { fault: `${cause.name}${code}`, stack: frames.map((line) => line.trim()) };
+  return { fault: `${cause.name}${codeOf(cause)}`, stack: frames.map((line) => line.trim()) };
+}
+
+/** SQLite's, or that of PostgreSQL or the system. */
+function codeOf(cause: Error): string {
+  if ("errcode" in cause) return ` ${String(cause.errcode)}`;
+  return "code" in cause ? ` ${String(cause.code)}` : "";
 }
