@@ -5,7 +5,7 @@ import { LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 
 /*
  * What travels on `/p2pchat/checkpoint/1`: either side sends one frame, the opener first, and the stream ends.
- * PROTOCOL.md 8.
+ * PROTOCOL.md 7.
  */
 
 const frameSchema = z.strictObject({

@@ -3,7 +3,7 @@ import { sha256 } from "./hash.ts";
 
 /*
  * The Merkle tree of RFC 6962 2.1 (the same in RFC 9162 2.1) over SHA-256. Hashes are 32 bytes; sizes and indexes are
- * whole numbers from 0 to 2^53 - 1. PROTOCOL.md 8.
+ * whole numbers from 0 to 2^53 - 1. PROTOCOL.md 7.
  */
 
 export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array());
