@@ -140,18 +140,26 @@ export class TransparencyLog {
     const { size, checkpoint } = await store.readLog();
     await tree.grow(size);
     this.#lookedAtMs = pace.nowMs();
-    if (checkpoint !== undefined && checkpoint.note !== this.#checkpoint.note) this.#adopt(checkpoint);
+    const isFirst = this.#checkpoint.note === "";
+    const isAdopted = checkpoint !== undefined && checkpoint.note !== this.#checkpoint.note && this.#adopt(checkpoint);
+    // Another instance has just signed: the interval is that of all of them together.
+    if (isAdopted && !isFirst) return;
     if (this.#isDue(checkpoint)) await this.#sign(checkpoint);
   }
 
-  /** What another instance has signed, or this one before its last start; under another public URL it counts for nothing. */
-  #adopt(row: CheckpointRow): void {
+  /**
+   * What another instance has signed, or this one before its last start. Under another public URL it counts for nothing:
+   * then false.
+   */
+  #adopt(row: CheckpointRow): boolean {
     this.#options.tree.check(row);
     try {
       this.#checkpoint = openCheckpoint(row.note, this.#signer);
       this.#renewedAtMs = this.#options.pace.nowMs();
+      return true;
     } catch (error) {
       if (!isChatError(error, "NOTE_INVALID")) throw error;
+      return false;
     }
   }
 

@@ -130,6 +130,17 @@ describe("a checkpoint", () => {
     expect((await one.log.latest()).size).toBe(2);
     expect(await one.log.latest()).toEqual(await two.log.latest());
   });
+
+  test("follows one that another instance has just signed no sooner than its interval", async () => {
+    const one = await start();
+    const two = await start({ path: one.path });
+    for (const { log } of [one, two]) await log.latest();
+    await one.accept(personOf("alice"));
+    two.pace.ms = 5_000;
+    const { place } = await two.accept(personOf("bob"));
+    expect(place.size).toBe(2);
+    expect(two.pace.slept).toEqual([1000]);
+  });
 });
 
 describe("ranges outside the log are refused:", () => {
