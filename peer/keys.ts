@@ -7,6 +7,7 @@ import { ownRecordsOf } from "./history/own-records.ts";
 import type { Auditor } from "./messaging/audit.ts";
 import type { EventFeed } from "./messaging/event-feed.ts";
 import { LogWatch } from "./messaging/log-watch.ts";
+import { Mutex } from "./messaging/mutex.ts";
 import type { KeyRotation } from "./messaging/operations.ts";
 import type { ContactStore, KeyLog, Resolver } from "./messaging/ports.ts";
 import type { Runtime } from "./messaging/runtime.ts";
@@ -24,7 +25,7 @@ export type Keys = {
 
 export type Rotation = {
   /** Ends a rotation that was interrupted, where the server can be asked; else it is ended later. */
-  settle(signal: AbortSignal): Promise<void>;
+  settle(signal?: AbortSignal): Promise<void>;
   rotate(): Promise<KeyRotation>;
 };
 
@@ -44,28 +45,42 @@ export function keysOf(opened: OpenProfile, { mode, contacts, feed, runtime, fai
   const resolver = createResolver({ server, contacts, log, ...times, audience, own: self });
   const known = (username: Username) =>
     username === self.username ? ownRecordsOf(store).all().at(-1) : contacts.find(username)?.record;
-  const auditor = createAuditor({ server, known, log, audience, own: self });
-  const rotation = rotationOf(opened, log, mode);
+  const anyName = createAuditor({ server, known, log, audience, own: self });
+  const ownKey = new Mutex();
+  const rotation = rotationOf(opened, log, { mode, ownKey });
+  // Between the server's word that it has taken a new key, and the profile's, that key would look like a foreign one.
+  const ownName = async (signal?: AbortSignal) => {
+    await rotation.settle(signal);
+    return await ownKey.run(() => anyName.audit(self.username, signal));
+  };
+  const auditor: Auditor = {
+    audit: (username, signal) => (username === self.username ? ownName(signal) : anyName.audit(username, signal)),
+  };
   const logWatch = new LogWatch({
-    ...{ self, store, log, auditor, resolver, runtime, failed },
-    settle: rotation.settle,
+    ...{ self, store, log, resolver, runtime, failed },
+    auditOwn: ownName,
     tell: (finding) => feed.emit({ type: "error", ...finding }),
   });
   return { keyLog: log, resolver, auditor, logWatch, rotation };
 }
 
-function rotationOf(opened: OpenProfile, log: KeyLog, mode: OpenOptions["mode"]): Rotation {
+function rotationOf(
+  opened: OpenProfile,
+  log: KeyLog,
+  { mode, ownKey }: { mode: OpenOptions["mode"]; ownKey: Mutex },
+): Rotation {
   let resumed: KeyRotation | undefined;
   return {
     async settle(signal) {
       try {
-        resumed = await resumeRotation(opened, log, signal);
+        resumed = (await ownKey.run(() => resumeRotation(opened, log, signal))) ?? resumed;
       } catch (error) {
         // A third key under the own name is found by the audit.
         if (!isChatError(error)) throw error;
       }
     },
     // A command that repeats an interrupted one has gone on with the same keys already.
-    rotate: async () => (mode === "oneshot" && resumed !== undefined ? resumed : rotateIdentity(opened, log)),
+    rotate: () =>
+      ownKey.run(async () => (mode === "oneshot" && resumed !== undefined ? resumed : rotateIdentity(opened, log))),
   };
 }

@@ -1,7 +1,7 @@
 import { abortReason } from "../../shared/abort-reason.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
-import type { Auditor, AuditProblem } from "./audit.ts";
+import type { AuditProblem, NameAudit } from "./audit.ts";
 import { type BackOff, backOff } from "./back-off.ts";
 import type { KeyLog, Resolver } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
@@ -22,11 +22,10 @@ export type LogWatchDeps = {
   readonly self: Pick<Self, "username">;
   readonly store: Pick<Store, "contacts" | "cursors">;
   readonly log: KeyLog;
-  readonly auditor: Auditor;
+  /** Audits the own name, once nothing is under way with its key. */
+  readonly auditOwn: (signal: AbortSignal) => Promise<Pick<NameAudit, "problems">>;
   readonly resolver: Pick<Resolver, "resolve">;
   readonly runtime: Runtime;
-  /** Ends what was begun with the own key and interrupted; before the own name is looked at. */
-  readonly settle: (signal: AbortSignal) => Promise<void>;
   /** Told of each finding once; never throws. */
   readonly tell: (finding: LogFinding) => void;
   readonly failed: (error: unknown) => void;
@@ -150,11 +149,10 @@ export class LogWatch {
   }
 
   async #auditOwn(signal: AbortSignal): Promise<void> {
-    const { self, auditor, runtime, log, settle } = this.#deps;
+    const { self, auditOwn, runtime, log } = this.#deps;
     const isNew = log.recordsOf(self.username, this.#place()).length > 0;
     if (!isNew && runtime.monotonic() < this.#auditDueAtMs) return;
-    await settle(signal);
-    const { problems } = await auditor.audit(self.username, signal);
+    const { problems } = await auditOwn(signal);
     const found = problems.filter(isOfName);
     if (found.length === 0) this.#forget(OWN_NAME);
     for (const { reason, message, seq, index } of found) {

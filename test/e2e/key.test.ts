@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseNameRecord } from "../../shared/name-record.ts";
+import { callsOf } from "../support/daemon-calls.ts";
 import { failing, showing } from "../support/lies.ts";
 import { putRecord } from "../support/naming-server.ts";
 import { aliceAndBob, type Person, startLyingWorld, startWorld, strangers } from "../support/p2pchat.ts";
@@ -132,6 +133,33 @@ describe("key rotate", () => {
     expect((await bob.ask(["status"])).line["log"]).toMatchObject({ state: "ok" });
     expect((await bob.ask(["key", "audit", "bob"])).line).toMatchObject({ verdict: "ok" });
     expect(listening.seen.filter(({ type }) => type === "error")).toEqual([]);
+  });
+
+  test("does not look like a foreign key to the daemon that makes it", async () => {
+    const world = await startLyingWorld();
+    const { bob } = await strangers(world);
+    const listening = await bob.listen();
+    const gate = Promise.withResolvers<void>();
+    const accepted = Promise.withResolvers<void>();
+    world.liar.tell(async ({ method, path }, ask) => {
+      if (method !== "PUT" || path !== "/v1/names/bob") return undefined;
+      const real = await ask();
+      accepted.resolve();
+      await gate.promise;
+      return real;
+    });
+    const rotating = bob.ask(["key", "rotate"]);
+    await accepted.promise;
+    const before = world.liar.requests.length;
+    const audits = () => world.liar.requests.slice(before).filter(({ path }) => path.endsWith("/bob/history?after=0"));
+    const calls = await callsOf(bob, listening);
+    const auditing = calls.keyAudit({ username: "bob" });
+    // Had the audit begun, its first question would be behind these by now.
+    for (let times = 0; times < 3; times += 1) await calls.lookup({ username: "alice" });
+    expect(audits()).toEqual([]);
+    gate.resolve();
+    expect((await rotating).exit).toBe(0);
+    expect(await auditing).toMatchObject({ verdict: "ok", problems: [] });
   });
 
   test("that the server shows and its log does not have, is refused, and the pin stays", async () => {

@@ -42,7 +42,7 @@ export function memoryNaming(): MemoryNaming {
 
   const log = memoryLog((username) => {
     const found = shown.get(username);
-    return found === undefined ? [] : [...found.history, found.answer.record];
+    return found === undefined ? [] : [...new Set([...found.history, found.answer.record])];
   });
 
   return {

@@ -33,11 +33,9 @@ function watching(...held: (typeof first)[]) {
       cursors: { get: (reader) => cursors.get(reader) ?? 0, set: (reader, cursor) => void cursors.set(reader, cursor) },
     },
     log,
-    auditor: {
-      async audit(username) {
-        audits.count += 1;
-        return { username, records: [], problems: audits.problems, log: log.status() };
-      },
+    async auditOwn() {
+      audits.count += 1;
+      return { problems: audits.problems };
     },
     resolver: {
       async resolve(username): Promise<{ contact: Contact; stale: boolean }> {
@@ -47,7 +45,6 @@ function watching(...held: (typeof first)[]) {
       },
     },
     runtime: time.runtime("watch"),
-    settle: async () => undefined,
     tell: (finding) => void told.push(finding),
     failed: (error) => void failures.push(error),
   });
