@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, existsSync, globSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { chownSync, existsSync, globSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
+import { selfSigned } from "./certificate.ts";
 
 export const START_TIMEOUT_MS = 30_000;
 const LOOK_AGAIN_MS = 20;
@@ -53,12 +54,27 @@ export class PostgresCluster implements AsyncDisposable {
     const initdb = ["-D", cluster.#files, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
     const [code] = await once(cluster.#spawn("initdb", initdb), "exit");
     if (code !== 0) throw new Error(`initdb ended with ${code}`);
+    cluster.#writeCertificate();
     await cluster.start();
     return cluster;
   }
 
   get #files(): string {
     return join(this.#directory, "files");
+  }
+
+  /** Of the certificate for 127.0.0.1 that it shows to whoever asks for TLS. */
+  get certificatePath(): string {
+    return join(this.#files, "server.crt");
+  }
+
+  #writeCertificate(): void {
+    const { cert, key } = selfSigned();
+    for (const [name, pem] of Object.entries({ "server.crt": cert, "server.key": key })) {
+      const path = join(this.#files, name);
+      writeFileSync(path, pem, { mode: 0o600 });
+      if (OWNER !== undefined) chownSync(path, OWNER.uid, OWNER.gid);
+    }
   }
 
   get url(): string {
@@ -71,7 +87,7 @@ export class PostgresCluster implements AsyncDisposable {
 
   async start(): Promise<void> {
     const fsync = this.#fsync ? "on" : "off";
-    const settings = { port: this.#port, listen_addresses: "127.0.0.1", unix_socket_directories: "", fsync };
+    const settings = { port: this.#port, listen_addresses: "127.0.0.1", unix_socket_directories: "", fsync, ssl: "on" };
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     this.#server = this.#spawn("postgres", ["-D", this.#files, ...flags]);
     const giveUpAtMs = performance.now() + START_TIMEOUT_MS;

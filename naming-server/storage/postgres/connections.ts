@@ -79,11 +79,15 @@ export async function reachDatabase<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
+/** ECONNREFUSED and its like; not those of TLS. */
+const SYSTEM_CODE = /^E(?!RR_)[A-Z]+$/;
+
 /** Nothing listens, or PostgreSQL says that it is starting, stopping or full. */
 function mayPass(error: unknown): boolean {
-  const code = sqlState(error);
-  if (code !== undefined) return code.startsWith("57P") || code.startsWith("53");
-  return error instanceof Error && !(error instanceof ChatError);
+  const state = sqlState(error);
+  if (state !== undefined) return state.startsWith("57P") || state.startsWith("53");
+  if (!(error instanceof Error) || error instanceof ChatError) return false;
+  return !("code" in error) || SYSTEM_CODE.test(String(error.code));
 }
 
 function unusable(cause: unknown): unknown {

@@ -1,8 +1,11 @@
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Client } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openPostgresStore } from "../../../../naming-server/storage/postgres/postgres-store.ts";
+import { selfSigned } from "../../../support/certificate.ts";
 import { expectError } from "../../../support/expect-error.ts";
 import { startFaultProxy } from "../../../support/fault-proxy.ts";
 import {
@@ -17,6 +20,7 @@ import {
 import { personOf, recordOf, recordTextOf } from "../../../support/people.ts";
 import { hasOwnPostgres, TestPostgres } from "../../../support/postgres.ts";
 import { rowOf } from "../../../support/record-row.ts";
+import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const alice = personOf("alice");
 const nowSeconds = () => Math.floor(Date.now() / 1000);
@@ -132,15 +136,30 @@ describe.skipIf(!hasOwnPostgres())("a naming server whose PostgreSQL", () => {
       failStart(`${user}@${host}/no-such-database`),
       failStart(`${user}@[canary-password/names`),
       failStart(`${user}@${host}/postgres?sslrootcert=/no/such/file`),
-      failStart(`${user}@${host}/postgres?sslmode=verify-full`),
     ]);
-    expect(outcomes.map(({ code }) => code)).toEqual([3, 3, 1, 1, 3]);
+    expect(outcomes.map(({ code }) => code)).toEqual([3, 3, 1, 1]);
     for (const { stdout, stderr } of outcomes) {
       expect(stdout).toBe("");
       expect(stderr).toMatch(/^p2pchat-naming-server: [^\n]+\n$/);
       expect(stderr).not.toContain("canary");
     }
     expect(outcomes[1]?.stderr).toContain('database "no-such-database" does not exist');
+  });
+
+  test("has a certificate is known by it, and by no other", { timeout: 60_000 }, async () => {
+    const url = new URL(await postgres.createDatabase());
+    url.searchParams.set("sslmode", "verify-full");
+    url.searchParams.set("sslrootcert", postgres.cluster.certificatePath);
+    const store = await openPostgresStore(url.href);
+    onTestFinished(() => store.close());
+    await store.ping();
+    const encrypted = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)";
+    const ours = await postgres.run(url.href, `${encrypted} WHERE application_name = 'p2pchat-naming-server'`);
+    expect(ours).toEqual([{ ssl: true }]);
+    const other = join(temporaryDirectory(), "other.crt");
+    writeFileSync(other, selfSigned().cert);
+    url.searchParams.set("sslrootcert", other);
+    await expectError(openPostgresStore(url.href), "STORAGE");
   });
 
   test("fails is logged without the password of its URL", { timeout: 60_000 }, async () => {
