@@ -1,9 +1,9 @@
 import { equalBytes } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { asChatError, ChatError, isChatError } from "../../shared/errors.ts";
-import { decodeGossip, encodeGossip, encodeLogClaim, readLogClaim } from "../../shared/gossip.ts";
+import { decodeGossip, encodeGossip, encodeLogClaim, type LogClaim, readLogClaim } from "../../shared/gossip.ts";
 import type { Username } from "../../shared/username.ts";
-import type { Channel, ContactStore, KeyLog, Transport } from "./ports.ts";
+import type { Channel, Contact, ContactStore, KeyLog, Transport } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 
@@ -14,6 +14,8 @@ const EXCHANGE_TIMEOUT_MS = 10_000;
 const LOOK_AGAIN_AFTER_MS = 30_000;
 /** How old the own copy may be where a message speaks of a longer log. */
 const COPY_MAX_AGE_MS = 60_000;
+/** However many messages speak of a longer log, a server that cannot be used is asked no more often than this. */
+const ASK_EVERY_MS = 10_000;
 
 export type GossipDeps = {
   readonly self: Pick<Self, "device">;
@@ -32,9 +34,11 @@ export type GossipDeps = {
 export class Gossip {
   readonly #deps: GossipDeps;
   readonly #exchangedAtMs = new Map<DeviceId, number>();
-  readonly #claims = new Map<DeviceId, Uint8Array>();
+  /** What each device said last that was found to be so. */
+  readonly #agreed = new Map<DeviceId, Uint8Array>();
   readonly #stopping = new AbortController();
-  #stopLooking = () => {};
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #cancelLook: (() => void) | undefined;
 
   constructor(deps: GossipDeps) {
     this.#deps = deps;
@@ -50,17 +54,27 @@ export class Gossip {
    * the server has signed.
    */
   claimed(device: DeviceId, bytes: Uint8Array): void {
-    const before = this.#claims.get(device);
     const claim = readLogClaim(bytes);
-    if (claim === undefined || (before !== undefined && equalBytes(before, bytes))) return;
-    this.#claims.set(device, bytes);
-    void this.#check(device, claim.size, claim.root).catch((error) => this.#report(error));
+    const agreed = this.#agreed.get(device);
+    if (claim === undefined || (agreed !== undefined && equalBytes(agreed, bytes))) return;
+    void this.#check(device, bytes, claim).catch((error) => this.#report(error));
   }
 
-  async #check(device: DeviceId, size: number, root: Uint8Array): Promise<void> {
+  /** What cannot be told yet is looked at again with the next message. */
+  async #check(device: DeviceId, bytes: Uint8Array, { size, root }: LogClaim): Promise<void> {
     const { log } = this.#deps;
-    if (log.agrees(size, root) === undefined) await log.sync({ maxAgeMs: COPY_MAX_AGE_MS });
-    if (log.agrees(size, root) === false) await this.#exchange(device);
+    if (log.agrees(size, root) === undefined) await this.#catchUp();
+    const agrees = log.agrees(size, root);
+    if (agrees) this.#agreed.set(device, bytes);
+    if (agrees === false) await this.#exchange(device);
+  }
+
+  async #catchUp(): Promise<void> {
+    const { log, runtime } = this.#deps;
+    const nowMs = runtime.monotonic();
+    if (nowMs - this.#askedAtMs < ASK_EVERY_MS) return;
+    this.#askedAtMs = nowMs;
+    await log.sync({ maxAgeMs: COPY_MAX_AGE_MS });
   }
 
   /** A connection came up: one of the two asks, the one with the smaller id. */
@@ -70,17 +84,14 @@ export class Gossip {
 
   /** A device opened a channel to compare. Never throws. */
   async serve(channel: Channel): Promise<void> {
-    const { contacts, log } = this.#deps;
-    const contact = contacts.findByDevice(channel.remote);
+    const contact = this.#findContact(channel.remote);
     if (contact === undefined || !this.#mayExchange(channel.remote)) {
       channel.abort(new ChatError("RATE_LIMITED", "nothing to compare now"));
       return;
     }
     try {
-      const notes = await firstFrame(channel);
-      await channel.send([encodeGossip(log.notes())]);
-      await channel.close();
-      await this.#compare(notes, contact.username);
+      const answer = () => channel.send([encodeGossip(this.#deps.log.notes())]);
+      await this.#compare(await firstFrame(channel, answer), contact.username);
     } catch (error) {
       channel.abort(asChatError(error));
       this.#report(error);
@@ -89,19 +100,30 @@ export class Gossip {
 
   stop(): void {
     this.#stopping.abort();
-    this.#stopLooking();
+    this.#cancelLook?.();
   }
 
   async #exchange(device: DeviceId): Promise<void> {
-    const { contacts, log, transport } = this.#deps;
-    const contact = contacts.findByDevice(device);
+    const { log, transport } = this.#deps;
+    const contact = this.#findContact(device);
     if (contact === undefined || !this.#mayExchange(device)) return;
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(EXCHANGE_TIMEOUT_MS)]);
     const channel = await (await transport()).openGossip(device, signal);
     if (channel === undefined) return;
-    signal.addEventListener("abort", () => channel.abort(new ChatError("TIMED_OUT", "no answer")), { once: true });
-    await channel.send([encodeGossip(log.notes())], signal);
-    await this.#compare(await firstFrame(channel), contact.username);
+    const giveUp = () => channel.abort(new ChatError("TIMED_OUT", "no answer"));
+    signal.addEventListener("abort", giveUp);
+    try {
+      await channel.send([encodeGossip(log.notes())], signal);
+      await this.#compare(await firstFrame(channel), contact.username);
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  /** Nothing is owed to whoever is blocked. */
+  #findContact(device: DeviceId): Contact | undefined {
+    const contact = this.#deps.contacts.findByDevice(device);
+    return contact?.blocked ? undefined : contact;
   }
 
   #mayExchange(device: DeviceId): boolean {
@@ -118,24 +140,24 @@ export class Gossip {
     }
   }
 
+  /** One at a time: whoever shows such a note again and again does not put off the look at the first. */
   #lookAgain(note: string, from: Username): void {
-    const { runtime, log } = this.#deps;
-    this.#stopLooking();
-    this.#stopLooking = runtime.after(LOOK_AGAIN_AFTER_MS, () => {
-      log.compare(note, from).then(
-        (outcome) => {
-          if (outcome === "agreed" || this.#stopping.signal.aborted) return;
-          const message = `the naming server hides from this device what it has shown ${from}`;
-          this.#deps.failed(new ChatError("LOG_STALE", message, { reason: "hidden" }));
-        },
-        (error) => this.#report(error),
-      );
+    if (this.#cancelLook !== undefined || this.#stopping.signal.aborted) return;
+    this.#cancelLook = this.#deps.runtime.after(LOOK_AGAIN_AFTER_MS, () => {
+      this.#cancelLook = undefined;
+      this.#look(note, from).catch((error) => this.#report(error));
     });
+  }
+
+  async #look(note: string, from: Username): Promise<void> {
+    if ((await this.#deps.log.compare(note, from)) === "agreed") return;
+    const message = `the naming server hides from this device what it has shown ${from}`;
+    throw new ChatError("LOG_STALE", message, { reason: "hidden" });
   }
 
   /** A peer or a server that cannot be reached is no news here. */
   #report(error: unknown): void {
-    if (isChatError(error, "LOG_INVALID", "LOG_FORKED", "INTERNAL", "STORAGE") || !isChatError(error)) {
+    if (isChatError(error, "LOG_INVALID", "LOG_FORKED", "LOG_STALE", "INTERNAL", "STORAGE") || !isChatError(error)) {
       if (!this.#stopping.signal.aborted) this.#deps.failed(error);
     }
   }
@@ -146,9 +168,13 @@ function ignoringStrangers(error: unknown): undefined {
   if (!isChatError(error, "NOTE_INVALID")) throw error;
 }
 
-async function firstFrame(channel: Channel): Promise<readonly string[]> {
+/** Whoever stops reading closes the channel: what is to be said meanwhile is said by `answer`. */
+async function firstFrame(channel: Channel, answer: () => Promise<void> = async () => {}): Promise<readonly string[]> {
   for await (const [frame] of channel.receive()) {
-    if (frame !== undefined) return decodeGossip(frame);
+    if (frame === undefined) continue;
+    const notes = decodeGossip(frame);
+    await answer();
+    return notes;
   }
   throw new ChatError("PEER_UNREACHABLE", "the other side ended without a word");
 }

@@ -1,119 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { Gossip } from "../../../peer/messaging/gossip.ts";
-import type { Channel, Contact, KeyLog } from "../../../peer/messaging/ports.ts";
-import { createKeyLog } from "../../../peer/naming/log/key-log.ts";
-import type { DeviceId } from "../../../shared/device-id.ts";
+import type { Channel } from "../../../peer/messaging/ports.ts";
 import { ChatError, isChatError } from "../../../shared/errors.ts";
 import { encodeGossip, encodeLogClaim } from "../../../shared/gossip.ts";
-import { FakeTime } from "../../support/fake-time.ts";
-import { openedStore } from "../../support/opened-store.ts";
-import { AUDIENCE, NOW_MS, type Person, personOf } from "../../support/people.ts";
+import { large, GossipingPair as Pair, pipe, small } from "../../support/gossiping-pair.ts";
+import { personOf } from "../../support/people.ts";
 import { leavesOf, SignedLog } from "../../support/signed-log.ts";
-
-const [small, large] = [personOf("alice"), personOf("bob")].sort((a, b) => (a.device < b.device ? -1 : 1)) as [
-  Person,
-  Person,
-];
-
-type Side = { gossip: Gossip; log: KeyLog; source: SignedLog; failures: unknown[]; forks: number; asked: number };
-
-/** Two contacts, and the log that the server shows each. */
-class Pair {
-  readonly time = new FakeTime();
-  readonly small: Side;
-  readonly large: Side;
-  /** What is under way between them. */
-  readonly served: Promise<void>[] = [];
-
-  constructor(shownToSmall: SignedLog, shownToLarge: SignedLog) {
-    this.small = this.#side(small, large, shownToSmall, () => this.large);
-    this.large = this.#side(large, small, shownToLarge, () => this.small);
-  }
-
-  #side(self: Person, other: Person, source: SignedLog, peer: () => Side): Side {
-    const store = openedStore();
-    const forks: unknown[] = [];
-    const log = createKeyLog({
-      source,
-      store,
-      audience: () => AUDIENCE,
-      now: () => NOW_MS,
-      onFork: (evidence) => void forks.push(evidence),
-    });
-    const failures: unknown[] = [];
-    const counts = { asked: 0 };
-    const gossip = new Gossip({
-      self,
-      contacts: { findByDevice: (device) => contactOf(device, other) },
-      log,
-      runtime: this.time.runtime(self.device),
-      transport: async () => ({
-        openGossip: async () => {
-          counts.asked += 1;
-          const [near, far] = pipe(self.device, other.device);
-          this.served.push(peer().gossip.serve(far));
-          return near;
-        },
-      }),
-      failed: (error) => void failures.push(error),
-    });
-    return {
-      gossip,
-      log,
-      source,
-      failures,
-      get forks() {
-        return forks.length;
-      },
-      get asked() {
-        return counts.asked;
-      },
-    };
-  }
-
-  async synced(): Promise<this> {
-    await this.small.log.sync();
-    await this.large.log.sync();
-    return this;
-  }
-}
-
-function contactOf(device: DeviceId, { device: known, username }: Person): Contact | undefined {
-  return device === known ? ({ username } as Contact) : undefined;
-}
-
-/** Two ends of a channel. */
-function pipe(a: DeviceId, b: DeviceId): [Channel, Channel] {
-  const ends = [a, b].map(() => ({ frames: [] as Uint8Array[], closed: false, wake: () => {} }));
-  const channel = (own: number, remote: DeviceId): Channel => {
-    const [mine, theirs] = [ends[own], ends[1 - own]];
-    if (mine === undefined || theirs === undefined) throw new Error("two ends");
-    const end = () => {
-      mine.closed = true;
-      theirs.closed = true;
-      mine.wake();
-      theirs.wake();
-    };
-    return {
-      remote,
-      path: "direct",
-      async send(frames) {
-        theirs.frames.push(...frames);
-        theirs.wake();
-      },
-      async *receive() {
-        for (;;) {
-          if (mine.frames.length > 0) yield mine.frames.splice(0);
-          else if (mine.closed) return;
-          else await new Promise<void>((resolve) => (mine.wake = resolve));
-        }
-      },
-      close: async () => end(),
-      abort: () => end(),
-    };
-  };
-  return [channel(0, b), channel(1, a)];
-}
 
 const honest = () => new SignedLog(leavesOf(5));
 const until = (condition: () => boolean) => expect.poll(condition, { timeout: 5000 }).toBe(true);
@@ -161,6 +52,37 @@ describe("when two contacts connect", () => {
     expect(pair.small.failures[0]).toMatchObject({ code: "LOG_STALE", reason: "hidden" });
   });
 
+  test("a look that is due is not put off by whoever shows such notes again and again", async () => {
+    const pair = await new Pair(honest(), new SignedLog(leavesOf(6))).synced();
+    for (let times = 0; times < 3; times += 1) {
+      pair.small.gossip.connected(large.device);
+      await until(() => pair.served.length === times + 1);
+      await until(() => pair.time.timers > 0);
+      pair.time.pass(10_000);
+    }
+    await until(() => pair.small.failures.length === 1);
+    expect(pair.small.failures[0]).toMatchObject({ code: "LOG_STALE", reason: "hidden" });
+  });
+
+  test("what is compared when the program stops leaves no timer behind", async () => {
+    const pair = await new Pair(honest(), new SignedLog(leavesOf(6))).synced();
+    const { gossip, source } = pair.large;
+    const [near, far] = pipe(small.device, large.device);
+    await near.send([encodeGossip([new SignedLog(leavesOf(7)).noteAt()])]);
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<string>();
+    source.checkpoint = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    const served = gossip.serve(far);
+    await asked.promise;
+    gossip.stop();
+    answer.resolve(source.noteAt());
+    await served;
+    expect(pair.time.timers).toBe(0);
+  });
+
   test("a server that is a moment behind is no liar", async () => {
     const late = honest();
     const pair = await new Pair(late, new SignedLog(leavesOf(6))).synced();
@@ -187,6 +109,36 @@ describe("a message's claim", () => {
     expect(pair.small.asked).toBe(1);
   });
 
+  test("of a longer log is looked at again once this side has come that far", async () => {
+    const fork = new SignedLog([...leavesOf(5), ...leavesOf(1, "other")]);
+    const pair = await new Pair(honest(), fork).synced();
+    const { gossip, source, log } = pair.small;
+    gossip.claimed(large.device, pair.large.gossip.claim());
+    source.leaves = leavesOf(6);
+    await log.sync();
+    gossip.claimed(large.device, pair.large.gossip.claim());
+    await until(() => pair.small.forks === 1);
+  });
+
+  test("makes no flood of questions out of a flood of messages, whatever the server answers", async () => {
+    const pair = new Pair(honest(), honest());
+    const { gossip, source } = pair.small;
+    source.failure = new ChatError("SERVER_UNREACHABLE", "down");
+    let asked = 0;
+    source.key = async () => {
+      asked += 1;
+      throw source.failure;
+    };
+    for (let size = 100; size < 200; size += 1) {
+      gossip.claimed(large.device, encodeLogClaim({ size, root: new Uint8Array(32) }));
+      await new Promise(setImmediate);
+    }
+    expect(asked).toBe(1);
+    pair.time.pass(10_000);
+    gossip.claimed(large.device, encodeLogClaim({ size: 200, root: new Uint8Array(32) }));
+    expect(asked).toBe(2);
+  });
+
   test("that is a lie proves nothing", async () => {
     const pair = await new Pair(honest(), honest()).synced();
     pair.small.gossip.claimed(large.device, encodeLogClaim({ size: 5, root: new Uint8Array(32).fill(1) }));
@@ -205,6 +157,17 @@ describe("who may ask", () => {
     await near.send([encodeGossip([])]);
     await side.gossip.serve(far);
     expect(await answersOf(near)).toEqual([]);
+  });
+
+  test("a contact who is blocked is neither answered nor asked", async () => {
+    const pair = await new Pair(honest(), honest()).synced();
+    pair.blocked = true;
+    const [near, far] = pipe(small.device, large.device);
+    await near.send([encodeGossip([])]);
+    await pair.large.gossip.serve(far);
+    pair.small.gossip.connected(large.device);
+    pair.small.gossip.claimed(large.device, encodeLogClaim({ size: 5, root: new Uint8Array(32) }));
+    expect([await answersOf(near), pair.small.asked]).toEqual([[], 0]);
   });
 
   test("a contact is answered once in ten seconds", async () => {
