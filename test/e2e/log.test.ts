@@ -160,6 +160,36 @@ describe("a naming server that signs two logs", () => {
     const listening = await alice.listen();
     expect(await listening.next(isError)).toMatchObject({ code: "LOG_FORKED" });
   });
+
+  test("to two people, is found out when they meet", async () => {
+    const world = await startLoggedWorld();
+    const { alice, bob } = await strangers(world);
+    await alice.send("bob", "hello", "--wait", "queued");
+    await bob.send("alice", "hello", "--wait", "queued");
+    const [hers, his] = [
+      world.log.fork([...world.log.leaves, ...leavesOf(1, "hers")]),
+      world.log.fork([...world.log.leaves, ...leavesOf(1, "his")]),
+    ];
+    world.show(hers);
+    expect(await audit(alice, "bob")).toMatchObject(CLEAN);
+    world.show(his);
+    expect(await audit(bob, "alice")).toMatchObject(CLEAN);
+    const listen = async (person: Person) => {
+      const before = world.liar.requests.length;
+      const listening = await person.listen();
+      const looks = () => world.liar.requests.slice(before).filter(({ path }) => path === "/v1/log/checkpoint");
+      // At start: once for the log, once for the own name.
+      await expect.poll(looks, { timeout: 20_000 }).toHaveLength(2);
+      return listening;
+    };
+    const bobs = await listen(bob);
+    expect(errorsOf(bobs)).toEqual([]);
+    world.show(hers);
+    const alices = await listen(alice);
+    expect(await Promise.any([alices.next(isError), bobs.next(isError)])).toMatchObject({ code: "LOG_FORKED" });
+    const found = [...(await audit(alice, "bob")).found, ...(await audit(bob, "alice")).found];
+    expect(found).toContainEqual(["LOG_FORKED", "fork"]);
+  });
 });
 
 test("a naming server that shrinks its log is found out by whoever looks, and the copy stays", async () => {
