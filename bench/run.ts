@@ -12,6 +12,7 @@ import { measureMemory } from "./memory.ts";
 import { measureMessages } from "./message.ts";
 import { measurePostgres } from "./postgres.ts";
 import { measurePresence } from "./presence.ts";
+import { measureRegistration } from "./registration.ts";
 import { measureStartup } from "./startup.ts";
 import { type BenchOptions, hasBuild, isOutdated, type Origin, pathTo } from "./support/program.ts";
 import { type Part, printPart, type Row, saveResults } from "./support/report.ts";
@@ -19,6 +20,7 @@ import { measureThroughput } from "./throughput.ts";
 
 const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>> = {
   lookup: measureLookup,
+  registration: measureRegistration,
   message: measureMessages,
   throughput: measureThroughput,
   startup: measureStartup,

@@ -11,6 +11,8 @@ export type LoadOrder = {
   readonly requests: number;
   /** Whole requests, sent in turn. */
   readonly texts: readonly string[];
+  /** So many and no more, begun at their time whatever became of those before; without it, as fast as they are answered. */
+  readonly perSecond?: number;
   /** Of the status line, such as `HTTP/1.1 200`. */
   readonly expect: string;
 };
@@ -32,8 +34,8 @@ if (process.send !== undefined) {
 async function run(order: LoadOrder): Promise<LoadResult> {
   const sockets = await Promise.all(Array.from({ length: order.connections }, () => open(order.port)));
   const queue = order.texts.map((text) => Buffer.from(text, "latin1"));
-  const state = { sent: 0, timesMs: [] as number[] };
   const startedMs = performance.now();
+  const state = { sent: 0, startedMs, timesMs: [] as number[] };
   await Promise.all(sockets.map((socket) => askInTurn(socket, queue, order, state)));
   const wallMs = performance.now() - startedMs;
   for (const socket of sockets) socket.destroy();
@@ -48,8 +50,8 @@ function open(port: number): Promise<Socket> {
 function askInTurn(
   socket: Socket,
   texts: readonly Buffer[],
-  { requests, expect }: LoadOrder,
-  state: { sent: number; timesMs: number[] },
+  { requests, expect, perSecond = Number.POSITIVE_INFINITY }: LoadOrder,
+  state: { sent: number; startedMs: number; timesMs: number[] },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let received = "";
@@ -57,10 +59,14 @@ function askInTurn(
     const ask = () => {
       const text = texts[state.sent % texts.length];
       if (state.sent >= requests || text === undefined) return resolve();
+      const dueMs = state.startedMs + (state.sent * 1000) / perSecond;
       state.sent += 1;
       received = "";
-      askedMs = performance.now();
-      socket.write(text);
+      // Whoever is asked late because the one before was slow has waited since it was due.
+      askedMs = Number.isFinite(perSecond) ? dueMs : performance.now();
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 0) setTimeout(() => socket.write(text), waitMs);
+      else socket.write(text);
     };
     socket.on("data", (chunk: Buffer) => {
       received += chunk.toString("latin1");

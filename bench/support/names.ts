@@ -43,6 +43,12 @@ function newMember(index: number): Member {
   return { username: nameOf(index), deviceKey: generateKeyPairSync("ed25519").privateKey };
 }
 
+/** The first record of somebody new, to be registered. */
+export async function newRecord(name: string): Promise<string> {
+  const deviceKey = generateKeyPairSync("ed25519").privateKey;
+  return (await rowOf({ username: parseUsername(name), deviceKey })).record;
+}
+
 /** As the server would make it of the record, without its checks: those of so many would take minutes. */
 async function rowOf({ username: name, deviceKey }: Member) {
   const identityKey = generateKeyPairSync("ed25519").privateKey;
