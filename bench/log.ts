@@ -87,7 +87,7 @@ async function cpuPerAppend(store: Store, log: TransparencyLog, together: number
     const rows = Array.from({ length: together }, (_, index) => rowOf(`new-${together}-${round}-${index}`));
     const before = process.cpuUsage();
     await Promise.all(rows.map((row) => store.createName(row)));
-    await Promise.all(rows.map(({ name }) => log.placeOf(name, { seq: 1 })));
+    await Promise.all(rows.map((row) => log.placeOf(row.name, row)));
     const { user, system } = process.cpuUsage(before);
     samples.push((user + system) / 1000 / together);
   }

@@ -105,6 +105,8 @@ export const SERVER_LIMITS = {
   /** How long the log waits for an instance that died while it gave out places. */
   logLeaseMs: 2_000,
   logRetryMs: 50,
+  /** How long a request waits for the place of its record: for a dead instance's lease, a checkpoint and a slow database. */
+  logWaitMs: 8_000,
 } as const;
 
 /** A bucket that holds `burst` requests and gets so many back a second. */

@@ -12,6 +12,9 @@ import type { CheckpointRow, Store } from "../storage/store.ts";
 import type { LogTree } from "./log-tree.ts";
 import type { Pace } from "./pace.ts";
 
+/** A record in the store. */
+type Accepted = { readonly seq: number; readonly hash: string; readonly logIndex?: number | undefined };
+
 /** Where a record stands, and the proof that the tree of the first `size` leaves holds it there. */
 export type Place = { readonly index: number; readonly size: number; readonly proof: readonly Uint8Array[] };
 
@@ -68,24 +71,35 @@ export class TransparencyLog {
     return this.#checkpoint.time;
   }
 
-  /** The newest checkpoint; what this instance accepted before is covered, and what others did, after one interval. */
+  /**
+   * The newest checkpoint; what this instance accepted before is covered, and what others did, after one interval. While
+   * the database cannot be used, the last one: it says how old it is.
+   */
   async latest(): Promise<SignedCheckpoint> {
     const { pace } = this.#options;
-    if (pace.nowMs() - this.#lookedAtMs >= pace.intervalMs) await this.#nextRound();
+    if (pace.nowMs() - this.#lookedAtMs >= pace.intervalMs) await this.#tryRound();
     while (this.#checkpoint.note === "") await this.#nextRound();
     return this.#checkpoint;
   }
 
-  /** Where a record stands; waits until it has its place and a checkpoint covers it. */
-  async placeOf(name: Username, { seq, logIndex }: { seq: number; logIndex?: number | undefined }): Promise<Covered> {
-    const { store, pace } = this.#options;
+  /**
+   * Where a record stands; waits until it has its place and a checkpoint covers it.
+   *
+   * @throws ChatError SERVER_BUSY where that takes too long: the record is accepted all the same; STORE_CORRUPT where its
+   *   place is another's
+   */
+  async placeOf(name: Username, { seq, hash, logIndex }: Accepted): Promise<Covered> {
+    const { store, pace, tree } = this.#options;
+    const giveUpAtMs = pace.nowMs() + SERVER_LIMITS.logWaitMs;
     let index = logIndex ?? (await store.findLogIndex(name, seq));
     while (index === undefined || index >= this.#checkpoint.size) {
+      if (pace.nowMs() >= giveUpAtMs) throw new ChatError("SERVER_BUSY", "the record waits for its place in the log");
       await this.#nextRound();
       index ??= await store.findLogIndex(name, seq);
       // Another instance is at work on it, or stopped while it was: asking on and on makes neither faster.
       if (index === undefined) await pace.sleep(SERVER_LIMITS.logRetryMs);
     }
+    tree.checkLeaf(index, { name, hash });
     const { size, note } = this.#checkpoint;
     return { ...this.inclusion(index, size), checkpoint: note };
   }
@@ -120,6 +134,14 @@ export class TransparencyLog {
     throw new ChatError("REQUEST_INVALID", `the log has ${this.#checkpoint.size} entries`, { reason: "range" });
   }
 
+  async #tryRound(): Promise<void> {
+    try {
+      await this.#nextRound();
+    } catch (error) {
+      if (!isChatError(error, "STORAGE") && !isChatError(error, "SERVER_BUSY")) throw error;
+    }
+  }
+
   /** One round for all who wait, no sooner after a checkpoint than the pace allows the next. */
   #nextRound(): Promise<void> {
     this.#round ??= this.#paced().finally(() => {
@@ -138,6 +160,7 @@ export class TransparencyLog {
     const { store, tree, pace } = this.#options;
     await store.sequenceRecords(this.#holder);
     const { size, checkpoint } = await store.readLog();
+    await this.#assertContinued(checkpoint);
     await tree.grow(size);
     this.#lookedAtMs = pace.nowMs();
     const isFirst = this.#checkpoint.note === "";
@@ -145,6 +168,21 @@ export class TransparencyLog {
     // Another instance has just signed: the interval is that of all of them together.
     if (isAdopted && !isFirst) return;
     if (this.#isDue(checkpoint)) await this.#sign(checkpoint);
+  }
+
+  /**
+   * A database that was put back to an earlier state gives the places of what it lost to others. Nothing is signed then:
+   * the tree here still has what was lost.
+   *
+   * @throws ChatError STORE_CORRUPT
+   */
+  async #assertContinued(stored: CheckpointRow | undefined): Promise<void> {
+    const { note, size, time } = this.#checkpoint;
+    if (note === "") return;
+    if (stored === undefined || stored.size < size || stored.time < time) {
+      throw new ChatError("STORE_CORRUPT", "the database was put back to an earlier state while this server ran");
+    }
+    await this.#options.tree.compare(size);
   }
 
   /**

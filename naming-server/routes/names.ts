@@ -117,7 +117,7 @@ async function putName(services: Services, req: Request, res: Response): Promise
   const { outcome, seq, hash } = await acceptRecord(services, proposal);
   services.directory.forget(name);
   services.presence.poke();
-  const place = await services.log.placeOf(name, { seq });
+  const place = await services.log.placeOf(name, { seq, hash });
   const log = { ...encodePlace(place), checkpoint: place.checkpoint };
   sendJson(res, outcome === "created" ? 201 : 200, { name, seq, hash, log });
 }

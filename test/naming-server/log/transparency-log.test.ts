@@ -5,7 +5,9 @@ import { SERVER_LIMITS } from "../../../naming-server/limits.ts";
 import { LogTree } from "../../../naming-server/log/log-tree.ts";
 import { TransparencyLog } from "../../../naming-server/log/transparency-log.ts";
 import { openSqliteStore } from "../../../naming-server/storage/sqlite-store.ts";
+import type { Store } from "../../../naming-server/storage/store.ts";
 import { logOriginOf, openCheckpoint } from "../../../shared/checkpoint.ts";
+import { ChatError } from "../../../shared/errors.ts";
 import { logLeafOf } from "../../../shared/log-leaf.ts";
 import { isConsistent, isIncluded, leafHash } from "../../../shared/merkle.ts";
 import { parseVerifier } from "../../../shared/signed-note.ts";
@@ -42,7 +44,7 @@ async function start({ path = join(temporaryDirectory(), "naming.db"), ...option
   const accept = async (person: Person) => {
     const row = rowOf(await recordOf(person));
     await store.createName(row);
-    return { row, place: await log.placeOf(person.username, { seq: 1 }) };
+    return { row, place: await log.placeOf(row.name, row) };
   };
   return { path, store, clock, pace, log, accept, key: parseVerifier(log.verifier) };
 }
@@ -74,8 +76,9 @@ describe("a checkpoint", () => {
     const { log, store, pace } = await start();
     await log.latest();
     const people = peopleOf(5);
-    for (const person of people) await store.createName(rowOf(await recordOf(person)));
-    const places = await Promise.all(people.map(({ username }) => log.placeOf(username, { seq: 1 })));
+    const rows = await Promise.all(people.map(async (person) => rowOf(await recordOf(person))));
+    for (const row of rows) await store.createName(row);
+    const places = await Promise.all(rows.map((row) => log.placeOf(row.name, row)));
     expect(pace.slept).toEqual([1000]);
     expect(new Set(places.map(({ checkpoint }) => checkpoint)).size).toBe(1);
     expect(places.map(({ index, size }) => [index, size])).toEqual([0, 1, 2, 3, 4].map((index) => [index, 5]));
@@ -142,6 +145,107 @@ describe("a checkpoint", () => {
     expect(two.pace.slept).toEqual([1000]);
   });
 });
+
+describe("a record that gets no place", () => {
+  test("is waited for a while only", async () => {
+    const { log, store, pace } = await start();
+    await log.latest();
+    const row = await addRecord(store, "alice");
+    store.findLogIndex = async () => undefined;
+    await expectError(log.placeOf(row.name, row), "SERVER_BUSY");
+    expect(pace.ms).toBeGreaterThanOrEqual(SERVER_LIMITS.logWaitMs);
+    expect(pace.ms).toBeLessThan(2 * SERVER_LIMITS.logWaitMs);
+  });
+});
+
+describe("a database that cannot be used now", () => {
+  test("leaves the last checkpoint and its proofs to read", async () => {
+    const { log, store, accept } = await start({ intervalMs: 0 });
+    await accept(personOf("alice"));
+    const before = await log.latest();
+    store.readLog = unusable;
+    expect(await log.latest()).toEqual(before);
+    expect(log.inclusion(0, 1)).toMatchObject({ index: 0, size: 1 });
+    await expectError(log.renew(), "STORAGE");
+  });
+
+  test("gives no first checkpoint", async () => {
+    const { log, store } = await start();
+    store.readLog = unusable;
+    await expectError(log.latest(), "STORAGE");
+  });
+
+  test("lets the log go on once it can be used", async () => {
+    const { log, accept, store } = await start({ intervalMs: 0 });
+    await accept(personOf("alice"));
+    const row = await withoutCheckpoint(store, log, "bob");
+    expect(await log.placeOf(row.name, row)).toMatchObject({ index: 1, size: 2 });
+  });
+});
+
+describe("a database that is put back while the server runs", () => {
+  test("to before the last entry gets no checkpoint that contradicts the ones there were", async () => {
+    const { path, log, accept, store } = await start({ intervalMs: 0 });
+    await accept(personOf("alice"));
+    const { checkpoint } = await store.readLog();
+    await accept(personOf("bob"));
+    change(path, "UPDATE log SET size = 1, note = ?", checkpoint?.note ?? null);
+    forgetLast(path);
+    const row = await addRecord(store, "carol");
+    await expectError(log.placeOf(row.name, row), "STORE_CORRUPT");
+    await expectError(log.latest(), "STORE_CORRUPT");
+    expect((await store.readLog()).checkpoint?.note).toBe(checkpoint?.note);
+  });
+
+  test("to before an entry that had no checkpoint yet gets none for what is in its place", async () => {
+    const { path, log, accept, store } = await start({ intervalMs: 0 });
+    await accept(personOf("alice"));
+    const before = await log.latest();
+    await withoutCheckpoint(store, log, "bob");
+    forgetLast(path);
+    const row = await addRecord(store, "carol");
+    await expectError(log.placeOf(row.name, row), "STORE_CORRUPT");
+    expect((await store.readLog()).checkpoint?.note).toBe(before.note);
+  });
+
+  test("and whose log begins anew gets no checkpoint under the key of the old one", async () => {
+    const { log, accept, store } = await start({ intervalMs: 0 });
+    await accept(personOf("alice"));
+    const logSeed = new Uint8Array(32).fill(8);
+    await store.markRestored({ at: NOW_MS / 1000, until: NOW_MS / 1000, logSeed });
+    await expectError(log.latest(), "STORE_CORRUPT");
+    expect((await store.readLog()).checkpoint).toBeUndefined();
+  });
+});
+
+async function addRecord(store: Store, name: string) {
+  const row = rowOf(await recordOf(personOf(name)));
+  await store.createName(row);
+  return row;
+}
+
+const unusable = () => Promise.reject(new ChatError("STORAGE", "no database"));
+
+/** Accepts a record whose checkpoint cannot be written. */
+async function withoutCheckpoint(store: Store, log: TransparencyLog, name: string) {
+  const row = await addRecord(store, name);
+  const save = store.saveCheckpoint.bind(store);
+  store.saveCheckpoint = unusable;
+  await expectError(log.placeOf(row.name, row), "STORAGE");
+  store.saveCheckpoint = save;
+  return row;
+}
+
+function change(path: string, sql: string, ...values: (string | null)[]): void {
+  using database = new DatabaseSync(path);
+  database.exec("PRAGMA foreign_keys = OFF");
+  database.prepare(sql).run(...values);
+}
+
+function forgetLast(path: string): void {
+  const last = "(SELECT name FROM records ORDER BY log_index DESC LIMIT 1)";
+  for (const table of ["devices", "names", "records"]) change(path, `DELETE FROM ${table} WHERE name = ${last}`);
+}
 
 describe("ranges outside the log are refused:", () => {
   test.each([
