@@ -69,6 +69,8 @@ export const LIMITS = {
   checkpointStaleSeconds: 24 * 3600,
   /** Leaves in one answer; an answer that is full never changes. */
   logPageEntries: 1024,
+  /** A client keeps every leaf: more than this, 1 GiB, it takes for a lie. */
+  logMaxEntries: 2 ** 24,
   /** In one frame of gossip. */
   gossipMaxNotes: 8,
   textMaxBytes: 15 * 1024,

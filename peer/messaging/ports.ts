@@ -211,7 +211,7 @@ export interface KeyLog {
   /**
    * Fetches what is new and verifies that it continues what was seen before. `maxAgeMs`: a copy verified so recently will
    * do.
-   * @throws ChatError NOTE_INVALID, LOG_INVALID (reason `key`, `shrunk`, `root`), LOG_FORKED, and where the
+   * @throws ChatError NOTE_INVALID, LOG_INVALID (reason `key`, `shrunk`, `root`, `size`), LOG_FORKED, and where the
    *   server cannot be asked, as `NamingServer`
    */
   sync(options?: { maxAgeMs?: number; signal?: AbortSignal | undefined }): Promise<void>;
@@ -230,8 +230,8 @@ export interface KeyLog {
   /** The key that signs the log, 32 bytes: as pinned at first sight, and as the server shows it now. */
   keys(signal?: AbortSignal): Promise<{ readonly pinned: Uint8Array; readonly shown: Uint8Array }>;
   /**
-   * Forgets what was verified and proven, and begins anew with the log that this key signs.
-   * @throws ChatError KEY_CHANGED where the server shows another by now; and as `sync`, then with nothing verified
+   * Forgets what was verified and proven, and begins anew with the log that this key signs, once that is verified.
+   * @throws ChatError KEY_CHANGED where the server shows another by now; and as `sync`
    */
   restart(shown: Uint8Array): Promise<void>;
   /** True where the own copy had that root when it had that size; undefined where it has not come that far. */

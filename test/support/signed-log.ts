@@ -41,6 +41,11 @@ export class SignedLog implements LogSource {
     return signCheckpoint({ size, root: naiveRoot(this.leaves.slice(0, size)), time }, this.#signer);
   }
 
+  /** What it never had. */
+  claimOf(size: number, root: Uint8Array = new Uint8Array(32)): string {
+    return signCheckpoint({ size, root, time: this.time }, this.#signer);
+  }
+
   async checkpoint(): Promise<string> {
     if (this.failure !== undefined) throw this.failure;
     return this.lies.note ?? this.noteAt();

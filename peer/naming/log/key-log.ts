@@ -1,7 +1,7 @@
 import { encodeBase64url } from "../../../shared/base64url.ts";
 import { equalBytes } from "../../../shared/bytes.ts";
 import { logOriginOf, openCheckpoint, type SignedCheckpoint } from "../../../shared/checkpoint.ts";
-import { ChatError } from "../../../shared/errors.ts";
+import { ChatError, isChatError } from "../../../shared/errors.ts";
 import { LOG_LEAF_BYTES, logLabelOf } from "../../../shared/log-leaf.ts";
 import { EMPTY_ROOT, rootOf } from "../../../shared/merkle.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
@@ -57,11 +57,12 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
     throw invalid("key", "the log belongs to another server");
   }
 
-  async function fetchCheckpoint(key: NoteVerifier, signal?: AbortSignal): Promise<SignedCheckpoint> {
-    const note = await source.checkpoint(signal);
+  async function fetchCheckpoint(key: NoteVerifier): Promise<SignedCheckpoint> {
+    const note = await source.checkpoint();
     try {
-      return openCheckpoint(note, key);
+      return assertBearable(openCheckpoint(note, key));
     } catch (cause) {
+      if (!isChatError(cause, "NOTE_INVALID")) throw cause;
       const message = "the naming server's log is signed with another key than before; see p2pchat key trust-log";
       throw new ChatError("LOG_INVALID", message, { reason: "key", cause });
     }
@@ -70,15 +71,24 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
   const follow = singleFlight(async (_: "log") => {
     const { text, key } = await learnKey();
     const offered = await fetchCheckpoint(key);
+    assertPinned(text);
     if (offered.size > newest.size) await advance(text, offered);
-    else await holdTo(text, offered);
+    else holdTo(text, offered);
     verifier = key;
   });
 
+  /** People may have accepted another key while the server was asked. */
+  function assertPinned(verifierText: string): void {
+    const pinned = store.log.head()?.verifier;
+    if (pinned !== undefined && pinned !== verifierText) throw invalid("key", "another log was accepted meanwhile");
+  }
+
   /** Takes in what is new where it leads to the root that was signed. */
   async function advance(verifierText: string, offered: SignedCheckpoint): Promise<void> {
-    const continuation = replica.continueWith(await fetchLeaves(replica.size, offered.size));
-    if (!equalBytes(continuation.root, offered.root)) throw await explain(offered);
+    const leaves = await fetchLeaves(replica.size, offered.size);
+    assertPinned(verifierText);
+    const continuation = replica.continueWith(leaves);
+    if (!equalBytes(continuation.root, offered.root)) throw await explain(verifierText, offered);
     store.transaction(() => {
       replica.keep(continuation);
       saveHead(verifierText, offered);
@@ -101,16 +111,23 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
     return leaves;
   }
 
-  /** What is new does not lead to the signed root: either the entries are wrong, or the log has another past by now. */
-  async function explain(offered: SignedCheckpoint): Promise<ChatError> {
+  /**
+   * What is new does not lead to the signed root: either the entries are wrong, or the log has another past by now. To tell
+   * takes the whole log, once.
+   */
+  async function explain(verifierText: string, offered: SignedCheckpoint): Promise<ChatError> {
+    if (store.log.evidence().length > 0) return forked(offered);
     const tree = treeOfLeaves(await fetchLeaves(0, offered.size));
+    assertPinned(verifierText);
     if (equalBytes(rootOf(tree, offered.size), offered.root)) return keepEvidence(offered, undefined);
-    return invalid("root", "the entries of the naming server's log are not those that it signed");
+    return wrongEntries();
   }
 
   /** A checkpoint that adds nothing must say what is known; an older one of a smaller size is merely old. */
-  async function holdTo(verifierText: string, offered: SignedCheckpoint): Promise<void> {
-    if (!equalBytes(replica.rootAt(offered.size), offered.root)) throw keepEvidence(offered, undefined);
+  function holdTo(verifierText: string, offered: SignedCheckpoint): void {
+    if (!equalBytes(replica.rootAt(offered.size), offered.root)) {
+      throw newest === EMPTY ? wrongEntries() : keepEvidence(offered, undefined);
+    }
     if (offered.size < newest.size) {
       if (offered.time <= newest.time) return;
       throw invalid("shrunk", `the naming server's log has shrunk from ${newest.size} entries to ${offered.size}`);
@@ -131,13 +148,12 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
       store.transaction(() => store.log.addEvidence(evidence));
       onFork(evidence);
     }
-    return new ChatError(
-      "LOG_FORKED",
-      "the naming server has signed two different logs: it shows people different keys",
-      {
-        details: { ours: newest.note, theirs: theirs.note },
-      },
-    );
+    return forked(theirs);
+  }
+
+  function forked(theirs: SignedCheckpoint): ChatError {
+    const message = "the naming server has signed two different logs: it shows people different keys";
+    return new ChatError("LOG_FORKED", message, { details: { ours: newest.note, theirs: theirs.note } });
   }
 
   function status(): LogStatus {
@@ -169,10 +185,9 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
     },
 
     async compare(note, from) {
-      if (verifier === undefined) await sync();
+      if (verifier === undefined || openCheckpoint(note, verifier).size > replica.size) await sync();
       if (verifier === undefined) return "hidden";
       const theirs = openCheckpoint(note, verifier);
-      if (theirs.size > replica.size) await sync();
       if (theirs.size > replica.size) return "hidden";
       if (!equalBytes(replica.rootAt(theirs.size), theirs.root)) throw keepEvidence(theirs, from);
       return "agreed";
@@ -184,21 +199,37 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
     },
 
     async restart(shown) {
-      const { key } = await askKey();
-      if (!equalBytes(key.publicKey, shown)) {
-        throw new ChatError(
-          "KEY_CHANGED",
-          "the key of the naming server's log has changed again; nothing was accepted",
-        );
-      }
-      store.transaction(() => store.log.clear());
+      const { text, key } = await askKey();
+      if (!equalBytes(key.publicKey, shown)) throw changedAgain();
+      const offered = await fetchCheckpoint(key);
+      const anew = replica.continueWith(await fetchLeaves(0, offered.size), 0);
+      if (!equalBytes(anew.root, offered.root)) throw wrongEntries();
+      store.transaction(() => {
+        store.log.clear();
+        replica.keep(anew);
+        saveHead(text, offered);
+      });
       replica.reload();
-      [verifier, newest] = [undefined, EMPTY];
-      await sync();
+      [verifier, newest] = [key, offered];
     },
 
     agrees: (size, root) => (size > replica.size ? undefined : equalBytes(replica.rootAt(size), root)),
   };
+}
+
+/** @throws ChatError LOG_INVALID for a log that nobody could keep: memory is not to be had for a signature alone */
+function assertBearable(offered: SignedCheckpoint): SignedCheckpoint {
+  if (offered.size <= LIMITS.logMaxEntries) return offered;
+  throw invalid("size", `the naming server's log claims to have ${offered.size} entries`);
+}
+
+function changedAgain(): ChatError {
+  const message = "the key of the naming server's log has changed again; nothing was accepted";
+  return new ChatError("KEY_CHANGED", message);
+}
+
+function wrongEntries(): ChatError {
+  return invalid("root", "the entries of the naming server's log are not those that it signed");
 }
 
 function invalid(reason: string, message: string): ChatError {

@@ -58,10 +58,10 @@ export class LogReplica {
     return found;
   }
 
-  /** Adds leaves, side by side, behind those that are there. */
-  continueWith(leaves: Uint8Array): Continuation {
-    const first = Math.floor(this.#size / CHUNK_LEAVES);
-    const tail = this.#chunk(first).subarray(0, (this.#size % CHUNK_LEAVES) * LOG_LEAF_BYTES);
+  /** Adds leaves, side by side, behind those that are there, or behind the first `from` of them. */
+  continueWith(leaves: Uint8Array, from = this.#size): Continuation {
+    const first = Math.floor(from / CHUNK_LEAVES);
+    const tail = this.#chunk(first).subarray(0, (from % CHUNK_LEAVES) * LOG_LEAF_BYTES);
     const bytes = concat(tail, leaves);
     const chunks: Chunk[] = [];
     const chunkTree = treeOver(this.#store.chunkRoots().slice(0, first));
@@ -73,7 +73,7 @@ export class LogReplica {
       if (root !== undefined) chunkTree.append(root);
       chunks.push({ n: first + chunks.length, leaves: part, root });
     }
-    const size = this.#size + leaves.length / LOG_LEAF_BYTES;
+    const size = from + leaves.length / LOG_LEAF_BYTES;
     const subtrees = { hashOf: (level: number, index: number) => hashIn(chunkTree, () => last, level, index) };
     return { size, root: rootOf(subtrees, size), chunks };
   }

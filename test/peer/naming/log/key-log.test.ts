@@ -1,31 +1,13 @@
 import { describe, expect, test } from "vitest";
-import type { LogEvidence } from "../../../../peer/messaging/store.ts";
-import { createKeyLog } from "../../../../peer/naming/log/key-log.ts";
-import { rawPublicKey } from "../../../../shared/ed25519.ts";
 import { ChatError, type ErrorCode } from "../../../../shared/errors.ts";
 import { LIMITS } from "../../../../shared/protocol.ts";
 import { expectError } from "../../../support/expect-error.ts";
+import { startKeyLog as start, syncedKeyLog as synced } from "../../../support/key-log.ts";
 import { naiveRoot } from "../../../support/merkle.ts";
-import { openedStore } from "../../../support/opened-store.ts";
-import { AUDIENCE, keyOf, NOW_MS, NOW_SECONDS, personOf, recordOf } from "../../../support/people.ts";
+import { NOW_MS, NOW_SECONDS, personOf, recordOf } from "../../../support/people.ts";
 import { leavesOf, SignedLog } from "../../../support/signed-log.ts";
 
 const bob = personOf("bob");
-
-function start(source = new SignedLog(leavesOf(3)), store = openedStore()) {
-  const clock = { ms: NOW_MS };
-  const forks: LogEvidence[] = [];
-  const onFork = (evidence: LogEvidence) => void forks.push(evidence);
-  const log = createKeyLog({ source, store, audience: () => AUDIENCE, now: () => clock.ms, onFork });
-  return { source, store, clock, forks, log };
-}
-
-/** One that has verified three leaves, and whose server goes on as `source`. */
-async function synced() {
-  const it = start();
-  await it.log.sync();
-  return it;
-}
 
 describe("a log that keeps its word", () => {
   test("is followed from nothing, and from where it stood", async () => {
@@ -182,45 +164,35 @@ describe("proof of two logs", () => {
   });
 });
 
-describe("a log that is begun anew under another key", () => {
-  /** What the server shows after it was put back from a backup. */
-  function restored(source: SignedLog): SignedLog {
-    const anew = new SignedLog(leavesOf(2), "new log key");
-    source.checkpoint = () => anew.checkpoint();
-    source.key = () => anew.key();
-    source.leaves = anew.leaves;
-    return anew;
-  }
-
-  test("is refused until somebody accepts that key, and then followed from nothing", async () => {
-    const { source, log, forks } = await synced();
-    const anew = restored(source);
-    await expectError(log.sync(), "LOG_INVALID", "key");
-    const { pinned, shown } = await log.keys();
-    expect([pinned, shown]).toEqual([keyOf("log key"), keyOf("new log key")].map(rawPublicKey));
-    expect(log.status().size).toBe(3);
-    await log.restart(shown);
-    expect(log.status()).toMatchObject({ size: 2, root: naiveRoot(anew.leaves), forked: false });
-    await log.sync();
-    expect(forks).toEqual([]);
-  });
-
-  test("is not accepted where the server shows a third key by then", async () => {
+describe("a log that claims too much", () => {
+  test.each([2 ** 53 - 1, 2 ** 32, LIMITS.logMaxEntries + 1])("%d entries, costs no memory", async (size) => {
     const { source, log, store } = await synced();
-    restored(source);
     const head = store.log.head();
-    await expectError(log.restart(rawPublicKey(keyOf("third"))), "KEY_CHANGED");
-    expect(store.log.head()).toEqual(head);
+    source.lies.note = source.claimOf(size);
+    source.pages = 0;
+    await expectError(log.sync(), "LOG_INVALID", "size");
+    expect({ head: store.log.head(), pages: source.pages }).toEqual({ head, pages: 0 });
   });
 
-  test("forgets what was proven of the old one", async () => {
-    const { source, log, store } = await synced();
-    await log.compare(source.fork(leavesOf(3, "other")).noteAt(), bob.username).catch(() => {});
+  test("is not fetched whole again once a fork is proven", async () => {
+    const { source, log } = await synced();
+    const fork = source.fork(leavesOf(2500, "other"));
+    source.lies = { note: fork.noteAt(), entries: (start) => fork.leaves.slice(start, start + 1024) };
+    await expectError(log.sync(), "LOG_FORKED");
     expect(log.status().forked).toBe(true);
-    restored(source);
-    await log.restart((await log.keys()).shown);
+    source.pages = 0;
+    await expectError(log.sync(), "LOG_FORKED");
+    expect(source.pages).toBe(3);
+  });
+
+  test("that has nothing, and a root of something, is wrong and proves no fork", async () => {
+    const { source, log } = start(new SignedLog());
+    source.lies.note = source.claimOf(0);
+    await expectError(log.sync(), "LOG_INVALID", "root");
     expect(log.status().forked).toBe(false);
-    expect(store.log.evidence()).toEqual([]);
+    source.lies = {};
+    await log.sync();
+    expect(log.status().size).toBe(0);
   });
 });
 
