@@ -164,7 +164,7 @@ type NoticeDeps = {
 function noticesOf({ feed, watch, gaps, store, log, logWatch, engine }: NoticeDeps): Notices {
   const failed = (error: unknown) => {
     log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
-    if (isChatError(error, "STORAGE", "STORE_CORRUPT", "LOG_INVALID", "LOG_STALE"))
+    if (isChatError(error, "STORAGE", "STORE_CORRUPT"))
       feed.emit({ type: "error", code: error.code, message: error.message });
     if (isChatError(error)) logWatch.hear(error);
   };

@@ -41,7 +41,14 @@ export function keysOf(opened: OpenProfile, { mode, contacts, feed, runtime, fai
   const { self, store, naming: server, clock, profile } = opened;
   const audience = () => profile.server;
   const times = { now: () => clock.now(), monotonic: () => runtime.monotonic() };
-  const log: KeyLog = keyLogOf(opened, () => logWatch.noteStatus());
+  const log = keyLogOf(opened, () => logWatch.noteStatus());
+  const keyLog: KeyLog = {
+    ...log,
+    async restart(shown) {
+      await log.restart(shown);
+      logWatch.begunAnew();
+    },
+  };
   const resolver = createResolver({ server, contacts, log, ...times, audience, own: self });
   const known = (username: Username) =>
     username === self.username ? ownRecordsOf(store).all().at(-1) : contacts.find(username)?.record;
@@ -61,7 +68,7 @@ export function keysOf(opened: OpenProfile, { mode, contacts, feed, runtime, fai
     auditOwn: ownName,
     tell: (finding) => feed.emit({ type: "error", ...finding }),
   });
-  return { keyLog: log, resolver, auditor, logWatch, rotation };
+  return { keyLog, resolver, auditor, logWatch, rotation };
 }
 
 function rotationOf(

@@ -71,7 +71,7 @@ async function publish(
 ): Promise<NameRecord> {
   if (!isOf(previous, keystore)) throw new ChatError("KEY_CHANGED", "the name belongs to another identity key by now");
   // Two successors of one record would part those who have seen the one from those who have seen the other.
-  await assertLogged(log, previous);
+  await assertLogged(log, previous, signal);
   const { recovery, aud, devices } = previous.payload;
   const iat = Math.floor(clock.now() / 1000);
   const addedAt = devices.find(({ id }) => id === self.device)?.addedAt ?? iat;

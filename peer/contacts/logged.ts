@@ -12,8 +12,8 @@ const COPY_MAX_AGE_MS = 60 * 60_000;
  * @throws ChatError RECORD_ROLLBACK (reason `log`) where the log has a newer one; LOG_INVALID (reason `unlogged`) where it
  *   does not have this one; LOG_STALE; LOG_FORKED, also for a fork that was proven earlier; and as `KeyLog.sync`
  */
-export async function assertLogged(log: KeyLog, record: NameRecord): Promise<void> {
-  if (newestOf(log, record) !== record.hash || log.status().stale) await log.sync();
+export async function assertLogged(log: KeyLog, record: NameRecord, signal?: AbortSignal): Promise<void> {
+  if (newestOf(log, record) !== record.hash || log.status().stale) await log.sync({ signal });
   const { forked, stale } = log.status();
   if (forked) throw new ChatError("LOG_FORKED", "the naming server has signed two logs: nothing new of it is believed");
   if (stale) throw new ChatError("LOG_STALE", "the naming server's log has not been renewed for a day");

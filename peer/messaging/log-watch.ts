@@ -32,6 +32,7 @@ export type LogWatchDeps = {
 };
 
 const OWN_NAME = "own ";
+const HEARD = "heard ";
 const keyOf = (contact: Username) => `contact ${contact} `;
 
 const FINDINGS = {
@@ -80,12 +81,19 @@ export class LogWatch {
     );
   }
 
+  /** Another log was accepted in the place of the one that was followed: what was found of that one is over. */
+  begunAnew(): void {
+    this.#told.clear();
+    this.#deps.store.cursors.set(PLACE, 0);
+    this.#auditDueAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Something else has failed: tells of it where it says something of the log. */
   hear(error: ChatError): void {
     const code = logCodeOf(error);
     if (code === undefined) return;
     if (code === "LOG_FORKED") this.noteStatus();
-    else this.#report({ code, message: error.message }, `heard ${code} ${error.reason}`);
+    else this.#report({ code, message: error.message }, `${HEARD}${code} ${error.reason}`);
   }
 
   /** Once; `key` keeps several of one code apart. */
@@ -124,6 +132,7 @@ export class LogWatch {
     try {
       await log.sync({ signal });
       this.#forget("LOG_INVALID");
+      this.#forget(HEARD);
     } catch (error) {
       const code = isChatError(error) ? logCodeOf(error) : undefined;
       // A server that is merely down for a while shows no old view.

@@ -163,6 +163,37 @@ describe("a daemon that watches the log", () => {
     expect(it.told).toEqual([{ code: "LOG_STALE", message: "hidden from this device" }]);
   });
 
+  test("forgets what it was told of once the log holds again, and tells of it anew", async () => {
+    const it = watching(first);
+    const hidden = () => it.watch.hear(new ChatError("LOG_STALE", "hidden from this device", { reason: "hidden" }));
+    await it.watch.start();
+    hidden();
+    expect(it.watch.finding()?.code).toBe("LOG_STALE");
+    await it.pass(HOUR_MS);
+    expect(it.watch.finding()).toBeUndefined();
+    hidden();
+    expect(it.codes()).toEqual(["LOG_STALE", "LOG_STALE"]);
+  });
+
+  test("begins anew with a log that was accepted in the place of another", async () => {
+    const it = watching(first);
+    it.log.facts.failure = new ChatError("LOG_INVALID", "another key", { reason: "key" });
+    await it.watch.start();
+    expect(it.watch.finding()?.code).toBe("LOG_INVALID");
+    it.log.facts.failure = undefined;
+    await it.pass(HOUR_MS);
+    const { audits, resolved } = it;
+    const before = { audits: audits.count, resolved: resolved.length };
+    it.watch.hear(new ChatError("LOG_INVALID", "another key", { reason: "key" }));
+    it.watch.begunAnew();
+    expect(it.watch.finding()).toBeUndefined();
+    await it.pass(HOUR_MS);
+    expect({ audits: audits.count, resolved: resolved.length }).toEqual({
+      audits: before.audits + 1,
+      resolved: before.resolved + 1,
+    });
+  });
+
   test("does not judge a changed key, which is told of where it is noted", async () => {
     const it = watching(first);
     it.facts.refusal = new ChatError("KEY_CHANGED", "another");
