@@ -82,9 +82,10 @@ describe("what the operator reads", () => {
   });
 
   test("gives commands that the program takes", () => {
-    const commands = [...TEXT.matchAll(/^ {4}p2pchat-naming-server (.+)$/gm)].map(([, line = ""]) => line.split(" "));
+    const lines = TEXT.replaceAll(/ \\\n +/g, " ").matchAll(/^ {4}p2pchat-naming-server (.+)$/gm);
+    const commands = [...lines].map(([, line = ""]) => line.split(" "));
     const run = commands.map((args) => readCommand(args, {}).run);
-    expect(run).toEqual(expect.arrayContaining(["invite", "backup", "restore", "restored"]));
+    expect(run).toEqual(expect.arrayContaining(["invite", "backup", "restore", "restored", "migrate-store"]));
   });
 
   test("trusts in examples whom the program can trust", () => {

@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CLOCK_LIBRARY } from "./capabilities.ts";
 import { type Person, World } from "./p2pchat.ts";
 import { type Line, Program } from "./program.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -19,7 +19,7 @@ export class ComputerClock {
     this.#path = join(temporaryDirectory(), "offset");
     this.set("+0");
     this.env = {
-      LD_PRELOAD: execFileSync("faketime", ["-m", "-f", "+0", "printenv", "LD_PRELOAD"], { encoding: "utf8" }).trim(),
+      LD_PRELOAD: CLOCK_LIBRARY,
       FAKETIME_TIMESTAMP_FILE: this.#path,
       FAKETIME_NO_CACHE: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
