@@ -64,6 +64,7 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const keys = await SigningKeys.open(store, now);
   const tree = await LogTree.open(store);
   const seed = await store.keepLogSeed(randomBytes(ED25519.seedBytes));
+  const restoration = await store.findRestoration();
   const server = createHttpServer(config);
   const capacity = connectionCapacity();
   const connections = new Connections(server, capacity);
@@ -84,7 +85,6 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   metrics.gauge("log_checkpoint_time_seconds", "When that was signed.", () => transparency.signedAt);
   metrics.gauge("presence_watchers", "Streams of presence that are open.", () => presence.watchers);
   const { registration, allowances } = config;
-  const restoration = await store.findRestoration();
   const requests = { registration, allowances, restoration, monotonic, limiter, networkOf, metrics };
   const services = { store, directory, log: transparency, keys, tokens, presence, publicUrl, now, ...requests };
   server.on("request", createApp(services, log) as RequestListener);
