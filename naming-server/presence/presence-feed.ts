@@ -53,6 +53,7 @@ export class PresenceFeed {
   /** One thing at a time. */
   #turn: Promise<void> = Promise.resolve();
   #timers: NodeJS.Timeout[] = [];
+  #isPollWaiting = false;
   #poke: NodeJS.Timeout | undefined;
   #list: Buffer | undefined;
   #phase = 0;
@@ -125,10 +126,17 @@ export class PresenceFeed {
     await this.#reader.poll();
     if (this.#isStopped) return;
     const { pollMs, listEveryMs, phases } = this.#timing;
-    this.#timers = [
-      setInterval(() => this.#tick(), listEveryMs / phases),
-      setInterval(() => this.#next(() => this.#reader.poll()), pollMs),
-    ];
+    this.#timers = [setInterval(() => this.#tick(), listEveryMs / phases), setInterval(() => this.#poll(), pollMs)];
+  }
+
+  /** One that waits for its turn stands for those that come meanwhile: a store may hang for longer than a tick. */
+  #poll(): void {
+    if (this.#isPollWaiting) return;
+    this.#isPollWaiting = true;
+    this.#next(() => {
+      this.#isPollWaiting = false;
+      return this.#reader.poll();
+    });
   }
 
   #next(read: () => Promise<Change[]>): void {

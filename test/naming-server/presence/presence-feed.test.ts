@@ -15,14 +15,22 @@ import { temporaryDirectory } from "../../support/temporary-directory.ts";
 const alice = personOf("alice");
 const TOKEN_SECONDS = 600;
 
-/** A feed that ticks fast, behind a server that takes everybody for Alice. `faults.store` fails what reads the store. */
+const POLL_MS = 20;
+
+/**
+ * A feed that ticks fast, behind a server that takes everybody for Alice. `faults.store` fails what reads the store,
+ * `faults.until` holds it up.
+ */
 async function start({ listEveryMs = 40 } = {}) {
   const inner = openSqliteStore(join(temporaryDirectory(), "naming.db"));
   await inner.createName(rowOf(await recordOf(alice)));
   const clock = { nowMs: NOW_MS };
-  const faults: { store?: ChatError } = {};
+  const faults: { store?: ChatError; until?: Promise<void> } = {};
+  const asked = { count: 0 };
   const errors: object[] = [];
   const expireAddresses: Store["expireAddresses"] = async (at) => {
+    asked.count += 1;
+    await faults.until;
     if (faults.store !== undefined) throw faults.store;
     return inner.expireAddresses(at);
   };
@@ -41,7 +49,7 @@ async function start({ listEveryMs = 40 } = {}) {
     monotonic: () => performance.now(),
     logger: { error: (facts: object) => void errors.push(facts) },
     capacity: 100,
-    timing: { pollMs: 20, listEveryMs, phases: 4 },
+    timing: { pollMs: POLL_MS, listEveryMs, phases: 4 },
   });
   const app = express().use((_req, res: Response) => {
     const caller = { ...alice, expires: NOW_SECONDS + TOKEN_SECONDS };
@@ -56,7 +64,7 @@ async function start({ listEveryMs = 40 } = {}) {
   });
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
-  return { store: inner, listed, clock, faults, errors, feed, watch: () => startWatching({ url }, "") };
+  return { store: inner, listed, clock, faults, asked, errors, feed, watch: () => startWatching({ url }, "") };
 }
 
 describe("a feed of presence", () => {
@@ -97,6 +105,20 @@ describe("a feed of presence", () => {
     delete faults.store;
     expect(await seen).toMatchObject({ data: { changes: [{ name, device, online: true }] } });
     expect(errors).toEqual([{ code: "STORAGE" }]);
+  });
+
+  test("asks a store that hung for a while once, and not for each time that it could not", async () => {
+    const { watch, faults, asked } = await start();
+    const { next } = await watch();
+    await next();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    faults.until = promise;
+    for (let count = 0; count < 20; count += 1) await next();
+    const releasedAtMs = performance.now();
+    asked.count = 0;
+    resolve();
+    await next();
+    expect(asked.count).toBeLessThanOrEqual((performance.now() - releasedAtMs) / POLL_MS + 2);
   });
 
   test("refuses while the store cannot be read for a first time, and begins once it can", async () => {
