@@ -209,6 +209,7 @@ class SqliteStore implements Store {
 
   claimKeyPackages(name: Username, at: number, draw?: Draw): Promise<readonly ClaimedKeyPackage[] | undefined> {
     return this.#commits.write(() => {
+      if (this.#hashOf(name) === undefined) return undefined;
       const waitSeconds = draw === undefined ? 0 : this.#allowances.tryDraw(draw, at);
       return waitSeconds === 0 ? this.#keyPackages.claim(name, at) : this.#keyPackages.lastResorts(name, waitSeconds);
     });

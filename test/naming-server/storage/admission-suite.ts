@@ -88,6 +88,16 @@ export function describeAdmission({ engine, createFactory, openStore, storeWith 
       expect(await claimBy("mallory", NOW_SECONDS + 100)).toEqual([false]);
     });
 
+    test("are not drawn for names that nobody has", async () => {
+      const store = await openStore();
+      const claim = () =>
+        store.claimKeyPackages(alice.username, NOW_SECONDS, { ...draw, burst: 1, kind: "claim", subject: "mallory" });
+      for (let count = 0; count < 3; count += 1) expect(await claim()).toBeUndefined();
+      await store.createName(await rowAt(alice));
+      await store.addKeyPackages({ device: alice.device, keyPackages: [Buffer.of(1)], lastResort: undefined });
+      expect(await claim()).toMatchObject([{ lastResort: false }]);
+    });
+
     test("take no room once they are full", async () => {
       const store = await openStore();
       await store.createName(await rowAt(alice), { draw: { ...draw, burst: 1 } });
