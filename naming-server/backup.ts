@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
@@ -16,7 +17,7 @@ const PAGES_AT_A_TIME = 200;
  */
 export async function backUp(databasePath: string, file: string): Promise<void> {
   if (existsSync(file)) throw alreadyThere(file);
-  const partial = `${file}.partial`;
+  const partial = `${file}.${randomUUID()}.partial`;
   try {
     await copyDatabase(databasePath, partial);
     checkWhole(partial);

@@ -7,7 +7,7 @@ import { ChatError, isChatError } from "../shared/errors.ts";
 import { assertSound, copyDatabase, flush, unusable } from "./backup.ts";
 import type { Config } from "./config.ts";
 import { SERVER_LIMITS } from "./limits.ts";
-import { openExistingStore } from "./storage/open-store.ts";
+import { openExistingStore, sqliteFileOf } from "./storage/open-store.ts";
 import { storageError } from "./storage/sqlite-errors.ts";
 import { openSqliteStore } from "./storage/sqlite-store.ts";
 import type { Store } from "./storage/store.ts";
@@ -59,11 +59,13 @@ async function prepare(file: string, restored: string, nowMs: number): Promise<v
 }
 
 /**
- * Something else has put the database back: treats it as `restoreBackup` does.
+ * Something else has put the database back, which must not be in use: treats it as `restoreBackup` does.
  *
- * @throws ChatError as `openExistingStore`
+ * @throws ChatError SERVER_BUSY while a server runs on the file; as `openExistingStore`
  */
 export async function declareRestored({ databaseUrl }: Pick<Config, "databaseUrl">, nowMs: number): Promise<string> {
+  const file = sqliteFileOf(databaseUrl);
+  if (file !== undefined && existsSync(file)) assertUnused(file);
   const store = await openExistingStore(databaseUrl);
   try {
     await mark(store, nowMs);

@@ -78,6 +78,17 @@ describe("a backup", () => {
     expect(readFileSync(file, "utf8")).toBe("precious");
   });
 
+  test("of two at once into one file is one, and what a broken one left is in nobody's way", async () => {
+    const { directory, databasePath, file } = places();
+    await writeDatabase(databasePath, bob);
+    writeFileSync(`${file}.partial`, "left");
+    const outcomes = await Promise.allSettled([backUp(databasePath, file), backUp(databasePath, file)]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(await namesIn(file)).toEqual(["bob"]);
+    const copies = readdirSync(directory).filter((name) => name.startsWith("copy"));
+    expect(copies.sort()).toEqual(["copy.db", "copy.db.partial"]);
+  });
+
   test("of no database, or into no directory, is none", async () => {
     const { directory, databasePath, file } = places();
     await expectError(backUp(databasePath, file), "STORAGE");
@@ -216,6 +227,14 @@ describe("a server that was restored", () => {
     const store = openSqliteStore(databasePath);
     expect(await store.findRestoration()).toMatchObject({ since: NOW_SECONDS });
     await store.close();
+  });
+
+  test("cannot be told so while it runs: it would go on under the old key of the log", async () => {
+    const { databasePath } = places();
+    const server = await startTestServer({ databasePath });
+    const { code, stderr } = await run("restored", databasePath);
+    expect([code, stderr]).toEqual([3, expect.stringContaining("stop it first")]);
+    await register(server, bob);
   });
 
   test("hands out no one-time key package that may have been handed out since, and shows nobody online", async () => {
