@@ -45,7 +45,7 @@ const settingsSchema = z.object({
   PUBLIC_URL: z
     .string()
     .transform((text) => (URL.canParse(text) ? new URL(text).href.replace(/\/$/, "") : text))
-    .pipe(audienceSchema)
+    .pipe(audienceSchema.refine((url) => !url.includes("+"), "a + cannot be part of the name of the log's key"))
     .optional()
     .describe("how clients reach it (the URL it listens on)"),
   TLS_CERT: z.string().optional().describe("PEM file with the certificate chain"),

@@ -72,6 +72,7 @@ describe("the configuration", () => {
     ["PUBLIC_URL", "names.example.org"],
     ["PUBLIC_URL", "https://user:secret@names.example.org"],
     ["PUBLIC_URL", "https://names.example.org/?a=b"],
+    ["PUBLIC_URL", "https://names.example.org/a+b"],
     ["LOG_LEVEL", "verbose"],
     ["RATE_LIMIT_FACTOR", "0"],
     ["RATE_LIMIT_FACTOR", "-1"],
