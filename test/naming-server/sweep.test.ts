@@ -1,21 +1,22 @@
 import { join } from "node:path";
-import { onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { SERVER_LIMITS } from "../../naming-server/limits.ts";
 import { SigningKeys } from "../../naming-server/signing-keys.ts";
 import { openSqliteStore } from "../../naming-server/storage/sqlite-store.ts";
 import { createSweep } from "../../naming-server/sweep.ts";
+import { ChatError } from "../../shared/errors.ts";
 import { expectError } from "../support/expect-error.ts";
 import { NOW_MS, NOW_SECONDS, personOf } from "../support/people.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const assertion = { sub: personOf("bob").username, jti: "0123456789abcdef", expires: NOW_SECONDS + 60 };
 
-async function start() {
+async function start(renew = async () => {}) {
   const store = openSqliteStore(join(temporaryDirectory(), "naming.db"));
   onTestFinished(() => store.close());
   const clock = { nowMs: NOW_MS };
   const now = () => clock.nowMs;
-  const sweep = createSweep({ store, keys: await SigningKeys.open(store, now), log: { renew: async () => {} }, now });
+  const sweep = createSweep({ store, keys: await SigningKeys.open(store, now), log: { renew }, now });
   await store.rememberAssertion(assertion);
   return { store, clock, sweep };
 }
@@ -37,4 +38,11 @@ test("a used assertion stays used when the clock leaps ahead for some sweeps and
   clock.nowMs = NOW_MS;
   await sweep();
   await expectError(store.rememberAssertion(assertion), "TOKEN_REPLAYED");
+});
+
+test("a log that cannot be renewed keeps nothing from being forgotten", async () => {
+  const { store, clock, sweep } = await start(() => Promise.reject(new ChatError("STORE_CORRUPT", "no log")));
+  clock.nowMs += 91_000;
+  for (let count = 0; count < SERVER_LIMITS.sweepsThatAgree; count += 1) await expectError(sweep(), "STORE_CORRUPT");
+  await expect.poll(() => store.rememberAssertion(assertion).catch(({ code }: ChatError) => code)).toBeUndefined();
 });
