@@ -79,7 +79,9 @@ function logRequests(log: Logger) {
 
 function answerError(log: Logger, known: ChatError, res: Response): void {
   if (known.code === "INTERNAL" || known.code === "STORAGE" || known.code === "STORE_CORRUPT") {
-    log.error({ requestId: requestId(res), code: known.code, ...origin(known.cause) }, "request failed");
+    // Faults of ours are told in words of ours, which quote nobody.
+    const { code, message, cause } = known;
+    log.error({ requestId: requestId(res), code, why: message, ...origin(cause) }, "request failed");
   }
   if (res.headersSent) res.destroy();
   else sendProblem(res, known);

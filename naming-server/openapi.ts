@@ -15,7 +15,14 @@ const PATH_PARAMETERS: Readonly<Record<string, { description: string; schema: z.
 };
 
 /** Codes that any operation may answer, and those that a body or a token may meet besides. */
-const ANYWHERE: readonly ErrorCode[] = ["REQUEST_INVALID", "RATE_LIMITED", "INTERNAL", "STORAGE", "SERVER_BUSY"];
+const ANYWHERE: readonly ErrorCode[] = [
+  "REQUEST_INVALID",
+  "RATE_LIMITED",
+  "INTERNAL",
+  "STORE_CORRUPT",
+  "STORAGE",
+  "SERVER_BUSY",
+];
 const WITH_BODY: readonly ErrorCode[] = ["MEDIA_TYPE", "BODY_TOO_LARGE"];
 const WITH_TOKEN: readonly ErrorCode[] = ["TOKEN_MISSING", "TOKEN_INVALID"];
 
