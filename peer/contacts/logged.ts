@@ -13,11 +13,16 @@ const COPY_MAX_AGE_MS = 60 * 60_000;
  *   does not have this one; LOG_STALE; LOG_FORKED, also for a fork that was proven earlier; and as `KeyLog.sync`
  */
 export async function assertLogged(log: KeyLog, record: NameRecord, signal?: AbortSignal): Promise<void> {
-  if (newestOf(log, record) !== record.hash || log.status().stale) await log.sync({ signal });
+  let place = placeOf(log, record);
+  if (place !== "newest" || log.status().stale) {
+    await log.sync({ signal });
+    place = placeOf(log, record);
+  }
   const { forked, stale } = log.status();
   if (forked) throw new ChatError("LOG_FORKED", "the naming server has signed two logs: nothing new of it is believed");
   if (stale) throw new ChatError("LOG_STALE", "the naming server's log has not been renewed for a day");
-  assertNewest(log, record);
+  if (place === "absent") throw unlogged(record);
+  if (place === "superseded") throw superseded(record);
 }
 
 /**
@@ -30,33 +35,27 @@ export async function assertNotSuperseded(log: KeyLog, record: NameRecord): Prom
   try {
     await log.sync({ maxAgeMs: COPY_MAX_AGE_MS });
   } catch (error) {
-    if (!isServerUnusable(error) && !isChatError(error, "LOG_INVALID", "LOG_FORKED", "NOTE_INVALID")) throw error;
+    if (!isServerUnusable(error) && !isLogWrong(error)) throw error;
     return;
   }
-  if (!log.status().forked && isLogged(log, record)) assertNewest(log, record);
+  if (!log.status().forked && placeOf(log, record) === "superseded") throw superseded(record);
 }
 
-function isLogged(log: KeyLog, { payload, hash }: NameRecord): boolean {
-  return log.recordsOf(payload.name).some((logged) => logged.hash === hash);
+const isLogWrong = (error: unknown) => isChatError(error, "LOG_INVALID", "LOG_FORKED", "NOTE_INVALID", "KEY_INVALID");
+
+/** One walk through the log, which may be long. */
+function placeOf(log: KeyLog, { payload, hash }: NameRecord): "newest" | "superseded" | "absent" {
+  const logged = log.recordsOf(payload.name);
+  if (logged.at(-1)?.hash === hash) return "newest";
+  return logged.some((other) => other.hash === hash) ? "superseded" : "absent";
 }
 
-function newestOf(log: KeyLog, { payload }: NameRecord): string | undefined {
-  return log.recordsOf(payload.name).at(-1)?.hash;
+function unlogged({ payload: { name, seq } }: NameRecord): ChatError {
+  const message = `the record ${seq} of ${name} is not in the naming server's log`;
+  return new ChatError("LOG_INVALID", message, { reason: "unlogged" });
 }
 
-function assertNewest(log: KeyLog, record: NameRecord): void {
-  const { payload, hash } = record;
-  if (newestOf(log, record) === hash) return;
-  if (!isLogged(log, record)) {
-    throw new ChatError(
-      "LOG_INVALID",
-      `the record ${payload.seq} of ${payload.name} is not in the naming server's log`,
-      {
-        reason: "unlogged",
-      },
-    );
-  }
-  throw new ChatError("RECORD_ROLLBACK", `the server's log has a newer record of ${payload.name} than it shows`, {
-    reason: "log",
-  });
+function superseded({ payload: { name } }: NameRecord): ChatError {
+  const message = `the server's log has a newer record of ${name} than it shows`;
+  return new ChatError("RECORD_ROLLBACK", message, { reason: "log" });
 }

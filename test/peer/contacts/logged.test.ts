@@ -60,6 +60,7 @@ describe("a record that is pinned", () => {
     ["cannot be asked", unreachable],
     ["is not what it was", new ChatError("LOG_INVALID", "shrunk", { reason: "shrunk" })],
     ["is proven to be two", new ChatError("LOG_FORKED", "two")],
+    ["is signed with a key that is none", new ChatError("KEY_INVALID", "of small order")],
   ])("stands by itself where the log %s", async (_what, failure) => {
     const log = memoryLog(() => [first, second]);
     log.facts.failure = failure;
@@ -81,4 +82,15 @@ describe("a record that is pinned", () => {
     log.facts.status = { forked: true };
     await assertNotSuperseded(log, first);
   });
+});
+
+test("the log is walked through once for a record that is its newest", async () => {
+  let walks = 0;
+  const log = memoryLog(() => {
+    walks += 1;
+    return [first];
+  });
+  await assertLogged(log, first);
+  await assertNotSuperseded(log, first);
+  expect(walks).toBe(2);
 });
