@@ -12,11 +12,11 @@ import { withOperations } from "../with-operations.ts";
 const PATIENCE_MS = 10_000;
 
 export const key: Command = {
-  usage: "key <action> [name]",
+  usage: "key [action] [name]",
   summary: "keys and the log they stand in: show, audit, rotate, trust-log, change-passphrase",
   positionals: {
     action:
-      "show (the own key), audit (every record of a name), rotate (a new key), trust-log (a new log) or change-passphrase",
+      "show (the own key; so without one), audit (every record of a name), rotate (a new key), trust-log (a new log) or change-passphrase",
     name: "whose records to audit",
   },
   options: {
@@ -29,7 +29,7 @@ type Action = (context: CliContext) => Promise<ExitCode>;
 
 /** Complains about the command line before anything is opened. */
 function chooseAction(args: Args): Action {
-  const action = args.required("action");
+  const action = args.value("action") ?? "show";
   const name = args.value("name");
   const newFile = args.value("new-passphrase-file");
   if (newFile !== undefined && action !== "change-passphrase") {
