@@ -1,7 +1,7 @@
 /**
- * A map of at most `capacity` entries, or so much weight, that forgets those not used of late. Two generations: what is used lives in the
- * recent one, and once that is full, everything older goes at a stroke. Moving each entry to the end of one map on every
- * use, the usual way, costs a rehash of the whole map every few thousand uses.
+ * A map of at most `capacity` entries, or so much weight, that forgets those not used of late. Two generations: what is
+ * used lives in the recent one, and once that is full, everything older goes at a stroke. Moving each entry to the end of
+ * one map on every use, the usual way, costs a rehash of the whole map every few thousand uses.
  */
 export class BoundedMap<K, V> {
   readonly #generationSize: number;

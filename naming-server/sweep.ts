@@ -12,9 +12,9 @@ type Upkeep = {
 };
 
 /**
- * Makes the periodic upkeep: rotates keys, renews the log's checkpoint and forgets what has expired. A used assertion is forgotten only once several
- * sweeps in a row, which timers space and not the clock, have seen it expire: a clock that leaps ahead and comes back
- * must not reopen it.
+ * Makes the periodic upkeep: rotates keys, renews the log's checkpoint and forgets what has expired. A used assertion is
+ * forgotten only once several sweeps in a row, which timers space and not the clock, have seen it expire: a clock that
+ * leaps ahead and comes back must not reopen it.
  */
 export function createSweep({ store, keys, log, now }: Upkeep) {
   const seen: number[] = [];

@@ -2,7 +2,7 @@ export const EVENT_STREAM = "text/event-stream";
 
 /* Server-sent events (HTML Living Standard 9.2). Data is JSON, which has no line breaks, so each event has one line of it. */
 
-/** What a watcher gets: the whole list, changes to it, or why the stream ends now. PROTOCOL.md 3.3. */
+/** What a watcher gets: the whole list, changes to it, or why the stream ends now. PROTOCOL.md 3.1. */
 export type EventName = "list" | "changes" | "end";
 
 /** Keeps the connection open while there is nothing that could be said. */
