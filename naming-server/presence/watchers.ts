@@ -51,11 +51,14 @@ export class Watchers {
     return [...(this.#phases[phase % this.#phases.length] ?? [])];
   }
 
-  /** To the socket itself: the response, whose body has no frames, would only cork it for each single buffer. */
+  /**
+   * To the socket itself: the response, whose body has no frames, would only cork it for each single buffer. It has none
+   * while an earlier request on its connection is answered.
+   */
   write({ res }: Watcher, bytes: Buffer): void {
     if (res.writableEnded || res.destroyed) return;
     if (res.writableLength > SERVER_LIMITS.watcherMaxBacklogBytes) res.destroy();
-    else res.socket?.write(bytes);
+    else (res.socket ?? res).write(bytes);
   }
 
   /** To everybody, in slices that leave room for other work. */

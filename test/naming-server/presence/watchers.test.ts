@@ -9,19 +9,23 @@ import { openSocket, readToEnd } from "../../support/raw-http.ts";
 
 const PHASES = 3;
 
-/** A server that begins an answer to each request; `open` asks it and hands out both ends. */
+/** A server that begins an answer to each request but `/held`; `open` asks it and hands out both ends. */
 async function start(capacity = 100) {
-  const server = createServer((_req, res) => void res.writeHead(200, { connection: "close" }).flushHeaders());
+  const server = createServer(({ url }, res) => {
+    if (url === "/held") return;
+    res.useChunkedEncodingByDefault = false;
+    res.writeHead(200, { connection: "close" }).flushHeaders();
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.closeAllConnections());
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
   const watchers = new Watchers({ capacity, phases: PHASES });
-  async function open() {
+  async function open(path = "/") {
     const asked = once(server, "request");
     const socket = await openSocket({ url });
-    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const [, res] = (await asked) as [unknown, ServerResponse];
     return { socket, res };
   }
@@ -31,7 +35,7 @@ async function start(capacity = 100) {
     watchers.admit(res, callerOf(name));
     return { socket, res };
   }
-  return { watchers, open, watch, callerOf };
+  return { server, watchers, open, watch, callerOf };
 }
 
 describe("watchers", () => {
@@ -54,6 +58,19 @@ describe("watchers", () => {
     watchers.endAll("stopping");
     expect(await readToEnd(other.socket)).toMatch(/news.*"stopping"/s);
     expect(watchers.size).toBe(0);
+  });
+
+  test("whose connection is still busy with an earlier request miss nothing", async () => {
+    const { watchers, open, callerOf, server } = await start();
+    const { socket, res: earlier } = await open("/held");
+    const asked = once(server, "request");
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    const [, res] = (await asked) as [unknown, ServerResponse];
+    watchers.admit(res, callerOf("alice"));
+    await watchers.broadcast(Buffer.from("news"));
+    earlier.end();
+    watchers.endAll("stopping");
+    expect(await readToEnd(socket)).toMatch(/HTTP.*HTTP.*news.*"stopping"/s);
   });
 
   test("who do not read are cut off, and hold up nobody else", async () => {
