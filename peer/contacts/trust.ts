@@ -4,6 +4,7 @@ import { parseNameRecord } from "../../shared/name-record.ts";
 import type { Contact, NameAnswer } from "../messaging/ports.ts";
 import type { Examining } from "./examine.ts";
 import { follow, verifyFirst } from "./follow.ts";
+import { assertLogged } from "./logged.ts";
 import { movePin, noteChange, updatePin } from "./pin.ts";
 import { isServerUnusable } from "./records.ts";
 
@@ -14,7 +15,7 @@ import { isServerUnusable } from "./records.ts";
  * @throws ChatError KEY_CHANGED for a third key, and as `Resolver.resolve`
  */
 export async function acceptChange(deps: Examining, contact: Contact, signal?: AbortSignal): Promise<Contact> {
-  const { records, contacts, now } = deps;
+  const { records, contacts, log, now } = deps;
   if (contact.changed === undefined) return contact;
   const shown = parseNameRecord(contact.changed.record);
   const history = records.historyOf(contact.username, signal);
@@ -23,7 +24,8 @@ export async function acceptChange(deps: Examining, contact: Contact, signal?: A
     return { record: shown, addresses: new Map() };
   });
   try {
-    await follow(parseNameRecord(contact.record), answer.record, history);
+    const outcome = await follow(parseNameRecord(contact.record), answer.record, history);
+    if (outcome === "followed") await assertLogged(log, answer.record, signal);
     return updatePin(contacts, contact, (stored) => movePin(stored, answer));
   } catch (error) {
     if (!isChatError(error, "KEY_CHANGED")) throw error;

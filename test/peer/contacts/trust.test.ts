@@ -122,6 +122,14 @@ describe("trusting a changed key", () => {
     });
   });
 
+  test("takes no newer record of the pinned key that the log does not have, for nobody was shown that one", async () => {
+    const it = await swappedOut();
+    it.server.show([first, second]);
+    it.server.log.recordsOf = () => [{ index: 0, hash: first.hash }];
+    await expectError(it.resolver.trust(bob.username), "LOG_INVALID", "unlogged");
+    expect(it.stored()).toMatchObject({ record: first.jws.text, changed: { record: swapped.jws.text } });
+  });
+
   test("does not accept a rotated key without its chain", async () => {
     const it = await acquainted();
     const stranger = personOf("bob", { identity: "stranger" });
