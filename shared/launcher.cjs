@@ -37,7 +37,11 @@ function refuse() {
 /** The same command line under another Node, with its input, output, signals and exit status. */
 function startWith(node) {
   process.title = "p2pchat";
-  var child = require("child_process").spawn(node, process.argv.slice(1), { stdio: "inherit" });
+  // What the first line of the program's file gave this one: how much room new objects have.
+  var room = process.execArgv.filter(function (argument) {
+    return /^--max-semi-space-size=\d+$/.test(argument);
+  });
+  var child = require("child_process").spawn(node, room.concat(process.argv.slice(1)), { stdio: "inherit" });
   ["SIGINT", "SIGTERM", "SIGHUP"].forEach(function (signal) {
     process.on(signal, function () {
       // A terminal sends Ctrl-C to both.

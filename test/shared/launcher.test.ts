@@ -18,7 +18,7 @@ function packageWith({ built = false, pinned = false, old = false }: Package) {
   };
   const tell = (
     form: string,
-  ) => `console.log(JSON.stringify({ form: "${form}", args: process.argv.slice(2), node: process.execPath }));
+  ) => `console.log(JSON.stringify({ form: "${form}", args: process.argv.slice(2), node: process.execPath, execArgv: process.execArgv }));
     if (process.argv[2] === "fail") process.exitCode = 7;
     if (process.argv[2] === "die") process.kill(process.pid, "SIGTERM");`;
   write("package.json", '{"type":"module"}');
@@ -38,8 +38,9 @@ function packageWith({ built = false, pinned = false, old = false }: Package) {
   }
   const home = join(root, "home");
   mkdirSync(home);
-  const run = (...args: string[]) => {
-    const preload = old ? ["--require", join(root, "old.cjs")] : [];
+  const run = (...args: string[]) => runWith([], ...args);
+  const runWith = (nodeOptions: readonly string[], ...args: string[]) => {
+    const preload = [...nodeOptions, ...(old ? ["--require", join(root, "old.cjs")] : [])];
     const env = { HOME: home, PATH: process.env["PATH"] };
     const { status, signal, stdout, stderr } = spawnSync(
       process.execPath,
@@ -51,7 +52,7 @@ function packageWith({ built = false, pinned = false, old = false }: Package) {
     );
     return { status, signal, stderr, told: stdout === "" ? undefined : JSON.parse(stdout) };
   };
-  return { root, home, run };
+  return { root, home, run, runWith };
 }
 
 test("runs the built program with its arguments", () => {
@@ -77,6 +78,12 @@ describe("under a Node that is too old", () => {
     const { root, run } = packageWith({ built: true, pinned: true, old: true });
     expect(run("fail", "x")).toMatchObject({ status: 7, told: { args: ["fail", "x"], form: "built" } });
     expect(existsSync(join(root, "node_modules/node/bin/node"))).toBe(true);
+  });
+
+  test("has the room for new objects that it was given, and no other option", () => {
+    const { runWith } = packageWith({ old: true, pinned: true, built: true });
+    const { told } = runWith(["--max-semi-space-size=8", "--stack-size=900"]);
+    expect(told.execArgv).toEqual(["--max-semi-space-size=8"]);
   });
 
   test("ends by the signal that ended the program", () => {
