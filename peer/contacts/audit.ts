@@ -57,7 +57,7 @@ function changeOf({ payload }: NameRecord, previous: NameRecord | undefined): Re
 function logProblems({ log, notes }: AuditFacts): AuditProblem[] {
   const problems: AuditProblem[] = [];
   if (log.forked) {
-    const message = "the naming server has signed two different logs; the notes prove it to anybody";
+    const message = "the naming server has signed two different logs; the notes prove it";
     problems.push({ code: "LOG_FORKED", reason: "fork", message, notes });
   }
   if (log.stale) {

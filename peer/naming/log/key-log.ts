@@ -159,7 +159,8 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
   function status(): LogStatus {
     const { size, root, time } = newest;
     const signedAtMs = newest.note === "" ? undefined : time * 1000;
-    const stale = signedAtMs === undefined || now() - signedAtMs > LIMITS.checkpointStaleSeconds * 1000;
+    // One of a time to come would never become old.
+    const stale = signedAtMs === undefined || Math.abs(now() - signedAtMs) > LIMITS.checkpointStaleSeconds * 1000;
     return { size, root, signedAtMs, stale, forked: store.log.evidence().length > 0 };
   }
 

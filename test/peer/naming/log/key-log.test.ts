@@ -64,6 +64,16 @@ describe("a log that keeps its word", () => {
     expect(log.status().stale).toBe(false);
   });
 
+  test("is stale where its last checkpoint is of a day to come", async () => {
+    const { source, log } = await synced();
+    source.time = NOW_SECONDS + LIMITS.checkpointStaleSeconds;
+    await log.sync();
+    expect(log.status().stale).toBe(false);
+    source.time += 1;
+    await log.sync();
+    expect(log.status().stale).toBe(true);
+  });
+
   test("before it was ever seen is stale", () => {
     expect(start().log.status()).toMatchObject({ size: 0, signedAtMs: undefined, stale: true });
   });
