@@ -14,6 +14,7 @@ import {
 import { expectError } from "../support/expect-error.ts";
 import { raiseS, SMALL_ORDER_OR_NOT_CANONICAL } from "../support/forged-ed25519.ts";
 import { keyOf } from "../support/people.ts";
+import { isSoundPublicKey } from "../support/slow-ed25519.ts";
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text, "hex"));
 
@@ -67,6 +68,21 @@ describe("Ed25519", () => {
   test.each([0, 31, 33])("refuses a key of %i bytes", async (length) => {
     await expectError(() => assertPublicKey(new Uint8Array(length).fill(9)), "KEY_INVALID");
     await expectError(() => privateKeyObject(new Uint8Array(length)), "KEY_INVALID");
+  });
+
+  test("takes and refuses what the slow way of RFC 8032 takes and refuses", () => {
+    const accepted = { yes: 0, no: 0 };
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (encoding) => {
+        const isSound = isSoundPublicKey(encoding);
+        accepted[isSound ? "yes" : "no"] += 1;
+        if (isSound) assertPublicKey(encoding);
+        else expect(() => assertPublicKey(encoding)).toThrow("not an acceptable");
+      }),
+      { numRuns: 500 },
+    );
+    expect(Math.min(accepted.yes, accepted.no)).toBeGreaterThan(50);
+    for (const encoding of SMALL_ORDER_OR_NOT_CANONICAL) expect(isSoundPublicKey(bytes(encoding))).toBe(false);
   });
 
   test("accepts the key of any seed, again and again", () => {
