@@ -24,7 +24,7 @@ function isOnCurve(y: bigint): boolean {
   return jacobi(((ySquared + P - 1n) * (D * ySquared + 1n)) % P, P) === 1;
 }
 
-/** The Jacobi symbol, by reciprocity: a third of what raising to (P - 1) / 2 costs. */
+/** The Jacobi symbol, by reciprocity: cheaper than raising to (P - 1) / 2. */
 function jacobi(numerator: bigint, modulus: bigint): number {
   let [a, n, symbol] = [numerator, modulus, 1];
   while (a !== 0n) {
