@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, globSync, statSync } from "node:fs";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -31,6 +31,12 @@ export function p2pchatPath(origin: Origin): string {
 
 export function namingServerPath(origin: Origin): string {
   return pathTo(origin === "build" ? "naming-server/p2pchat-naming-server.cjs" : "naming-server/main.ts");
+}
+
+/** The options that a launcher, started by its name, gives Node; for what is started by Node itself, as here. */
+export function launchOptions(path: string): string[] {
+  const [, options = ""] = /^":".*exec node ((?:--\S+ )*)"\$0"/m.exec(readFileSync(path, "utf8")) ?? [];
+  return options.split(" ").filter((option) => option !== "");
 }
 
 /** @param path below the package's directory */

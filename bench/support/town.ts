@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type ControlClient, connectToDaemon } from "../../peer/daemon/control-client.ts";
 import { controlSocketCandidates } from "../../peer/daemon/control-socket-path.ts";
 import type { Operations } from "../../peer/messaging/operations.ts";
-import { type BenchOptions, namingServerPath, Program, p2pchatPath } from "./program.ts";
+import { type BenchOptions, launchOptions, namingServerPath, Program, p2pchatPath } from "./program.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
 
@@ -32,7 +32,8 @@ export class Town implements AsyncDisposable {
 
   /** The command line of a person's one-shot command. */
   command(name: string, args: readonly string[]): string[] {
-    return [p2pchatPath(this.#options.origin), "--home", this.home, "--profile", name, ...args];
+    const path = p2pchatPath(this.#options.origin);
+    return [...launchOptions(path), path, "--home", this.home, "--profile", name, ...args];
   }
 
   /** Nothing of the caller's own set-up; compiled code is kept in the town. */
@@ -104,11 +105,12 @@ export async function startNamingServer(
   database: string,
   publicUrl?: string,
 ): Promise<{ program: Program; url: string }> {
+  const path = namingServerPath(origin);
   const audience = publicUrl === undefined ? [] : ["--public-url", publicUrl];
   const databaseUrl = database.includes("://") ? database : `sqlite:${database}`;
   const flags = ["--port", "0", "--database-url", databaseUrl, ...audience];
   const program = new Program(
-    [namingServerPath(origin), ...flags, "--log-level", "warn", "--rate-limit-factor", "1000000"],
+    [...launchOptions(path), path, ...flags, "--log-level", "warn", "--rate-limit-factor", "1000000"],
     {
       PATH: process.env["PATH"],
     },
