@@ -6,8 +6,8 @@ import { LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { bytes, bytesOf, sequence, usernameSchema } from "./schemas.ts";
 
 /*
- * What travels on `/p2pchat/message/1`. The side that opened the stream sends `hello`, `prove`, `open`, `commit` and
- * `message`; the other answers with the rest. PROTOCOL.md 4.
+ * What travels on `/p2pchat/message/1`, and in parcels. The side that opened the stream sends `hello`, `prove`, `grant`,
+ * `open`, `commit` and `message`; the other answers with the rest. PROTOCOL.md 4.
  */
 
 const v = z.literal(PROTOCOL_VERSION);
@@ -53,6 +53,29 @@ const message = z.strictObject({
 /** Heals the session; no message follows before `committed` answers. */
 const commit = z.strictObject({ v, type: z.literal("commit"), sessionId, recipientDevice, commit: bytes });
 
+/**
+ * Where and how to leave parcels for the sender of this frame while its device is away; takes the place of an earlier one
+ * with a lower `seq`. `key`: an X-Wing public key. Each token pays for one parcel in its box.
+ */
+const grant = z.strictObject({
+  v,
+  type: z.literal("grant"),
+  seq: sequence,
+  key: bytesOf(LIMITS.sealKeyBytes),
+  boxes: z
+    .array(
+      z.strictObject({
+        relay: z.string().max(LIMITS.addressMaxLength),
+        box: bytesOf(ED25519.publicKeyBytes),
+        tokens: z.array(bytesOf(32)).max(LIMITS.grantMaxTokens),
+      }),
+    )
+    .max(LIMITS.mailboxesPerDevice),
+});
+
+/** The grant with that sequence is on disk. */
+const granted = z.strictObject({ v, type: z.literal("granted"), seq: sequence });
+
 /** The session of an `open` frame is on disk. */
 const opened = z.strictObject({ v, type: z.literal("opened"), sessionId });
 
@@ -91,6 +114,8 @@ const frameSchema = z.discriminatedUnion("type", [
   hello,
   prove,
   proof,
+  grant,
+  granted,
   open,
   message,
   commit,

@@ -32,6 +32,7 @@ export const SIGNATURE_DOMAINS = {
   deviceProof: "p2pchat/device-proof/1",
   rotationProof: "p2pchat/rotation-proof/1",
   sessionReset: "p2pchat/session-reset/1",
+  parcel: "p2pchat/parcel/1",
 } as const;
 
 /**
@@ -88,6 +89,14 @@ export const LIMITS = {
   /** Sessions that a device of theirs ever opened; each closed one is remembered for good. */
   strangerMaxSessions: 64,
   strangerMaxBytes: 64 * 1024,
+  /** Of a multiaddr, in characters. */
+  addressMaxLength: 256,
+  /** An X-Wing public key (draft-connolly-cfrg-xwing-kem). */
+  sealKeyBytes: 1216,
+  mailboxesPerDevice: 2,
+  /** Of one box in one grant: as many parcels as a contact may leave before the next grant. */
+  grantMaxTokens: 128,
+  parcelMaxFrames: 256,
 } as const;
 
 /** Sizes that an envelope is padded to before encryption; the last holds the largest envelope. */

@@ -131,6 +131,16 @@ export interface SecureSessions {
   restore(bytes: Uint8Array): Session;
 }
 
+/** What hides the content of a parcel from the relay that keeps it: HPKE (RFC 9180) with X-Wing. */
+export interface ParcelSeals {
+  /** What others seal to, 1216 bytes. @param seed  32 secret bytes */
+  publicKey(seed: Uint8Array): Uint8Array;
+  /** @throws ChatError KEY_INVALID */
+  seal(publicKey: Uint8Array, to: DeviceId, plaintext: Uint8Array): Uint8Array;
+  /** @throws ChatError ENVELOPE_INVALID with reason `seal` */
+  open(seed: Uint8Array, self: DeviceId, parcel: Uint8Array): Uint8Array;
+}
+
 /** What a naming server says about a name, its record's form and proofs checked, its signature not yet. */
 export interface NameAnswer {
   readonly record: NameRecord;
