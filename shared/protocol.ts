@@ -12,6 +12,11 @@ export const STREAM_PROTOCOLS = {
   checkpoint: "/p2pchat/checkpoint/1",
 } as const;
 
+/** Spoken with a relay, and by no two peers: a peer's node registers none of these. */
+export const RELAY_PROTOCOLS = {
+  mailbox: "/p2pchat/mailbox/1",
+} as const;
+
 /** JOSE `typ` of everything signed as a JWS: one kind is never accepted for another. */
 export const JWS_TYPES = {
   nameRecord: "p2pchat-name+jws",
@@ -33,6 +38,8 @@ export const SIGNATURE_DOMAINS = {
   rotationProof: "p2pchat/rotation-proof/1",
   sessionReset: "p2pchat/session-reset/1",
   parcel: "p2pchat/parcel/1",
+  mailboxOpen: "p2pchat/mailbox-open/1",
+  mailboxReceipt: "p2pchat/mailbox-receipt/1",
 } as const;
 
 /**
@@ -101,6 +108,18 @@ export const LIMITS = {
 
 /** Sizes that an envelope is padded to before encryption; the last holds the largest envelope. */
 export const PADDING_BUCKETS = [256, 1024, 4096, 16_384] as const;
+
+/** The only sizes of what lies in a mailbox; the largest leaves room for the rest of its frame. */
+export const PARCEL_BUCKETS = [2048, 8192, 32_768, 61_440] as const;
+
+/** What a mailbox and those who use it agree on; how much one holds, it says in its welcome. */
+export const MAILBOX_LIMITS = {
+  /** Since its owner last opened it; then the box and all in it are gone. */
+  boxLifetimeSeconds: 36 * 24 * 3600,
+  /** Of parcels in the answers to one `fetch`. */
+  fetchMaxBytes: 512 * 1024,
+  receiptMaxPlaces: 256,
+} as const;
 
 /** Request header with the code that a naming server by invitation asks for. */
 export const INVITE_HEADER = "p2pchat-invite";
