@@ -4,6 +4,7 @@ import * as z from "zod";
 import { type DeviceId, publicKeyOfDevice } from "./device-id.ts";
 import { ChatError } from "./errors.ts";
 import { parseJws, readPayload, signJws, verifyJws } from "./jws.ts";
+import { checkLifetime } from "./lifetime.ts";
 import { JWS_TYPES, LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { deviceIdSchema, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
 
@@ -37,25 +38,17 @@ export async function verifyAddressRecord(text: string, nowMs: number): Promise<
   const jws = parseJws(text, rules);
   const payload = readPayload(payloadSchema, jws, "RECORD_INVALID");
   await verifyJws(jws, publicKeyOfDevice(payload.device));
-  checkTimes(payload, nowMs);
+  checkLifetime(payload.exp, {
+    nowMs,
+    what: "the address record",
+    maxSeconds: LIMITS.addressRecordMaxLifetimeSeconds,
+  });
   for (const address of payload.addrs) {
     if (!isAddressOf(payload.device, address)) {
       throw new ChatError("RECORD_INVALID", "an address does not end in the device's id", { reason: "address" });
     }
   }
   return { text, payload };
-}
-
-/** Whoever signed it may have a wrong clock, so the refusal says what the time is here. */
-function checkTimes({ exp }: AddressRecordPayload, nowMs: number): void {
-  const expiresInSeconds = exp - nowMs / 1000;
-  const details = { serverTime: Math.floor(nowMs / 1000) };
-  if (expiresInSeconds < -LIMITS.clockSkewSeconds) {
-    throw new ChatError("RECORD_EXPIRED", "the address record has expired", { details });
-  }
-  if (expiresInSeconds > LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds) {
-    throw new ChatError("RECORD_INVALID", "the address record outlives one hour", { reason: "lifetime", details });
-  }
 }
 
 /** True for a well-formed multiaddr whose last component is `/p2p/<device>`. */

@@ -21,6 +21,8 @@ export const RELAY_PROTOCOLS = {
 export const JWS_TYPES = {
   nameRecord: "p2pchat-name+jws",
   addressRecord: "p2pchat-addr+jws",
+  relayDescriptor: "p2pchat-relay+jws",
+  mailboxRecord: "p2pchat-mailbox+jws",
   assertion: "p2pchat-assertion+jwt",
   accessToken: "at+jwt",
 } as const;
@@ -65,6 +67,15 @@ export const LIMITS = {
   addressRecordMaxBytes: 4096,
   addressRecordMaxAddresses: 8,
   addressRecordMaxLifetimeSeconds: 3600,
+  relayDescriptorMaxBytes: 4096,
+  relayDescriptorMaxAddresses: 8,
+  relayDescriptorMaxLifetimeSeconds: 3600,
+  relayOperatorMaxLength: 64,
+  /** In the list of one naming server. */
+  relaysMax: 256,
+  mailboxRecordMaxBytes: 4096,
+  mailboxRecordMaxBoxes: 2,
+  mailboxRecordMaxLifetimeSeconds: 35 * 24 * 3600,
   assertionMaxLifetimeSeconds: 90,
   accessTokenLifetimeSeconds: 600,
   clockSkewSeconds: 30,

@@ -1,9 +1,12 @@
 import type { KeyObject } from "node:crypto";
 import { signAddressRecord } from "../../shared/address-record.ts";
+import { encodeBase64url } from "../../shared/base64url.ts";
 import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";
 import { privateKeyObject, rawPublicKey } from "../../shared/ed25519.ts";
 import { sha256 } from "../../shared/hash.ts";
+import { type MailboxRecordPayload, signMailboxRecord } from "../../shared/mailbox-record.ts";
 import { type NameRecord, type NameRecordInput, parseNameRecord, signNameRecord } from "../../shared/name-record.ts";
+import { type RelayDescriptorPayload, signRelayDescriptor } from "../../shared/relay-descriptor.ts";
 import { parseUsername, type Username } from "../../shared/username.ts";
 
 export const AUDIENCE = "https://names.example.org";
@@ -85,4 +88,55 @@ export function addressRecordOf(
     },
     person.deviceKey,
   );
+}
+
+/** The X-Wing public key stands for one: nothing encrypts to it. */
+export function mailboxPayloadOf(person: Person, facts: Partial<Omit<MailboxRecordPayload, "v">> = {}) {
+  return {
+    name: person.username,
+    device: person.device,
+    key: encodeBase64url(new Uint8Array(1216).fill(7)),
+    boxes: [boxAt(relayOf("relay one")), boxAt(relayOf("relay two"))],
+    seq: 1,
+    exp: NOW_SECONDS + 7 * 24 * 3600,
+    ...facts,
+  };
+}
+
+export function mailboxRecordOf(person: Person, facts: Partial<Omit<MailboxRecordPayload, "v">> = {}): Promise<string> {
+  return signMailboxRecord(mailboxPayloadOf(person, facts), person.deviceKey);
+}
+
+/** A relay with a reproducible key. */
+export type Relay = { readonly id: DeviceId; readonly key: KeyObject; readonly address: string };
+
+export function relayOf(label: string): Relay {
+  const key = keyOf(label);
+  const id = deviceIdOf(rawPublicKey(key));
+  return { id, key, address: `/ip4/192.0.2.9/tcp/4001/p2p/${id}` };
+}
+
+function boxAt(relay: Relay) {
+  return { relay: relay.address, box: encodeBase64url(rawPublicKey(keyOf(`box at ${relay.id}`))) };
+}
+
+export function relayPayloadOf(relay: Relay, facts: Partial<Omit<RelayDescriptorPayload, "v">> = {}) {
+  return {
+    relay: relay.id,
+    aud: AUDIENCE,
+    addrs: [relay.address],
+    roles: ["mailbox", "nat"] satisfies RelayDescriptorPayload["roles"],
+    limits: { reservations: 2000, boxes: 10_000, parcelsPerBox: 1000, bytesPerBox: 16_777_216, keepSeconds: 2_592_000 },
+    operator: "relays@example.org",
+    seq: 1,
+    exp: NOW_SECONDS + 1800,
+    ...facts,
+  };
+}
+
+export function relayDescriptorOf(
+  relay: Relay,
+  facts: Partial<Omit<RelayDescriptorPayload, "v">> = {},
+): Promise<string> {
+  return signRelayDescriptor(relayPayloadOf(relay, facts), relay.key);
 }
