@@ -25,20 +25,24 @@ export type MessageRows = {
   own(row: MessageRow): OwnMessage;
 };
 
-type Stored<Message> = Omit<Message, "text"> & { readonly text?: undefined };
+type Stored<Message> = Omit<Message, "text">;
 
 export function messageRows(sealer: Sealer): MessageRows {
   const sealed = sealedTable<Stored<InboundMessage> | Stored<OwnMessage>>(sealer, "messages");
-  const inbound = (row: MessageRow) => withText(sealed.open(hex(row.key), row.sealed) as Stored<InboundMessage>);
+  const inbound = (row: MessageRow) => {
+    const stored = sealed.open(hex(row.key), row.sealed) as Stored<InboundMessage>;
+    // Rows of the first versions do not say.
+    return withText({ ...stored, path: stored.path ?? "direct" });
+  };
   return {
     // The text is in the body already.
-    seal: (key, message) => sealed.seal(hex(key), { ...message, text: undefined }),
+    seal: (key, { text: _, ...message }) => sealed.seal(hex(key), message),
     inbound,
     conversationTag: (conversation) => sealer.tag("conversation", hex(conversation)),
     visible(row) {
-      const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind } = inbound(row);
+      const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path } = inbound(row);
       const place = { cursor: row.cursor ?? 0, gapBefore: row.gap_before, readable: row.readable === 1 };
-      return { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, ...place };
+      return { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path, ...place };
     },
     own: (row) => withText(sealed.open(hex(row.key), row.sealed) as Stored<OwnMessage>),
   };

@@ -2,7 +2,8 @@ import { hex } from "../../shared/bytes.ts";
 import { type ErrorCode, isErrorCode } from "../../shared/errors.ts";
 import { pad, unpad } from "../../shared/padding.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore } from "../messaging/store.ts";
+import type { Path } from "../messaging/ports.ts";
+import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore, Relayed } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
@@ -12,8 +13,8 @@ type Row = {
   message_id: Uint8Array;
   seq: number;
   envelope_id: Uint8Array;
-  state: OutboxState;
-  path: "direct" | null;
+  state: Exclude<OutboxState, "relayed">;
+  path: Path | null;
   tombstone: number;
   attempts: number;
   error: string | null;
@@ -21,16 +22,18 @@ type Row = {
   accepted_at: number;
   sealed: Uint8Array;
   envelope: Uint8Array | null;
+  relayed: Uint8Array | null;
 };
 type Sealed = Pick<NewOutboxRow, "to" | "device">;
 
 const COLUMNS =
-  "id, message_id, seq, envelope_id, state, path, tombstone, attempts, error, reason, accepted_at, sealed, envelope";
+  "id, message_id, seq, envelope_id, state, path, tombstone, attempts, error, reason, accepted_at, sealed, envelope, relayed";
 
 const NO_PLAINTEXT = new Uint8Array();
 
 export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const sealed = sealedTable<Sealed>(sealer, "outbox");
+  const places = sealedTable<Relayed>(sealer, "relayed");
   const rowName = (envelopeId: Uint8Array) => hex(envelopeId);
   const seal = ({ to, device, envelopeId, plaintext }: Sealed & Pick<NewOutboxRow, "envelopeId" | "plaintext">) =>
     [
@@ -46,13 +49,14 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     messageId: row.message_id,
     seq: row.seq,
     envelopeId: row.envelope_id,
-    state: row.state,
+    state: row.state === "queued" && row.relayed !== null ? "relayed" : row.state,
     path: row.path,
     tombstone: row.tombstone === 1,
     attempts: row.attempts,
     error: readCode(row.error),
     reason: row.reason ?? undefined,
     acceptedAtMs: row.accepted_at,
+    relayed: row.relayed === null ? undefined : places.open(String(row.id), row.relayed),
     ...sealed.open(rowName(row.envelope_id), row.sealed),
     plaintext: row.envelope === null ? NO_PLAINTEXT : openEnvelope(row.envelope_id, row.envelope),
   });
@@ -63,10 +67,17 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const queued = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND device = ? AND id > ? ORDER BY id LIMIT ?`,
   );
+  const unrelayed = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND relayed IS NULL AND device = ? ORDER BY id LIMIT ?`,
+  );
+  const awaiting = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND device = ? AND state = 'queued'`,
+  );
   const byId = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`);
   const ofMessage = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE message_id = ? ORDER BY id`);
   const states = database.prepare<{ state: OutboxState }>(
-    "SELECT DISTINCT iif(tombstone, 'failed', state) AS state FROM outbox WHERE message_id = ?",
+    `SELECT DISTINCT CASE WHEN tombstone THEN 'failed' WHEN state = 'queued' AND relayed IS NOT NULL THEN 'relayed'
+       ELSE state END AS state FROM outbox WHERE message_id = ?`,
   );
   const open = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE state IN ('queued', 'failed') ORDER BY id`);
   const failed = database.prepare<Row>(
@@ -82,6 +93,12 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     `UPDATE outbox SET state = 'stored', path = ?, error = NULL, reason = NULL, envelope = NULL
      WHERE envelope_id = ? AND device = ? AND state IN ('queued', 'failed')`,
   );
+  const markRelayed = database.prepare(
+    "UPDATE outbox SET relayed = ?, path = 'mailbox', error = NULL, reason = NULL WHERE id = ? AND state = 'queued'",
+  );
+  const forgetRelayed = database.prepare(
+    "UPDATE outbox SET relayed = NULL, path = NULL WHERE device = ? AND state = 'queued' AND relayed IS NOT NULL",
+  );
   const markFailed = database.prepare("UPDATE outbox SET state = 'failed', error = ?, reason = ? WHERE id = ?");
   // A long queue says the same of thousands of rows: once written, only those at its head change.
   const noteAttempt = database.prepare(
@@ -90,7 +107,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
        (SELECT id FROM outbox WHERE state = 'queued' AND device = ? ORDER BY id LIMIT ${LIMITS.sendWindowMessages}))`,
   );
   const replace = database.prepare(
-    `UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, error = ?, sealed = ?, envelope = ?
+    `UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, error = ?, sealed = ?, envelope = ?,
+       relayed = NULL, path = NULL
      WHERE id = ?`,
   );
   const requeue = database.prepare(
@@ -98,7 +116,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   );
   const remove = database.prepare("DELETE FROM outbox WHERE id = ?");
   const counts = database.prepare<{ state: OutboxState; rows: number }>(
-    "SELECT state, count(*) AS rows FROM outbox WHERE state IN ('queued', 'failed') GROUP BY state",
+    `SELECT iif(state = 'queued' AND relayed IS NOT NULL, 'relayed', state) AS state, count(*) AS rows FROM outbox
+     WHERE state IN ('queued', 'failed') GROUP BY 1`,
   );
   return {
     add({ messageId, to, device, seq, envelopeId, plaintext, tombstone, acceptedAtMs }) {
@@ -106,17 +125,25 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
       insert.run(messageId, deviceTag(device), seq, envelopeId, tombstone ? 1 : 0, acceptedAtMs, ...sealedRow);
     },
     queued: (device, afterId, limit) => queued.all(deviceTag(device), afterId, limit).map(read),
+    unrelayed: (device, limit) => unrelayed.all(deviceTag(device), limit).map(read),
+    awaiting(device, envelopeId) {
+      const row = awaiting.get(envelopeId, deviceTag(device));
+      return row && read(row);
+    },
     ofMessage: (messageId) => ofMessage.all(messageId).map(read),
     stateOf(messageId) {
       const found = states.all(messageId).map(({ state }) => state);
-      if (found.includes("stored")) return "stored";
-      return found.includes("queued") ? "queued" : "failed";
+      return (["stored", "relayed", "queued"] as const).find((state) => found.includes(state)) ?? "failed";
     },
     open: () => open.all().map(read),
     failed: (error) => failed.all(error).map(read),
     queuedBefore: (acceptedAtMs) => queuedBefore.all(acceptedAtMs).map(read),
     waiting: () => waiting.all().map((row) => read(row)),
     markStored: (device, envelopeId, path) => markStored.run(path, envelopeId, deviceTag(device)).changes > 0,
+    markRelayed(ids, relayed) {
+      for (const id of ids) markRelayed.run(places.seal(String(id), relayed), id);
+    },
+    forgetRelayed: (device) => void forgetRelayed.run(deviceTag(device)),
     markFailed: (id, error, reason) => void markFailed.run(error, reason ?? null, id),
     noteAttempt(device, error, reason) {
       const why = [error, reason ?? null, deviceTag(device)] as const;
@@ -132,7 +159,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     remove: (id) => void remove.run(id),
     counts() {
       const found = new Map(counts.all().map(({ state, rows }) => [state, rows]));
-      return { queued: found.get("queued") ?? 0, failed: found.get("failed") ?? 0 };
+      const of = (state: OutboxState) => found.get(state) ?? 0;
+      return { queued: of("queued"), relayed: of("relayed"), failed: of("failed") };
     },
   };
 }

@@ -131,4 +131,22 @@ const VERSION_2 = `
   ) STRICT;
 `;
 
-export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2];
+/** What mailboxes need: where a queued message was left, and what two devices have granted each other. */
+const VERSION_3 = `
+  ALTER TABLE outbox ADD COLUMN relayed BLOB;
+
+  CREATE TABLE mailbox_grants (
+    device BLOB PRIMARY KEY,
+    granted BLOB,
+    given BLOB
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE parcels (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    device BLOB NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX parcels_by_device ON parcels (device, id);
+`;
+
+export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3];

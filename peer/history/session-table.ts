@@ -24,7 +24,8 @@ export function sessionTable(database: Database, sealer: Sealer): SessionStore {
     forDevice: (device) =>
       forDevice.all(sealer.tag("device", device)).map((row) => {
         const session = sealed.open(hex(row.id_tag), row.sealed);
-        return { ...session, welcome: session.welcome ?? undefined };
+        // Sessions of the first versions do not say.
+        return { ...session, welcome: session.welcome ?? undefined, via: session.via ?? "lane" };
       }),
     save(session) {
       const tag = idTag(session.id);

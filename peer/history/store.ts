@@ -5,6 +5,7 @@ import { historyTable } from "./history-table.ts";
 import { inboxTable } from "./inbox-table.ts";
 import { keyPackageTable } from "./key-package-table.ts";
 import { logTable } from "./log-table.ts";
+import { mailboxTable } from "./mailbox-table.ts";
 import { type MetaStore, metaTable } from "./meta-table.ts";
 import { numberingTable } from "./numbering-table.ts";
 import { outboxTable } from "./outbox-table.ts";
@@ -43,6 +44,7 @@ export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8
     requests: requestTable(database, sealer),
     cursors: cursorTable(database),
     log: logTable(database, meta),
+    mailbox: mailboxTable(database, { sealer, meta }),
     meta,
     restoreReserve: () => void database.restoreReserve(),
     close: () => database.close(),

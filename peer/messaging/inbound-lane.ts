@@ -1,12 +1,9 @@
-import { equalBytes, hex } from "../../shared/bytes.ts";
-import { publicKeyOfDevice } from "../../shared/device-id.ts";
-import { asChatError, ChatError, isChatError } from "../../shared/errors.ts";
+import { asChatError, ChatError } from "../../shared/errors.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameBody, type FrameOf } from "../../shared/frames.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { Core } from "./core.ts";
-import { acceptSession, applyCommit } from "./inbound-session.ts";
+import { FrameAnswerer, leadingMessages } from "./frame-answerer.ts";
 import type { Channel } from "./ports.ts";
-import { receiveMessages, refusal } from "./receive-messages.ts";
 
 /** Answers a channel that another device opened, until either side closes it or `signal` fires. Never throws. */
 export async function serveChannel(core: Core, channel: Channel, signal: AbortSignal): Promise<void> {
@@ -23,15 +20,14 @@ class InboundLane {
   readonly #core: Core;
   readonly #channel: Channel;
   readonly #signal: AbortSignal;
-  /** Sessions whose opening was refused here: their messages get the same answer. */
-  readonly #refused = new Map<string, ChatError>();
-  #refusedInARow = 0;
+  readonly #answerer: FrameAnswerer;
   #greeted = false;
 
   constructor(core: Core, channel: Channel, signal: AbortSignal) {
     this.#core = core;
     this.#channel = channel;
     this.#signal = signal;
+    this.#answerer = new FrameAnswerer(core, { device: channel.remote, path: channel.path, via: "lane", signal });
   }
 
   async take(encoded: readonly Uint8Array[]): Promise<void> {
@@ -41,13 +37,14 @@ class InboundLane {
       const { frames, unreadable } = decodeLeading(encoded);
       for (let at = 0; at < frames.length; ) {
         const messages = leadingMessages(frames, at);
-        answers.push(...(messages.length > 0 ? await this.#messages(messages) : await this.#one(frames[at])));
+        if (messages.length > 0) answers.push(...(await this.#messages(messages)));
+        else answers.push(await this.#one(frames[at]));
         at += Math.max(1, messages.length);
-        this.#assertPatient();
+        this.#answerer.assertPatient();
       }
       if (unreadable !== undefined) throw unreadable;
     } catch (error) {
-      answers.push(this.#refuse(null, error));
+      answers.push(this.#answerer.refuse(null, error));
       failure = error;
     }
     if (answers.length > 0) await this.#channel.send(answers.map(encodeFrame), this.#signal);
@@ -56,13 +53,12 @@ class InboundLane {
     throw failure;
   }
 
-  async #one(frame: Frame | undefined): Promise<FrameBody[]> {
-    if (frame?.type === "hello") return [this.#greet()];
+  async #one(frame: Frame | undefined): Promise<FrameBody> {
+    if (frame?.type === "hello") return this.#greet();
     this.#assertGreeted();
-    if (frame?.type === "prove") return [this.#prove(frame)];
-    if (frame?.type === "open") return [await this.#open(frame)];
-    if (frame?.type === "commit") return [await this.#commit(frame)];
-    throw new ChatError("FRAME_INVALID", `a frame of type ${frame?.type} has no place here`, { reason: "type" });
+    if (frame?.type === "prove") return this.#prove(frame);
+    if (frame === undefined) throw new ChatError("INTERNAL", "there is no such frame");
+    return this.#answerer.one(frame);
   }
 
   #greet(): FrameBody {
@@ -79,66 +75,13 @@ class InboundLane {
     return { type: "proof", signed: this.#core.store.inbox.proof(lane) ?? null };
   }
 
-  async #open(frame: FrameOf<"open">): Promise<FrameBody> {
-    const key = hex(frame.sessionId);
-    try {
-      this.#assertRecipient(frame);
-      const answer = await acceptSession(this.#core, this.#channel.remote, frame, this.#signal);
-      this.#refused.clear();
-      this.#refusedInARow = 0;
-      return answer;
-    } catch (error) {
-      this.#refused.set(key, asChatError(error));
-      this.#refusedInARow += 1;
-      return this.#refuse(frame.sessionId, error);
-    }
-  }
-
-  async #commit(frame: FrameOf<"commit">): Promise<FrameBody> {
-    try {
-      this.#assertRecipient(frame);
-      return await applyCommit(this.#core, this.#channel.remote, frame);
-    } catch (error) {
-      return this.#refuse(frame.sessionId, error);
-    }
-  }
-
-  async #messages(frames: readonly FrameOf<"message">[]): Promise<FrameBody[]> {
+  #messages(frames: readonly FrameOf<"message">[]): Promise<FrameBody[]> {
     this.#assertGreeted();
-    const answers: FrameBody[] = [];
-    const sound = frames.filter((frame) => {
-      const refused = this.#refused.get(hex(frame.sessionId)) ?? this.#wrongRecipient(frame);
-      if (refused !== undefined) answers.push(refusal(frame.envelopeId, refused));
-      return refused === undefined;
-    });
-    if (sound.length > 0) answers.push(...(await receiveMessages(this.#core, this.#channel.remote, sound)));
-    return answers;
-  }
-
-  /** What is this side's fault is said here too, not only to the peer. */
-  #refuse(subject: Uint8Array | null, error: unknown): FrameBody {
-    const known = asChatError(error);
-    if (isChatError(known, "INTERNAL", "STORAGE", "STORE_CORRUPT")) this.#core.notices.failed(error);
-    return refusal(subject, known);
+    return this.#answerer.messages(frames);
   }
 
   #assertGreeted(): void {
     if (!this.#greeted) throw new ChatError("FRAME_INVALID", "the first frame must be hello", { reason: "hello" });
-  }
-
-  #assertPatient(): void {
-    if (this.#refusedInARow < LIMITS.laneMaxRefusedSessions) return;
-    throw new ChatError("RATE_LIMITED", "too many sessions were refused on this lane");
-  }
-
-  #assertRecipient(frame: { readonly recipientDevice: Uint8Array }): void {
-    const wrong = this.#wrongRecipient(frame);
-    if (wrong !== undefined) throw wrong;
-  }
-
-  #wrongRecipient({ recipientDevice }: { readonly recipientDevice: Uint8Array }): ChatError | undefined {
-    if (equalBytes(recipientDevice, publicKeyOfDevice(this.#core.self.device))) return undefined;
-    return new ChatError("ENVELOPE_INVALID", "the frame is for another device", { reason: "recipient" });
   }
 }
 
@@ -151,11 +94,4 @@ function decodeLeading(encoded: readonly Uint8Array[]): { frames: Frame[]; unrea
   } catch (unreadable) {
     return { frames, unreadable };
   }
-}
-
-/** The run of message frames that begins there: they share one transaction. */
-function leadingMessages(frames: readonly Frame[], from: number): FrameOf<"message">[] {
-  const run: FrameOf<"message">[] = [];
-  for (let frame = frames[from]; frame?.type === "message"; frame = frames[from + run.length]) run.push(frame);
-  return run;
 }

@@ -8,6 +8,7 @@ import { signReset } from "../../shared/session-reset.ts";
 import type { Core } from "./core.ts";
 import type { SecureSessions, Session } from "./ports.ts";
 import type { Self } from "./self.ts";
+import type { SessionVia } from "./store.ts";
 
 /**
  * Joins the session that a device opened, or finds that it has. The key package's secret goes in the transaction that
@@ -19,7 +20,7 @@ export async function acceptSession(
   core: Core,
   device: DeviceId,
   frame: FrameOf<"open">,
-  signal: AbortSignal,
+  { via, signal }: { via: SessionVia; signal: AbortSignal },
 ): Promise<FrameBody> {
   const { sessionId } = frame;
   const contact = await core.resolver.resolveDevice(device, frame.hint, signal);
@@ -29,12 +30,17 @@ export async function acceptSession(
     if (!contact.accepted && core.store.sessions.count(device) >= LIMITS.strangerMaxSessions) {
       throw new ChatError("QUOTA", "this device has opened enough sessions");
     }
-    await join(core, device, frame);
+    await join(core, device, frame, via);
   });
   return { type: "opened", sessionId };
 }
 
-async function join(core: Core, device: DeviceId, { sessionId, welcome }: FrameOf<"open">): Promise<void> {
+async function join(
+  core: Core,
+  device: DeviceId,
+  { sessionId, welcome }: FrameOf<"open">,
+  via: SessionVia,
+): Promise<void> {
   const { book, store, sessions, runtime, notices } = core;
   if (store.sessions.isKnown(sessionId)) {
     throw new ChatError("SESSION_INVALID", "that session is over", { reason: "replayed" });
@@ -46,13 +52,13 @@ async function join(core: Core, device: DeviceId, { sessionId, welcome }: FrameO
   if (!equalBytes(session.id, sessionId)) {
     throw new ChatError("SESSION_INVALID", "the Welcome is for another session", { reason: "id" });
   }
-  const live = { session, welcome: undefined, healedAtMs: runtime.now() };
+  const live = { session, welcome: undefined, healedAtMs: runtime.now(), via };
   store.transaction(() => {
     if (!key.lastResort) store.keyPackages.delete(key.reference);
     book.save(device, live);
   });
   book.remember(device, live);
-  book.close(device, book.surplus(device));
+  book.close(device, book.surplus(device, via));
   if (!key.lastResort) notices.keyPackageUsed();
 }
 

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { AuditProblem, RecordChange } from "./audit.ts";
+import type { Path } from "./ports.ts";
 
 /*
  * What a profile can do, as its callers see it: the command line, the control socket (one method each, by these names)
@@ -7,14 +8,17 @@ import type { AuditProblem, RecordChange } from "./audit.ts";
  * milliseconds. Each throws ChatError.
  */
 
-/** `stored`: a device of theirs has it on disk. `queued`: safe in the outbox, whatever the wire saw. */
-export type DeliveryState = "queued" | "stored" | "failed";
+/**
+ * `stored`: a device of theirs has it on disk. `relayed`: safe in the outbox, and a mailbox of theirs has it. `queued`: safe
+ * in the outbox, whatever the wire saw.
+ */
+export type DeliveryState = "queued" | "relayed" | "stored" | "failed";
 
 export type DeviceDelivery = {
   readonly device: string;
   readonly state: DeliveryState;
-  /** How it went; null until it is stored. */
-  readonly path: "direct" | null;
+  /** How it went; null until it is relayed or stored. */
+  readonly path: Path | null;
   /** Why it is not there yet, or never will be. */
   readonly error?: ErrorCode;
   readonly reason?: string;
@@ -24,7 +28,7 @@ export type SendParams = {
   readonly to: string;
   readonly text: string;
   /** What to wait for, at most `timeoutMs`. */
-  readonly wait: "queued" | "stored";
+  readonly wait: "queued" | "relayed" | "stored";
   readonly timeoutMs: number;
   /** The caller's name for this message: the same again with the same text and recipient changes nothing. */
   readonly id?: string;
@@ -67,7 +71,7 @@ export type OutboxItem = {
   readonly id: string;
   readonly to: string;
   readonly device: string;
-  readonly state: "queued" | "failed";
+  readonly state: "queued" | "relayed" | "failed";
   readonly queuedAt: string;
   readonly attempts: number;
   readonly error?: ErrorCode;

@@ -155,7 +155,7 @@ export class OutboundSession {
     const theirs = claimed.find((one) => one.device === device);
     if (theirs === undefined) throw new ChatError("NO_KEY_PACKAGE", "the recipient has no key package left for now");
     const { session, welcome } = await sessions.open(device, theirs.keyPackage);
-    const live = { session, welcome, healedAtMs: runtime.now() };
+    const live = { session, welcome, healedAtMs: runtime.now(), via: "lane" } as const;
     await book.locked(device, async () => book.put(device, live));
     return live;
   }

@@ -8,8 +8,11 @@ import type { Username } from "../../shared/username.ts";
  * implement these; `peer/compose.ts` wires them. Nothing here knows libp2p, MLS, SQLite or HTTP.
  */
 
-/** Which way a message went. Relay, mailbox and mix become further paths. */
-export type Path = "direct";
+/**
+ * Which way a message went: straight to an address of the device, straight through a hole that both sides punched into
+ * their NATs, through a relay while both are connected to it, or left in a mailbox.
+ */
+export type Path = "direct" | "punched" | "relay" | "mailbox";
 
 /** An ordered, framed, authenticated lane to one device; the opener sends envelopes, the other side answers. */
 export interface Channel {

@@ -6,13 +6,16 @@ import type { FrameBody, FrameOf } from "../../shared/frames.ts";
 import { readLogClaim } from "../../shared/gossip.ts";
 import type { Core } from "./core.ts";
 import { afterOwnCommit, resetOf } from "./inbound-session.ts";
-import type { Contact, Session } from "./ports.ts";
+import type { Contact, Path, Session } from "./ports.ts";
 import type { LiveSession } from "./session-book.ts";
 import type { Lane } from "./store.ts";
 import { storeEnvelope } from "./store-envelope.ts";
 import { type Released, releaseReady } from "./visibility.ts";
 
 type MessageFrame = FrameOf<"message">;
+
+/** From whom frames came, and how. */
+export type Arrival = { readonly device: DeviceId; readonly path: Path };
 
 /** What decrypting one frame gave: an envelope to store, or the answer that says why not. */
 type Decrypted = { readonly frame: MessageFrame } & (
@@ -24,13 +27,17 @@ type Decrypted = { readonly frame: MessageFrame } & (
  * Takes in messages that arrived together: decrypts all on copies of the session states, then stores what holds in one
  * transaction with the new states. Answers only once that is on disk; what fails changes nothing.
  */
-export function receiveMessages(core: Core, device: DeviceId, frames: readonly MessageFrame[]): Promise<FrameBody[]> {
+export function receiveMessages(
+  core: Core,
+  { device, path }: Arrival,
+  frames: readonly MessageFrame[],
+): Promise<FrameBody[]> {
   return core.book.locked(device, async () => {
     const advanced = new Map<string, LiveSession>();
     const decrypted: Decrypted[] = [];
     for (const frame of frames) decrypted.push(await decryptFrame(core, device, frame, advanced));
     try {
-      return storeAll(core, device, decrypted, advanced);
+      return storeAll(core, { device, path }, decrypted, advanced);
     } catch (error) {
       core.notices.failed(error);
       return decrypted.map((item) => ("answer" in item ? item.answer : refusal(item.frame.envelopeId, error)));
@@ -76,7 +83,7 @@ type StoredLane = { readonly lane: Lane; readonly newest: OpenedEnvelope };
 
 function storeAll(
   core: Core,
-  device: DeviceId,
+  { device, path }: Arrival,
   decrypted: readonly Decrypted[],
   advanced: ReadonlyMap<string, LiveSession>,
 ): FrameBody[] {
@@ -89,7 +96,7 @@ function storeAll(
   store.transaction(() => {
     const contact = store.contacts.findByDevice(device);
     for (const item of decrypted) {
-      const answer = "answer" in item ? item.answer : storeOne(core, item, contact, lanes);
+      const answer = "answer" in item ? item.answer : storeOne(core, { ...item, path }, contact, lanes);
       if (answer === undefined) acked.push(item.frame.envelopeId);
       else answers.push(answer);
     }
@@ -112,13 +119,13 @@ function storeAll(
 /** Nothing to answer but an ack, or the refusal; in a transaction. */
 function storeOne(
   { self, store, runtime, notices }: Core,
-  { opened, frame }: Extract<Decrypted, { opened: OpenedEnvelope }>,
+  { opened, frame, path }: Extract<Decrypted, { opened: OpenedEnvelope }> & Pick<Arrival, "path">,
   contact: Contact | undefined,
   lanes: Map<string, StoredLane>,
 ): FrameBody | undefined {
   try {
     if (contact === undefined) throw mismatch("identity", "nobody's record lists that device");
-    const outcome = storeEnvelope({ self, store, nowMs: runtime.now() }, opened, contact);
+    const outcome = storeEnvelope({ self, store, nowMs: runtime.now(), path }, opened, contact);
     const { incarnation, conversation } = opened.envelope;
     const lane: Lane = { device: opened.sender, incarnation, conversation };
     if (outcome === "repeated") return undefined;

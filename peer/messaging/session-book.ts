@@ -2,18 +2,19 @@ import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { Mutex } from "./mutex.ts";
 import type { SecureSessions, Session } from "./ports.ts";
-import type { Store, StoredSession } from "./store.ts";
+import type { SessionVia, Store, StoredSession } from "./store.ts";
 
 /** A session in memory beside what is kept of it. */
 export type LiveSession = {
   readonly session: Session;
   readonly welcome: Uint8Array | undefined;
   readonly healedAtMs: number;
+  readonly via: SessionVia;
 };
 
 type Entry = { readonly lock: Mutex; users: number; live: Map<string, LiveSession> | undefined };
 
-/** Sessions that one device may have opened here: each costs disk, and it needs one. */
+/** Sessions of one kind that one device may have opened here: each costs disk, and it needs one. */
 const MAX_OPENED_BY_PEER = 4;
 
 /**
@@ -48,20 +49,25 @@ export class SessionBook {
   }
 
   /**
-   * The one to send on. Where both sides opened one at once, that of the smaller device id.
+   * The one to send on over a lane. Where both sides opened one at once, that of the smaller device id.
    *
    * @param self this device
    */
   forSending(device: DeviceId, self: DeviceId): LiveSession | undefined {
     const preferred = self < device;
-    const live = [...this.#load(device).values()];
+    const live = this.#of(device, "lane");
     return live.findLast(({ session }) => session.opener === preferred) ?? live.at(-1);
   }
 
+  /** The one that this side opened for what it leaves in that device's mailboxes. */
+  forMailbox(device: DeviceId): LiveSession | undefined {
+    return this.#of(device, "mailbox").findLast(({ session }) => session.opener);
+  }
+
   /** Writes the row; in a transaction, followed by `remember` once that has succeeded. */
-  save(device: DeviceId, { session, welcome, healedAtMs }: LiveSession): void {
+  save(device: DeviceId, { session, welcome, healedAtMs, via }: LiveSession): void {
     const state = this.#sessions.serialise(session);
-    this.#store.sessions.save({ id: session.id, device, opener: session.opener, state, welcome, healedAtMs });
+    this.#store.sessions.save({ id: session.id, device, opener: session.opener, state, welcome, healedAtMs, via });
   }
 
   remember(device: DeviceId, live: LiveSession): void {
@@ -107,8 +113,8 @@ export class SessionBook {
   }
 
   /** The oldest that the device opened, beyond what it may have. */
-  surplus(device: DeviceId): readonly Uint8Array[] {
-    const opened = [...this.#load(device).values()].filter(({ session }) => !session.opener);
+  surplus(device: DeviceId, via: SessionVia): readonly Uint8Array[] {
+    const opened = this.#of(device, via).filter(({ session }) => !session.opener);
     return opened.slice(0, Math.max(0, opened.length - MAX_OPENED_BY_PEER)).map(({ session }) => session.id);
   }
 
@@ -135,7 +141,11 @@ export class SessionBook {
     return entry.live;
   }
 
-  #restore({ state, welcome, healedAtMs }: StoredSession): LiveSession {
-    return { session: this.#sessions.restore(state), welcome, healedAtMs };
+  #of(device: DeviceId, via: SessionVia): LiveSession[] {
+    return [...this.#load(device).values()].filter((live) => live.via === via);
+  }
+
+  #restore({ state, welcome, healedAtMs, via }: StoredSession): LiveSession {
+    return { session: this.#sessions.restore(state), welcome, healedAtMs, via };
   }
 }

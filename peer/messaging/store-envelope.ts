@@ -4,7 +4,7 @@ import { publicKeyOfDevice } from "../../shared/device-id.ts";
 import { decodeText, ENVELOPE_KINDS, type Envelope, linkOf, type OpenedEnvelope } from "../../shared/envelope.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import type { Contact } from "./ports.ts";
+import type { Contact, Path } from "./ports.ts";
 import type { Self } from "./self.ts";
 import type { Lane, Store } from "./store.ts";
 
@@ -16,7 +16,7 @@ import type { Lane, Store } from "./store.ts";
  *   CONTACT_BLOCKED, QUOTA; then nothing is written
  */
 export function storeEnvelope(
-  { self, store, nowMs }: { self: Self; store: Store; nowMs: number },
+  { self, store, nowMs, path }: { self: Self; store: Store; nowMs: number; path: Path },
   opened: OpenedEnvelope,
   contact: Contact,
 ): "stored" | "repeated" {
@@ -41,9 +41,9 @@ export function storeEnvelope(
   const readable = kind === ENVELOPE_KINDS.text && !store.inbox.hasMessage(from, messageId);
   // Whoever is new to this device begins where they say.
   if (store.inbox.mark(lane) === undefined) store.inbox.setMark(lane, prevHash === null ? seq - 1 : 0);
-  const times = { sentAtMs: envelope.sentAt, receivedAtMs: nowMs };
+  const arrival = { sentAtMs: envelope.sentAt, receivedAtMs: nowMs, path };
   const link = linkOf(envelope);
-  store.inbox.add({ messageId, envelopeId, from, ...lane, seq, link, kind, body, text, ...times }, readable);
+  store.inbox.add({ messageId, envelopeId, from, ...lane, seq, link, kind, body, text, ...arrival }, readable);
   return "stored";
 }
 

@@ -1,12 +1,19 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
+import type { FrameOf } from "../../shared/frames.ts";
 import type { Username } from "../../shared/username.ts";
-import type { ContactStore } from "./ports.ts";
+import type { ContactStore, Path } from "./ports.ts";
 
 /*
  * What must outlive the process. Everything is synchronous: the rules compute first and write in one transaction, with
  * no waiting inside. `peer/history/` implements it over SQLite, sealed at rest.
  */
+
+/**
+ * Messages in mailboxes have sessions of their own, which their writer opened and no commit heals: so the order in which
+ * two ways deliver is nobody's concern.
+ */
+export type SessionVia = "lane" | "mailbox";
 
 /** A session as kept: its secret state and what the delivery rules know about it. */
 export type StoredSession = {
@@ -19,6 +26,7 @@ export type StoredSession = {
   /** The Welcome, until the peer has it on disk. */
   readonly welcome: Uint8Array | undefined;
   readonly healedAtMs: number;
+  readonly via: SessionVia;
 };
 
 export interface SessionStore {
@@ -64,7 +72,17 @@ export type OwnMessage = {
   readonly acceptedAtMs: number;
 };
 
-export type OutboxState = "queued" | "stored" | "failed";
+/** `relayed`: queued, and left in a mailbox of the device's meanwhile. */
+export type OutboxState = "queued" | "relayed" | "stored" | "failed";
+
+/** Where a queued message was left. */
+export type Relayed = {
+  readonly relay: DeviceId;
+  /** The relay's store, 16 bytes: another than before means that all in it is lost. */
+  readonly store: Uint8Array;
+  /** Milliseconds since the Unix epoch. */
+  readonly atMs: number;
+};
 
 /** One message on its way to one device: the signed, padded envelope, encrypted anew each time it is sent. */
 export type OutboxRow = {
@@ -76,13 +94,14 @@ export type OutboxRow = {
   readonly envelopeId: Uint8Array;
   readonly plaintext: Uint8Array;
   readonly state: OutboxState;
-  readonly path: "direct" | null;
+  readonly path: Path | null;
   /** It stands in for a message that was cancelled or gave up: the sequence has no hole. */
   readonly tombstone: boolean;
   readonly attempts: number;
   readonly error: ErrorCode | undefined;
   readonly reason: string | undefined;
   readonly acceptedAtMs: number;
+  readonly relayed: Relayed | undefined;
 };
 
 export type NewOutboxRow = Pick<
@@ -90,11 +109,15 @@ export type NewOutboxRow = Pick<
   "messageId" | "to" | "device" | "seq" | "envelopeId" | "plaintext" | "tombstone" | "acceptedAtMs"
 >;
 
-/** Queued envelopes are sent by `seq`; a row is cleared only by its device's own ack. */
+/** Queued and relayed envelopes are sent by `seq`; a row is cleared only by its device's own ack. */
 export interface OutboxStore {
   add(row: NewOutboxRow): void;
-  /** Queued rows for a device after row `afterId`, oldest first. */
+  /** Rows for a device that await its ack, relayed or not, after row `afterId`, oldest first. */
   queued(device: DeviceId, afterId: number, limit: number): readonly OutboxRow[];
+  /** Those of them that are in no mailbox. */
+  unrelayed(device: DeviceId, limit: number): readonly OutboxRow[];
+  /** The row with that envelope, if it awaits that device's ack. */
+  awaiting(device: DeviceId, envelopeId: Uint8Array): OutboxRow | undefined;
   ofMessage(messageId: Uint8Array): readonly OutboxRow[];
   /** What became of a message as a whole: one device that has it is enough; a tombstone counts as failed. */
   stateOf(messageId: Uint8Array): OutboxState;
@@ -107,7 +130,10 @@ export interface OutboxStore {
   /** Devices with something queued, and whose they are. */
   waiting(): readonly { readonly device: DeviceId; readonly to: Username }[];
   /** False when no open row of that device has this envelope. */
-  markStored(device: DeviceId, envelopeId: Uint8Array, path: "direct"): boolean;
+  markStored(device: DeviceId, envelopeId: Uint8Array, path: Path): boolean;
+  markRelayed(ids: readonly number[], relayed: Relayed): void;
+  /** What was left for that device in mailboxes is lost, or of no use: it is to be left again. */
+  forgetRelayed(device: DeviceId): void;
   markFailed(id: number, error: ErrorCode, reason: string | undefined): void;
   /** An attempt for that device ended without an ack; what became of a message whose tombstone waits stays. */
   noteAttempt(device: DeviceId, error: ErrorCode, reason: string | undefined): void;
@@ -118,7 +144,7 @@ export interface OutboxStore {
   ): void;
   requeue(id: number): void;
   remove(id: number): void;
-  counts(): { readonly queued: number; readonly failed: number };
+  counts(): { readonly queued: number; readonly relayed: number; readonly failed: number };
 }
 
 /** Own numbering of a conversation, by the current incarnation. */
@@ -153,6 +179,8 @@ export type InboundMessage = {
   readonly text: string;
   readonly sentAtMs: number;
   readonly receivedAtMs: number;
+  /** How it came. */
+  readonly path: Path;
 };
 
 /**
@@ -161,7 +189,7 @@ export type InboundMessage = {
  */
 export type VisibleMessage = Pick<
   InboundMessage,
-  "messageId" | "from" | "text" | "sentAtMs" | "receivedAtMs" | "seq" | "kind"
+  "messageId" | "from" | "text" | "sentAtMs" | "receivedAtMs" | "seq" | "kind" | "path"
 > & {
   readonly cursor: number;
   readonly gapBefore: number;
@@ -231,6 +259,51 @@ export interface CursorStore {
   set(reader: string, cursor: number): void;
 }
 
+/** How to leave parcels for a device, as that device has granted it: `shared/frames.ts`. */
+export type Grant = Pick<FrameOf<"grant">, "seq" | "key" | "boxes">;
+
+/** What this device has granted to another. */
+export type GrantGiven = {
+  readonly seq: number;
+  /** Says which boxes; another means that the grant is out of date. */
+  readonly boxes: string;
+  /** Parcels that came from it since. */
+  readonly used: number;
+};
+
+/** A secret that the boxes and seals of one week come from. */
+export type MailboxSecret = {
+  /** Weeks since the Unix epoch. */
+  readonly week: number;
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+};
+
+/** A parcel that must be left before anything else is, for its session has moved on. */
+export type WaitingParcel = {
+  readonly id: number;
+  readonly parcel: Uint8Array;
+  /** The outbox rows whose messages are in it. */
+  readonly rows: readonly number[];
+};
+
+export interface MailboxStore {
+  /** Newest first. */
+  secrets(): readonly MailboxSecret[];
+  saveSecrets(secrets: readonly MailboxSecret[]): void;
+  grantOf(device: DeviceId): Grant | undefined;
+  saveGrant(device: DeviceId, grant: Grant): void;
+  givenTo(device: DeviceId): GrantGiven | undefined;
+  saveGiven(device: DeviceId, given: GrantGiven): void;
+  /** Oldest first. */
+  parcels(device: DeviceId): readonly WaitingParcel[];
+  addParcel(device: DeviceId, parcel: Omit<WaitingParcel, "id">): void;
+  removeParcel(id: number): void;
+  removeParcels(device: DeviceId): void;
+  /** Another device takes this one's place: all of this is over. */
+  clear(): void;
+}
+
 /** The newest checkpoint that was verified. */
 export type LogHead = {
   /** The log's key as this device first saw it, as text. */
@@ -284,4 +357,5 @@ export interface Store {
   readonly requests: RequestStore;
   readonly cursors: CursorStore;
   readonly log: LogStore;
+  readonly mailbox: MailboxStore;
 }

@@ -23,6 +23,14 @@ const bodies: Record<Frame["type"], fc.Arbitrary<unknown>> = {
   open: fc.record({ ...addressed, hint: username, welcome: fc.uint8Array() }),
   message: fc.record({ ...addressed, envelopeId: id, ciphertext: fc.uint8Array() }),
   commit: fc.record({ ...addressed, commit: fc.uint8Array() }),
+  grant: fc.record({
+    seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    key: bytesOf(LIMITS.sealKeyBytes),
+    boxes: fc.array(fc.record({ relay: fc.string({ maxLength: 64 }), box: key, tokens: fc.array(id) }), {
+      maxLength: LIMITS.mailboxesPerDevice,
+    }),
+  }),
+  granted: fc.record({ seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }) }),
   opened: fc.record({ sessionId: id }),
   committed: fc.record({ sessionId: id, commitHash: id, applied: fc.boolean() }),
   ack: fc.record({ envelopeIds: fc.array(id, { minLength: 1, maxLength: LIMITS.sendWindowMessages }) }),

@@ -43,6 +43,7 @@ export function inbound(seq: number, facts: Partial<InboundMessage> = {}): Inbou
     text,
     sentAtMs: NOW_MS,
     receivedAtMs: NOW_MS + seq,
+    path: "direct",
     ...facts,
   };
 }

@@ -55,9 +55,9 @@ describe("the inbox", () => {
       inbox.release(laneOfBob, 1, 0);
       inbox.release(laneOfBob, 4, 2);
     });
-    const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind } = inbound(4);
+    const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path } = inbound(4);
     expect(inbox.visibleAfter(1, 10)).toEqual([
-      { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, cursor: 2, gapBefore: 2, readable: true },
+      { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path, cursor: 2, gapBefore: 2, readable: true },
     ]);
     expect(heldOf(inbox)).toEqual([2]);
     expect(inbox.lastHeld(laneOfBob)).toBe(2);

@@ -44,7 +44,7 @@ describe("the outbox", () => {
     });
     expect(seqs(outbox.queued(bob.device, 0, 10))).toEqual([3]);
     expect(seqs(outbox.failed("QUOTA"))).toEqual([1]);
-    expect(outbox.counts()).toEqual({ queued: 1, failed: 2 });
+    expect(outbox.counts()).toEqual({ queued: 1, relayed: 0, failed: 2 });
     transaction(() => outbox.requeue(one?.id ?? 0));
     expect(outbox.queued(bob.device, 0, 1)).toMatchObject([{ seq: 1, error: undefined, reason: undefined }]);
     transaction(() => outbox.markStored(bob.device, idOf("own envelope 2"), "direct"));

@@ -43,6 +43,7 @@ const session = (label: string, facts: Partial<StoredSession> = {}): StoredSessi
   state: Buffer.from(`secret state ${label}`),
   welcome: undefined,
   healedAtMs: NOW_MS,
+  via: "lane",
   ...facts,
 });
 

@@ -26,6 +26,7 @@ function rowOf(id: number, bytes: number): OutboxRow {
     error: undefined,
     reason: undefined,
     acceptedAtMs: 0,
+    relayed: undefined,
   };
 }
 

@@ -11,12 +11,17 @@ async function books() {
   const opened = async () => {
     const key = await bob.sessions.createKeyPackage({ lastResort: false });
     const { session, welcome } = await alice.sessions.open(bob.id, key.publicPackage);
-    return { session, welcome, healedAtMs: 0 };
+    return { session, welcome, healedAtMs: 0, via: "lane" as const };
   };
   const joined = async () => {
     const key = await alice.sessions.createKeyPackage({ lastResort: false });
     const { welcome } = await bob.sessions.open(alice.id, key.publicPackage);
-    return { session: await alice.sessions.join(bob.id, welcome, key), welcome: undefined, healedAtMs: 0 };
+    return {
+      session: await alice.sessions.join(bob.id, welcome, key),
+      welcome: undefined,
+      healedAtMs: 0,
+      via: "lane" as const,
+    };
   };
   return { alice, bob, store, book, opened, joined };
 }

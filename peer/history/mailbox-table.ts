@@ -1,0 +1,73 @@
+import { decode, encode } from "cborg";
+import { hex } from "../../shared/bytes.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+import type { Grant, GrantGiven, MailboxSecret, MailboxStore, WaitingParcel } from "../messaging/store.ts";
+import type { Database } from "./database.ts";
+import type { MetaStore } from "./meta-table.ts";
+import { sealedTable } from "./sealed-table.ts";
+import type { Sealer } from "./sealer.ts";
+
+const SECRETS = "mailbox-secrets";
+
+type GrantRow = { granted: Uint8Array | null; given: Uint8Array | null };
+type ParcelRow = { id: number; sealed: Uint8Array };
+
+export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sealer; meta: MetaStore }): MailboxStore {
+  const grants = sealedTable<Grant>(sealer, "mailbox_grants");
+  const givens = sealedTable<GrantGiven>(sealer, "mailbox_given");
+  const parcels = sealedTable<Omit<WaitingParcel, "id">>(sealer, "parcels");
+  const tagOf = (device: DeviceId) => sealer.tag("device", device);
+  const find = database.prepare<GrantRow>("SELECT granted, given FROM mailbox_grants WHERE device = ?");
+  const upsert = (column: "granted" | "given") =>
+    database.prepare(
+      `INSERT INTO mailbox_grants (device, ${column}) VALUES (?, ?)
+       ON CONFLICT (device) DO UPDATE SET ${column} = excluded.${column}`,
+    );
+  const [saveGranted, saveGiven] = [upsert("granted"), upsert("given")];
+  const waiting = database.prepare<ParcelRow>("SELECT id, sealed FROM parcels WHERE device = ? ORDER BY id");
+  const insert = database.prepare("INSERT INTO parcels (device, sealed) VALUES (?, ?)");
+  const remove = database.prepare("DELETE FROM parcels WHERE id = ?");
+  const removeAll = database.prepare("DELETE FROM parcels WHERE device = ?");
+  const clearGrants = database.prepare("DELETE FROM mailbox_grants");
+  const clearParcels = database.prepare("DELETE FROM parcels");
+  return {
+    secrets() {
+      const sealed = meta.get(SECRETS);
+      return sealed === undefined ? [] : (decode(sealed) as readonly MailboxSecret[]);
+    },
+    saveSecrets: (secrets) => meta.set(SECRETS, encode(secrets)),
+    grantOf(device) {
+      const tag = tagOf(device);
+      const sealed = find.get(tag)?.granted;
+      return sealed == null ? undefined : grants.open(hex(tag), sealed);
+    },
+    saveGrant(device, grant) {
+      const tag = tagOf(device);
+      saveGranted.run(tag, grants.seal(hex(tag), grant));
+    },
+    givenTo(device) {
+      const tag = tagOf(device);
+      const sealed = find.get(tag)?.given;
+      return sealed == null ? undefined : givens.open(hex(tag), sealed);
+    },
+    saveGiven(device, given) {
+      const tag = tagOf(device);
+      saveGiven.run(tag, givens.seal(hex(tag), given));
+    },
+    parcels(device) {
+      const tag = tagOf(device);
+      return waiting.all(tag).map(({ id, sealed }) => ({ id, ...parcels.open(hex(tag), sealed) }));
+    },
+    addParcel(device, parcel) {
+      const tag = tagOf(device);
+      insert.run(tag, parcels.seal(hex(tag), parcel));
+    },
+    removeParcel: (id) => void remove.run(id),
+    removeParcels: (device) => void removeAll.run(tagOf(device)),
+    clear() {
+      clearGrants.run();
+      clearParcels.run();
+      meta.delete(SECRETS);
+    },
+  };
+}
