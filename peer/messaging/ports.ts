@@ -17,6 +17,7 @@ export type Path = "direct" | "punched" | "relay" | "mailbox";
 /** An ordered, framed, authenticated lane to one device; the opener sends envelopes, the other side answers. */
 export interface Channel {
   readonly remote: DeviceId;
+  /** How its connection runs. */
   readonly path: Path;
   /**
    * Sends frames in one write; resolves once flow control allows more.
@@ -57,6 +58,12 @@ export interface TransportEvents {
   onGossip(channel: Channel): void;
   /** A connection to that device came up, whoever dialled. */
   onConnected(device: DeviceId): void;
+  /** What `addresses()` answers has changed: a relay was found or lost, an interface came or went. */
+  onAddressesChanged?(): void;
+  /** This computer or process had stopped for a while: whatever was open may be dead. */
+  onWoke?(): void;
+  /** A contact's device turned up on the local network. */
+  onNearby?(device: DeviceId): void;
 }
 
 /** One side of a two-device MLS group: an immutable value, so that a failure leaves the caller's copy as it was. */
