@@ -16,6 +16,8 @@ type Options = {
   readonly deviceSeed: Uint8Array;
   /** Multiaddrs; none makes a node that only dials. */
   readonly listen: readonly string[];
+  /** Whether open connections are pinged, so that a dead one shows; by default when the node listens. */
+  readonly monitored?: boolean;
   readonly gater: ConnectionGater;
   readonly limits: NetworkLimits;
 };
@@ -25,7 +27,13 @@ type Options = {
  * service either: streams are opened by a known protocol id, and so nothing is said to strangers about addresses or
  * software.
  */
-export async function createNode({ deviceSeed, listen, gater, limits }: Options): Promise<Libp2pNode> {
+export async function createNode({
+  deviceSeed,
+  listen,
+  monitored = listen.length > 0,
+  gater,
+  limits,
+}: Options): Promise<Libp2pNode> {
   return createLibp2p({
     start: false,
     // libp2p derives a public key from a seed in JavaScript, which takes a tenth of a one-shot `send`
@@ -54,8 +62,8 @@ export async function createNode({ deviceSeed, listen, gater, limits }: Options)
       reconnectRetries: 0,
     },
     connectionMonitor: {
-      // a node that only dials lives too short a time for it
-      enabled: listen.length > 0,
+      // a node that only dials mostly lives too short a time for it
+      enabled: monitored,
       pingInterval: limits.pingIntervalMs,
       pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: 2 * limits.pingTimeoutMs },
     },

@@ -55,6 +55,11 @@ export const NETWORK_LIMITS = {
   idleTimeoutMs: 60_000,
   /** For the other side to finish after this one closed. */
   closeTimeoutMs: 1000,
+
+  // Mailboxes
+
+  /** Without an answer, while at least one is owed. */
+  mailboxAnswerTimeoutMs: 15_000,
 } as const satisfies Record<string, number>;
 
 export type NetworkLimits = { readonly [Name in keyof typeof NETWORK_LIMITS]: number };
