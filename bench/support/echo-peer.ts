@@ -34,7 +34,7 @@ process.on("message", (order: EchoOrder) => {
 });
 
 async function carryOut({ address, bytes, count }: EchoOrder): Promise<EchoResult> {
-  const own = `${node.services.listeners.getAddrs()[0]}/p2p/${node.peerId}`;
+  const own = `${node.services.parts.transportManager.getAddrs()[0]}/p2p/${node.peerId}`;
   if (address === undefined) return { address: own, timesMs: [] };
   stream ??= await (await node.dial(multiaddr(address))).newStream([PROTOCOL]);
   const content = randomBytes(bytes);

@@ -1,8 +1,9 @@
-import type { Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
+import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
-import type { Channel, Path } from "../messaging/ports.ts";
+import type { Channel } from "../messaging/ports.ts";
 import type { Runtime } from "../messaging/runtime.ts";
+import { type ConnectionPath, pathOf } from "./connection-path.ts";
 import { Deadline } from "./deadline.ts";
 import { drained } from "./drained.ts";
 import { encodeFrames, FrameParser } from "./framing.ts";
@@ -10,6 +11,8 @@ import type { NetworkLimits } from "./limits.ts";
 
 type ChannelOptions = {
   readonly stream: Stream;
+  /** The one that carries the stream. */
+  readonly connection: Pick<Connection, "direct">;
   readonly remote: DeviceId;
   readonly limits: NetworkLimits;
   readonly runtime: Pick<Runtime, "after" | "monotonic">;
@@ -21,7 +24,7 @@ type ChannelOptions = {
  */
 export class StreamChannel implements Channel {
   readonly remote: DeviceId;
-  readonly path: Path = "direct";
+  readonly #connection: Pick<Connection, "direct">;
   readonly #stream: Stream;
   readonly #limits: NetworkLimits;
   readonly #parser: FrameParser;
@@ -38,8 +41,9 @@ export class StreamChannel implements Channel {
   #remoteFinished: boolean;
   #closing: Promise<void> | undefined;
 
-  constructor({ stream, remote, limits, runtime }: ChannelOptions) {
+  constructor({ stream, connection, remote, limits, runtime }: ChannelOptions) {
     this.remote = remote;
+    this.#connection = connection;
     this.#stream = stream;
     this.#limits = limits;
     this.#frameDeadline = new Deadline(runtime, () => this.#fail(new ChatError("TIMED_OUT", "a frame took too long")));
@@ -54,6 +58,11 @@ export class StreamChannel implements Channel {
   /** Resolves when the stream is closed, by whom- and however. */
   get closed(): Promise<void> {
     return this.#closed.promise;
+  }
+
+  /** Asked when it matters: that a hole was punched is known only after the connection is there. */
+  get path(): ConnectionPath {
+    return pathOf(this.#connection);
   }
 
   get protocol(): string {

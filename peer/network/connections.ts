@@ -1,10 +1,16 @@
 import type { Connection } from "@libp2p/interface";
-import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
 import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
+import { CIRCUIT_PROTOCOLS } from "./circuit-protocols.ts";
+import { type ConnectionPath, pathOf } from "./connection-path.ts";
+import { findDevice } from "./find-device.ts";
 import type { NetworkLimits } from "./limits.ts";
 
 /** What this table needs of a libp2p connection. */
-export type TrackedConnection = Pick<Connection, "id" | "remotePeer" | "direction" | "status" | "close" | "abort"> & {
+export type TrackedConnection = Pick<
+  Connection,
+  "id" | "remotePeer" | "direction" | "direct" | "status" | "close" | "abort"
+> & {
   readonly streams: readonly { readonly protocol: string }[];
 };
 
@@ -14,6 +20,10 @@ export type ConnectionCounts = {
   readonly open: number;
   readonly inbound: number;
   readonly contacts: number;
+  /** To relays on which this device may be reached. */
+  readonly relays: number;
+  /** To others than those relays, by the way they run. */
+  readonly paths: Readonly<Record<ConnectionPath, number>>;
 };
 
 type Entry<C> = {
@@ -29,18 +39,23 @@ type Options = {
   readonly self: DeviceId;
   readonly limits: NetworkLimits;
   readonly isContact: (device: DeviceId) => boolean;
+  /** A relay that this device chose: its connection carries others, and is kept without a stream of its own. */
+  readonly isOwnRelay?: (device: DeviceId) => boolean;
 };
 
-const MESSAGE_PROTOCOLS: ReadonlySet<string> = new Set(Object.values(STREAM_PROTOCOLS));
+/** Streams that show that a connection is needed: messages, or a relayed connection inside it. */
+const USED_BY: ReadonlySet<string> = new Set([...Object.values(STREAM_PROTOCOLS), ...CIRCUIT_PROTOCOLS]);
 
 /** The open connections: whom to admit, which of two to use, which to close. */
 export class Connections<C extends TrackedConnection> {
   readonly #self: DeviceId;
   readonly #limits: NetworkLimits;
   readonly #isContact: (device: DeviceId) => boolean;
+  readonly #isOwnRelay: (device: DeviceId) => boolean;
   readonly #byDevice = new Map<DeviceId, Entry<C>[]>();
 
-  constructor({ self, limits, isContact }: Options) {
+  constructor({ self, limits, isContact, isOwnRelay = () => false }: Options) {
+    this.#isOwnRelay = isOwnRelay;
     this.#self = self;
     this.#limits = limits;
     this.#isContact = isContact;
@@ -52,10 +67,12 @@ export class Connections<C extends TrackedConnection> {
     if (device === undefined) return "key-type";
     const limits = this.#limits;
     if (this.#entries(device).length >= limits.connectionsPerDevice) return "connections-per-device";
-    const { open, contacts } = this.counts();
-    if (open >= limits.connections) return "connections";
+    const all = this.#all();
+    if (all.length >= limits.connections) return "connections";
+    // those that this side dialled are nobody's attack: contacts, and relays on the way to them
+    const strangers = all.filter((entry) => entry.connection.direction === "inbound" && !entry.contact).length;
     const forStrangers = limits.connections - limits.connectionsForContacts;
-    return open - contacts >= forStrangers && !this.#isContact(device) ? "connections-of-strangers" : undefined;
+    return strangers >= forStrangers && !this.#isContact(device) ? "connections-of-strangers" : undefined;
   }
 
   /** Takes note of a new connection; true when it is the only one to that device. */
@@ -74,14 +91,21 @@ export class Connections<C extends TrackedConnection> {
   }
 
   /**
-   * The connection to use. Of several, both sides choose the same: one that the smaller peer id dialled, and of those
-   * the newest, since a device dials again only when the old one is dead for it.
+   * The connection to use. Of several, both sides choose the same: rather one without a relay; then one that the smaller
+   * peer id dialled, and of those the newest, since a device dials again only when the old one is dead for it.
    */
   best(device: DeviceId): C | undefined {
     const open = this.#entries(device).filter((entry) => entry.connection.status === "open" && !entry.distrusted);
+    const direct = open.filter(({ connection }) => connection.direct);
+    const candidates = direct.length > 0 ? direct : open;
     const preferred = this.#self < device ? "outbound" : "inbound";
-    const chosen = open.findLast(({ connection }) => connection.direction === preferred) ?? open.at(-1);
+    const chosen = candidates.findLast(({ connection }) => connection.direction === preferred) ?? candidates.at(-1);
     return chosen?.connection;
+  }
+
+  /** Every open connection. */
+  all(): readonly C[] {
+    return this.#all().map(({ connection }) => connection);
   }
 
   distrust(device: DeviceId, connection: C): void {
@@ -90,11 +114,16 @@ export class Connections<C extends TrackedConnection> {
   }
 
   counts(): ConnectionCounts {
-    const all = [...this.#byDevice.values()].flat();
+    const all = this.#all();
+    const isRelay = ({ device }: Entry<C>) => this.#isOwnRelay(device);
+    const paths = { direct: 0, punched: 0, relay: 0 };
+    for (const entry of all) if (!isRelay(entry)) paths[pathOf(entry.connection)] += 1;
     return {
       open: all.length,
       inbound: all.filter(({ connection }) => connection.direction === "inbound").length,
       contacts: all.filter(({ contact }) => contact).length,
+      relays: all.filter(isRelay).length,
+      paths,
     };
   }
 
@@ -104,10 +133,8 @@ export class Connections<C extends TrackedConnection> {
    * counts as unused when two calls in a row find it so.
    */
   sweep(nowMs: number): void {
-    for (const entry of [...this.#byDevice.values()].flat()) {
-      const isUsed = entry.connection.streams.some(
-        ({ protocol }) => protocol === "" || MESSAGE_PROTOCOLS.has(protocol),
-      );
+    for (const entry of this.#all()) {
+      const isUsed = entry.connection.streams.some(({ protocol }) => protocol === "" || USED_BY.has(protocol));
       if (isUsed) delete entry.unusedSince;
       else if (entry.unusedSince === undefined) entry.unusedSince = nowMs;
       else if (nowMs - entry.unusedSince >= this.#patienceMs(entry)) closeQuietly(entry.connection);
@@ -117,20 +144,17 @@ export class Connections<C extends TrackedConnection> {
   #patienceMs({ connection, device, contact }: Entry<C>): number {
     const doubled = this.best(device)?.id !== connection.id;
     if (doubled && connection.direction === "outbound") return 0;
-    return contact && !doubled ? Number.POSITIVE_INFINITY : this.#limits.unusedConnectionMs;
+    return (contact || this.#isOwnRelay(device)) && !doubled
+      ? Number.POSITIVE_INFINITY
+      : this.#limits.unusedConnectionMs;
+  }
+
+  #all(): readonly Entry<C>[] {
+    return [...this.#byDevice.values()].flat();
   }
 
   #entries(device: DeviceId): readonly Entry<C>[] {
     return this.#byDevice.get(device) ?? [];
-  }
-}
-
-/** The device behind a peer id, or undefined for keys other than Ed25519. */
-export function findDevice(peerId: string): DeviceId | undefined {
-  try {
-    return parseDeviceId(peerId);
-  } catch {
-    return undefined;
   }
 }
 

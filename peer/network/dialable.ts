@@ -1,12 +1,14 @@
 import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { LIMITS } from "../../shared/protocol.ts";
+import { findDevice } from "./find-device.ts";
 import { type IpScope, ipScope } from "./ip-scope.ts";
 
 /**
- * The addresses of a record that may be dialled: `/ip4|ip6/.../tcp/<port>/p2p/<device>` and nothing else, at most as
- * many as a record holds. Without the peer id whoever answers would be believed; a host name would let a record point
- * at this machine or make it resolve names of the sender's choice.
+ * The addresses of a record that may be dialled: `/ip4|ip6/.../tcp/<port>/p2p/<device>`, or the same of a relay followed
+ * by `/p2p-circuit/p2p/<device>`, and nothing else, at most as many as a record holds. Without the peer id whoever
+ * answers would be believed; a host name would let a record point at this machine or make it resolve names of the
+ * sender's choice.
  *
  * @param allowLocal  loopback and link-local addresses too, for peers on one machine
  */
@@ -15,11 +17,43 @@ export function dialableAddresses(device: DeviceId, addresses: readonly string[]
   return [...dialable].slice(0, LIMITS.addressRecordMaxAddresses);
 }
 
+/** Of relays that a list names, those that may be dialled: each ends in its own `/p2p/<relay>`, each once. */
+export function dialableRelays(addresses: readonly string[], allowLocal: boolean): string[] {
+  return [...new Set(addresses)].filter((address) => {
+    const relay = findDevice(address.split("/p2p/").at(-1) ?? "");
+    return relay !== undefined && isDirectlyDialable(relay, address, allowLocal);
+  });
+}
+
 function isDialable(device: DeviceId, address: string, allowLocal: boolean): boolean {
+  const circuit = circuitParts(address);
+  if (circuit === undefined) return isDirectlyDialable(device, address, allowLocal);
+  const { relay } = circuit;
+  // another kind of key could not be dialled, and nobody is their own relay
+  if (circuit.device !== device || relay === device || findDevice(relay) === undefined) return false;
+  return isDirectlyDialable(relay, circuit.relayAddress, allowLocal);
+}
+
+function isDirectlyDialable(device: string, address: string, allowLocal: boolean): boolean {
   const parts = tcpParts(address);
   return (
     parts !== undefined && parts.device === device && parts.port > 0 && isReachable(ipScope(parts.host), allowLocal)
   );
+}
+
+export type CircuitParts = {
+  /** Multiaddr that ends in `/p2p/<relay>`. */
+  readonly relayAddress: string;
+  readonly relay: string;
+  readonly device: string;
+};
+
+/** The two ends of `<relay address>/p2p/<relay>/p2p-circuit/p2p/<device>`; undefined for every other form. */
+export function circuitParts(address: string): CircuitParts | undefined {
+  const [relayAddress, device, ...more] = address.split("/p2p-circuit/p2p/");
+  const relay = relayAddress?.split("/").at(-1);
+  if (relayAddress === undefined || relay === undefined || device === undefined || more.length > 0) return undefined;
+  return device.includes("/") ? undefined : { relayAddress, relay, device };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ConnectionGater } from "@libp2p/interface";
-import { findDevice, type Refusal } from "./connections.ts";
+import type { Refusal } from "./connections.ts";
 import { dialableAddresses } from "./dialable.ts";
+import { findDevice } from "./find-device.ts";
 
 type Options = {
   readonly allowLocal: boolean;

@@ -1,16 +1,18 @@
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
+import type { CircuitRelayTransportComponents } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
-import type { ConnectionGater } from "@libp2p/interface";
+import type { ConnectionGater, Transport } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { concat } from "../../shared/bytes.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import type { NetworkLimits } from "./limits.ts";
 
-type Listeners = { getAddrs(): { toString(): string }[] };
+/** What libp2p keeps to itself and its own transports. */
+export type Libp2pParts = CircuitRelayTransportComponents;
 
-export type Libp2pNode = Libp2p<{ listeners: Listeners }>;
+export type Libp2pNode = Libp2p<{ parts: Libp2pParts }>;
 
 type Options = {
   readonly deviceSeed: Uint8Array;
@@ -20,7 +22,18 @@ type Options = {
   readonly monitored?: boolean;
   readonly gater: ConnectionGater;
   readonly limits: NetworkLimits;
+  /** Instead of plain TCP. */
+  readonly transport?: (parts: Libp2pParts) => Transport;
 };
+
+function pickParts(parts: Libp2pParts): Libp2pParts {
+  const { transportManager, connectionManager, upgrader, registrar, addressManager, connectionGater } = parts;
+  const { peerId, peerStore, randomWalk, logger, events } = parts;
+  return {
+    ...{ transportManager, connectionManager, upgrader, registrar, addressManager, connectionGater },
+    ...{ peerId, peerStore, randomWalk, logger, events },
+  };
+}
 
 /**
  * The one place that makes a libp2p node: TCP, Noise and Yamux, no discovery and no routing. There is no identify
@@ -33,13 +46,14 @@ export async function createNode({
   monitored = listen.length > 0,
   gater,
   limits,
+  transport = tcp(),
 }: Options): Promise<Libp2pNode> {
   return createLibp2p({
     start: false,
     // libp2p derives a public key from a seed in JavaScript, which takes a tenth of a one-shot `send`
     privateKey: privateKeyFromRaw(concat(deviceSeed, publicKeyOfSeed(deviceSeed))),
     addresses: { listen: [...listen] },
-    transports: [tcp()],
+    transports: [transport],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -68,8 +82,8 @@ export async function createNode({
       pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: 2 * limits.pingTimeoutMs },
     },
     services: {
-      // getMultiaddrs() leaves public addresses out until some other service has confirmed them
-      listeners: ({ transportManager }) => ({ getAddrs: () => transportManager.getAddrs() }),
+      // not the parts themselves: libp2p starts and stops whatever it is given as a service
+      parts: (parts) => pickParts(parts),
     },
   });
 }

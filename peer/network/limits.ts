@@ -31,6 +31,33 @@ export const NETWORK_LIMITS = {
   /** Slow uplinks queue a ping behind a message: the default of 5 s cuts them in the middle of it. */
   pingTimeoutMs: 30_000,
 
+  // Dialling: addresses are tried side by side, those that promise most first
+
+  /** Between one direct address and the next. */
+  dialStaggerMs: 250,
+  /** What direct addresses have over relayed ones. */
+  relayHeadStartMs: 400,
+  /** Between one relayed address and the next: each costs a stranger's relay a connection. */
+  relayStaggerMs: 500,
+
+  // Relays on which this device may be reached
+
+  /** So many at a time. */
+  relays: 2,
+  /** Connecting and asking for a place. */
+  reserveTimeoutMs: 8000,
+  /** Faster than for peers: with the timeout, and a moment for the next relay, half a minute at most. */
+  relayPingIntervalMs: 6000,
+  /** A slow uplink holds a ping back behind a window of 1 MiB. */
+  relayPingTimeoutMs: 12_000,
+  /** After the first failure; doubles up to the most. */
+  relayRetryMs: 1000,
+  relayRetryMaxMs: 30_000,
+  renewMinMs: 60_000,
+  renewMaxMs: 15 * 60_000,
+  /** Strangers' connections through relays; each takes one of the streams that a relay may open here. */
+  relayedStrangers: 16,
+
   // Streams
 
   /** Undecided or decided streams of one connection at once; beyond that they are reset unseen. */

@@ -6,9 +6,9 @@ import { decodeMailboxAnswer, type MailboxAnswerOf } from "../../shared/mailbox-
 import { RELAY_PROTOCOLS } from "../../shared/protocol.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { StreamChannel } from "./channel.ts";
-import { findDevice } from "./connections.ts";
 import { dialFailure } from "./dial-failure.ts";
 import { dialableAddresses } from "./dialable.ts";
+import { findDevice } from "./find-device.ts";
 import { connectionGater } from "./gater.ts";
 import { createNode, type Libp2pNode } from "./libp2p.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
@@ -78,7 +78,7 @@ async function openChannel(
   const connection = await node.dial(multiaddr(address), { signal: within(limits.dialTimeoutMs) });
   const signal = within(limits.negotiationTimeoutMs);
   const stream = await connection.newStream([RELAY_PROTOCOLS.mailbox], { signal });
-  return new StreamChannel({ stream, remote: relay, limits, runtime: options.runtime });
+  return new StreamChannel({ stream, connection, remote: relay, limits, runtime: options.runtime });
 }
 
 async function* oneByOne(channel: StreamChannel): AsyncGenerator<Uint8Array, void, undefined> {

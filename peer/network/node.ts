@@ -1,19 +1,22 @@
 import type { Connection, Stream, StreamHandler } from "@libp2p/interface";
-import { multiaddr } from "@multiformats/multiaddr";
 import { type DeviceId, deviceIdOf, parseDeviceId } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { ChatError } from "../../shared/errors.ts";
-import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
+import { LIMITS, STREAM_PROTOCOLS } from "../../shared/protocol.ts";
 import type { Channel, Transport, TransportEvents } from "../messaging/ports.ts";
 import type { Runtime } from "../messaging/runtime.ts";
-import { StreamChannel } from "./channel.ts";
-import { type ConnectionCounts, Connections, findDevice } from "./connections.ts";
+import { Channels } from "./channels.ts";
+import { type ConnectionCounts, Connections } from "./connections.ts";
 import { dialFailure, isUnsupportedProtocol } from "./dial-failure.ts";
-import { announceableAddresses, dialableAddresses } from "./dialable.ts";
+import { announceableAddresses, dialableRelays } from "./dialable.ts";
+import { Dialler } from "./dialler.ts";
+import { findDevice } from "./find-device.ts";
 import { connectionGater } from "./gater.ts";
 import { createNode, type Libp2pNode } from "./libp2p.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
 import { type Listen, listenAddresses } from "./listen-addresses.ts";
+import { RelayClient, relayOf } from "./relay-client.ts";
+import { type RelayStatus, Reservations } from "./reservations.ts";
 
 export type NetworkOptions = {
   /** 32 secret bytes: the device's key. */
@@ -23,9 +26,14 @@ export type NetworkOptions = {
   /** Dial and announce loopback too: both peers on this machine. */
   readonly allowLocal: boolean;
   readonly isContact: (device: DeviceId) => boolean;
+  /**
+   * Relays on which to be reachable, the preferred first: multiaddrs that end in `/p2p/<relay>`. Read again after
+   * `relaysChanged`; a node that only dials needs none.
+   */
+  readonly relays?: () => readonly string[];
   readonly events: TransportEvents;
   /** For streams and connections that are open; libp2p times what is not open yet by itself. */
-  readonly runtime: Pick<Runtime, "after" | "monotonic">;
+  readonly runtime: Pick<Runtime, "after" | "monotonic" | "now" | "random">;
   readonly log?: (message: string, facts: Readonly<Record<string, unknown>>) => void;
   readonly limits?: Partial<NetworkLimits>;
 };
@@ -34,6 +42,8 @@ export type NetworkStatus = ConnectionCounts & {
   readonly channels: number;
   /** Connections and streams refused since the start, by reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** The relays that were tried, the preferred first. */
+  readonly reservations: readonly RelayStatus[];
 };
 
 /**
@@ -43,14 +53,19 @@ export type NetworkStatus = ConnectionCounts & {
  */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const limits = { ...NETWORK_LIMITS, ...options.limits };
-  const self = deviceIdOf(publicKeyOfSeed(options.deviceSeed));
-  const connections = new Connections<Connection>({ self, limits, isContact: options.isContact });
   const log = options.log ?? (() => {});
   const refused = new Map<string, number>();
   const onRefused = (reason: string) => {
     refused.set(reason, (refused.get(reason) ?? 0) + 1);
     log("refused", { reason });
   };
+  const self = deviceIdOf(publicKeyOfSeed(options.deviceSeed));
+  const connections: Connections<Connection> = new Connections<Connection>({
+    self,
+    limits,
+    isContact: options.isContact,
+    isOwnRelay: (device) => reservations.inUse().some((relay) => relayOf(relay) === device),
+  });
   const node = await createNode({
     deviceSeed: options.deviceSeed,
     listen: options.listen === undefined ? [] : listenAddresses(options.listen),
@@ -61,7 +76,20 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     }),
     limits,
   });
-  const network = new Network({ self, node, connections, limits, refused, onRefused, options, log });
+  const { runtime, allowLocal } = options;
+  const relays = new RelayClient({ node, connections, runtime, limits });
+  const reservations: Reservations = new Reservations({
+    wanted: () => dialableRelays(options.relays?.() ?? [], allowLocal),
+    reserve: (relay, signal) => relays.reserve(relay, signal),
+    runtime,
+    limits,
+    onChanged: () => options.events.onAddressesChanged?.(),
+  });
+  const network = new Network({
+    ...{ self, node, connections, reservations, limits, refused, options, log },
+    channels: new Channels({ limits, runtime, events: options.events, onRefused }),
+    dialler: new Dialler({ node, relays, allowLocal, limits, runtime }),
+  });
   await network.start();
   return network;
 }
@@ -70,18 +98,20 @@ type Parts = {
   readonly self: DeviceId;
   readonly node: Libp2pNode;
   readonly connections: Connections<Connection>;
+  readonly reservations: Reservations;
+  readonly channels: Channels;
+  readonly dialler: Dialler;
   readonly limits: NetworkLimits;
   readonly refused: ReadonlyMap<string, number>;
-  readonly onRefused: (reason: string) => void;
   readonly options: NetworkOptions;
   readonly log: NonNullable<NetworkOptions["log"]>;
 };
 
+type OpenedStream = { readonly stream: Stream; readonly connection: Connection };
+
 export class Network implements Transport {
   readonly device: DeviceId;
   readonly #parts: Parts;
-  readonly #channels = new Set<StreamChannel>();
-  readonly #outgoing = new Map<DeviceId, StreamChannel>();
   #stopSweeping = () => {};
   #stopping: Promise<void> | undefined;
 
@@ -91,12 +121,12 @@ export class Network implements Transport {
   }
 
   async start(): Promise<void> {
-    const { node, limits } = this.#parts;
+    const { node, limits, channels, reservations, options } = this.#parts;
     node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
     node.addEventListener("connection:close", ({ detail }) => this.#onDisconnection(detail));
-    const onStream: StreamHandler = (stream, { remotePeer }) => this.#onStream(stream, remotePeer.toString());
-    const maxInboundStreams = limits.inboundStreamsPerDevice;
-    for (const id of Object.values(STREAM_PROTOCOLS)) await node.handle(id, onStream, { maxInboundStreams });
+    const onStream: StreamHandler = (stream, connection) => channels.accept(stream, connection);
+    const handling = { maxInboundStreams: limits.inboundStreamsPerDevice, runOnLimitedConnection: true };
+    for (const id of Object.values(STREAM_PROTOCOLS)) await node.handle(id, onStream, handling);
     try {
       await node.start();
     } catch (cause) {
@@ -106,39 +136,49 @@ export class Network implements Transport {
       });
     }
     this.#sweepLater();
+    if (options.listen !== undefined) reservations.start();
   }
 
   async connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
     if (this.#stopping !== undefined) {
       throw new ChatError("PEER_UNREACHABLE", "the node has stopped", { reason: "stopped" });
     }
-    const stream = await this.#openStream(device, addresses, signal);
-    const channel = this.#track(stream, device);
-    // one channel per device and direction: whoever opens another has given up the one before
-    this.#outgoing.get(device)?.abort(new ChatError("PEER_UNREACHABLE", "another channel took its place"));
-    this.#outgoing.set(device, channel);
-    if (this.#stopping !== undefined) void channel.close();
-    return channel;
+    const { stream, connection } = await this.#openStream(device, addresses, signal);
+    return this.#parts.channels.openTo(device, stream, connection);
   }
 
   async openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined> {
     const connection = this.#parts.connections.best(device);
     if (connection === undefined || this.#stopping !== undefined) return undefined;
     try {
-      return this.#track(await this.#negotiate(connection, STREAM_PROTOCOLS.checkpoint, signal), device);
+      const stream = await this.#negotiate(connection, STREAM_PROTOCOLS.checkpoint, signal);
+      return this.#parts.channels.track(device, stream, connection);
     } catch (error) {
       throw dialFailure(error, signal);
     }
   }
 
   addresses(): readonly string[] {
-    const listening = this.#parts.node.services.listeners.getAddrs().map(String);
-    return announceableAddresses(this.device, listening, this.#parts.options.allowLocal);
+    const { node, options, reservations } = this.#parts;
+    const listening = node.services.parts.transportManager.getAddrs().map(String);
+    const direct = announceableAddresses(this.device, listening, options.allowLocal);
+    const relayed = reservations.held().map((relay) => `${relay}/p2p-circuit/p2p/${this.device}`);
+    return [...direct.slice(0, LIMITS.addressRecordMaxAddresses - relayed.length), ...relayed];
+  }
+
+  /** What the option `relays` answers is different now. */
+  relaysChanged(): void {
+    if (this.#stopping === undefined) this.#parts.reservations.refresh();
   }
 
   connections(): NetworkStatus {
-    const { connections, refused } = this.#parts;
-    return { ...connections.counts(), channels: this.#channels.size, refused: Object.fromEntries(refused) };
+    const { connections, refused, channels, reservations } = this.#parts;
+    return {
+      ...connections.counts(),
+      channels: channels.count,
+      refused: Object.fromEntries(refused),
+      reservations: reservations.status(),
+    };
   }
 
   /** Lets channels finish what they have queued, then closes everything; idempotent. */
@@ -153,7 +193,8 @@ export class Network implements Transport {
 
   async #stop(): Promise<void> {
     this.#stopSweeping();
-    await Promise.all([...this.#channels].map((channel) => channel.close()));
+    await this.#parts.channels.close();
+    this.#parts.reservations.stop();
     await this.#parts.node.stop();
   }
 
@@ -167,51 +208,45 @@ export class Network implements Transport {
 
   /**
    * libp2p resolves a dial before the other side has decided: only a stream whose protocol both agreed on shows that it
-   * is there and willing.
+   * is there and willing. One that does not answer is passed over for good.
    */
-  async #openStream(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Stream> {
-    const { connections } = this.#parts;
+  async #openStream(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<OpenedStream> {
+    const { connections, dialler } = this.#parts;
+    const open = async (connection: Connection) => ({
+      stream: await this.#negotiate(connection, STREAM_PROTOCOLS.message, signal),
+      connection,
+    });
     try {
-      const current = connections.best(device);
-      if (current === undefined) return await this.#dialStream(device, addresses, signal);
-      try {
-        return await this.#negotiate(current, STREAM_PROTOCOLS.message, signal);
-      } catch (error) {
-        if (signal.aborted || isUnsupportedProtocol(error)) throw error;
-        connections.distrust(device, current);
-        return await this.#dialStream(device, addresses, signal);
+      for (;;) {
+        const current = connections.best(device);
+        if (current === undefined) return await open(await dialler.dial(device, addresses, signal));
+        try {
+          return await open(current);
+        } catch (error) {
+          if (signal.aborted || isUnsupportedProtocol(error)) throw error;
+          connections.distrust(device, current);
+        }
       }
     } catch (error) {
       throw dialFailure(error, signal);
     }
   }
 
-  async #dialStream(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Stream> {
-    return this.#negotiate(await this.#dial(device, addresses, signal), STREAM_PROTOCOLS.message, signal);
-  }
-
-  #dial(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Connection> {
-    const { node, limits, options } = this.#parts;
-    const dialable = dialableAddresses(device, addresses, options.allowLocal).map((address) => multiaddr(address));
-    if (dialable.length === 0) {
-      throw new ChatError("PEER_UNREACHABLE", "no address to dial", { reason: "no-address" });
-    }
-    // forced, since a connection that is there was not good enough
-    return node.dial(dialable, { signal: withTimeout(signal, limits.dialTimeoutMs), force: true });
-  }
-
   #negotiate(connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> {
     return connection.newStream([protocol], {
-      signal: withTimeout(signal, this.#parts.limits.negotiationTimeoutMs),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(this.#parts.limits.negotiationTimeoutMs)]),
+      runOnLimitedConnection: true,
     });
   }
 
   /** Thrown into libp2p's event target, an error of the owner's would end the process. */
   #onConnection(connection: Connection): void {
-    const { connections, options, log } = this.#parts;
+    const { connections, reservations, options, log } = this.#parts;
     try {
       const device = parseDeviceId(connection.remotePeer.toString());
-      if (connections.add(device, connection)) options.events.onConnected(device);
+      const isFirst = connections.add(device, connection);
+      const isRelay = reservations.inUse().some((relay) => relayOf(relay) === device);
+      if (isFirst && !isRelay) options.events.onConnected(device);
     } catch (error) {
       log("connection dropped", { error: String(error) });
       connection.abort(new Error("not accepted", { cause: error }));
@@ -226,38 +261,4 @@ export class Network implements Transport {
       this.#parts.log("peer not forgotten", { error: error.message });
     });
   }
-
-  #onStream(stream: Stream, peerId: string): void {
-    const device = findDevice(peerId);
-    const { limits, onRefused, options } = this.#parts;
-    const { protocol } = stream;
-    const open = [...this.#channels].filter(
-      (channel) => channel.inbound && channel.remote === device && channel.protocol === protocol,
-    );
-    if (device === undefined || this.#stopping !== undefined) {
-      stream.abort(new Error("not accepted"));
-    } else if (open.length >= limits.inboundStreamsPerDevice) {
-      onRefused("streams-per-device");
-      stream.abort(new Error("too many streams"));
-    } else {
-      const channel = this.#track(stream, device);
-      if (protocol === STREAM_PROTOCOLS.checkpoint) options.events.onGossip(channel);
-      else options.events.onChannel(channel);
-    }
-  }
-
-  #track(stream: Stream, remote: DeviceId): StreamChannel {
-    const { limits, options } = this.#parts;
-    const channel = new StreamChannel({ stream, remote, limits, runtime: options.runtime });
-    this.#channels.add(channel);
-    void channel.closed.then(() => {
-      this.#channels.delete(channel);
-      if (this.#outgoing.get(remote) === channel) this.#outgoing.delete(remote);
-    });
-    return channel;
-  }
-}
-
-function withTimeout(signal: AbortSignal, ms: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
 }

@@ -25,6 +25,9 @@ type Options = {
   /** Instead of `accept`. */
   readonly onChannel?: (channel: Channel) => void;
   readonly onGossip?: (channel: Channel) => void;
+  /** On which to be reachable. */
+  readonly relays?: () => readonly string[];
+  readonly onAddressesChanged?: () => void;
 };
 
 /** The seed is a hash of `name`, so that a device keeps its key through a test. */
@@ -50,7 +53,9 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
       onChannel: options.onChannel ?? keep,
       onGossip: options.onGossip ?? keep,
       onConnected: (device) => connected.push(device),
+      ...(options.onAddressesChanged && { onAddressesChanged: options.onAddressesChanged }),
     },
+    ...(options.relays && { relays: options.relays }),
     runtime,
     // most tests leave a channel open at one end
     limits: { closeTimeoutMs: 100, ...limits },

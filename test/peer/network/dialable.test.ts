@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { announceableAddresses, dialableAddresses } from "../../../peer/network/dialable.ts";
+import { announceableAddresses, dialableAddresses, dialableRelays } from "../../../peer/network/dialable.ts";
 import { deviceIdOf } from "../../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../../shared/ed25519.ts";
 
 const bob = deviceIdOf(publicKeyOfSeed(new Uint8Array(32).fill(1)));
 const carol = deviceIdOf(publicKeyOfSeed(new Uint8Array(32).fill(2)));
+
+const dave = deviceIdOf(publicKeyOfSeed(new Uint8Array(32).fill(3)));
+const RSA = "QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC";
 
 const isDialable = (address: string, allowLocal = false) => dialableAddresses(bob, [address], allowLocal).length === 1;
 
@@ -15,6 +18,8 @@ describe("addresses of a record", () => {
     `/ip4/192.168.1.20/tcp/4001/p2p/${bob}`,
     `/ip6/2a00:1450:4001::1/tcp/1/p2p/${bob}`,
     `/ip6/fd00::7/tcp/65535/p2p/${bob}`,
+    `/ip4/8.8.8.8/tcp/4001/p2p/${carol}/p2p-circuit/p2p/${bob}`,
+    `/ip6/2a00:1450:4001::1/tcp/1/p2p/${carol}/p2p-circuit/p2p/${bob}`,
   ])("dials %s", (address) => {
     expect(isDialable(address)).toBe(true);
   });
@@ -22,9 +27,19 @@ describe("addresses of a record", () => {
   test.each([
     ["no peer id", "/ip4/8.8.8.8/tcp/4001"],
     ["another device", `/ip4/8.8.8.8/tcp/4001/p2p/${carol}`],
-    ["an RSA peer id", "/ip4/8.8.8.8/tcp/4001/p2p/QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC"],
+    ["an RSA peer id", `/ip4/8.8.8.8/tcp/4001/p2p/${RSA}`],
     ["two peer ids", `/ip4/8.8.8.8/tcp/4001/p2p/${carol}/p2p/${bob}`],
-    ["a relay", `/ip4/8.8.8.8/tcp/4001/p2p/${carol}/p2p-circuit/p2p/${bob}`],
+    ["a relay without its id", `/ip4/8.8.8.8/tcp/4001/p2p-circuit/p2p/${bob}`],
+    ["a relay to somebody else", `/ip4/8.8.8.8/tcp/4001/p2p/${bob}/p2p-circuit/p2p/${carol}`],
+    ["a relay to nobody", `/ip4/8.8.8.8/tcp/4001/p2p/${carol}/p2p-circuit`],
+    ["a device as its own relay", `/ip4/8.8.8.8/tcp/4001/p2p/${bob}/p2p-circuit/p2p/${bob}`],
+    ["a relay behind a relay", `/ip4/8.8.8.8/tcp/1/p2p/${carol}/p2p-circuit/p2p/${dave}/p2p-circuit/p2p/${bob}`],
+    ["a relay behind a circuit", `/ip4/8.8.8.8/tcp/1/p2p/${carol}/p2p-circuit/p2p-circuit/p2p/${bob}`],
+    ["a port past a relay", `/ip4/8.8.8.8/tcp/1/p2p/${carol}/p2p-circuit/ip4/8.8.8.8/tcp/1/p2p/${bob}`],
+    ["a relay with a host name", `/dns4/relay.example/tcp/4001/p2p/${carol}/p2p-circuit/p2p/${bob}`],
+    ["a relay over QUIC", `/ip4/8.8.8.8/udp/4001/quic-v1/p2p/${carol}/p2p-circuit/p2p/${bob}`],
+    ["a relay at port 0", `/ip4/8.8.8.8/tcp/0/p2p/${carol}/p2p-circuit/p2p/${bob}`],
+    ["a relay with an RSA key", `/ip4/8.8.8.8/tcp/1/p2p/${RSA}/p2p-circuit/p2p/${bob}`],
     ["a host name", `/dns4/localhost/tcp/4001/p2p/${bob}`],
     ["a zone", `/ip6zone/eth0/ip6/fd00::7/tcp/1/p2p/${bob}`],
     ["UDP", `/ip4/8.8.8.8/udp/4001/p2p/${bob}`],
@@ -53,6 +68,8 @@ describe("addresses of a record", () => {
     `/ip6/::ffff:7f00:1/tcp/1/p2p/${bob}`,
     `/ip4/169.254.169.254/tcp/80/p2p/${bob}`,
     `/ip6/fe80::1/tcp/1/p2p/${bob}`,
+    `/ip4/127.0.0.1/tcp/1/p2p/${carol}/p2p-circuit/p2p/${bob}`,
+    `/ip4/169.254.169.254/tcp/80/p2p/${carol}/p2p-circuit/p2p/${bob}`,
   ])("dials %s only where local addresses are allowed", (address) => {
     expect(isDialable(address)).toBe(false);
     expect(isDialable(address, true)).toBe(true);
@@ -72,6 +89,23 @@ describe("addresses of a record", () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe("relays of a list", () => {
+  test("are dialled at their own address and id, each once, and nowhere else", () => {
+    const good = [`/ip4/8.8.8.8/tcp/1/p2p/${carol}`, `/ip4/192.168.1.9/tcp/1/p2p/${dave}`];
+    const bad = [
+      "/ip4/8.8.8.8/tcp/1",
+      `/ip4/8.8.8.8/tcp/1/p2p/${RSA}`,
+      `/ip4/127.0.0.1/tcp/1/p2p/${carol}`,
+      `/ip4/169.254.169.254/tcp/80/p2p/${carol}`,
+      `/dns4/relay.example/tcp/1/p2p/${carol}`,
+      `/ip4/8.8.8.8/tcp/1/p2p/${carol}/p2p-circuit/p2p/${dave}`,
+      "",
+    ];
+    expect(dialableRelays([...bad, ...good, ...good], false)).toEqual(good);
+    expect(dialableRelays(bad, true)).toEqual([bad[2], bad[3]]);
   });
 });
 

@@ -1,0 +1,120 @@
+import type { Connection, Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
+import type { Runtime } from "../messaging/runtime.ts";
+import { assertAlive } from "./alive.ts";
+import { addCircuits, type Circuits } from "./circuit.ts";
+import { STOP_PROTOCOL } from "./circuit-protocols.ts";
+import type { Connections } from "./connections.ts";
+import { findDevice } from "./find-device.ts";
+import type { Libp2pNode } from "./libp2p.ts";
+import type { NetworkLimits } from "./limits.ts";
+import type { Reservation } from "./reservations.ts";
+import { reserve } from "./reserve.ts";
+
+type Deps = {
+  readonly node: Libp2pNode;
+  readonly connections: Connections<Connection>;
+  readonly runtime: Pick<Runtime, "now">;
+  readonly limits: NetworkLimits;
+};
+
+/** Relays as a device uses them: on the way to others, and to be reached. Loads libp2p's part on first use. */
+export class RelayClient {
+  readonly #deps: Deps;
+  /** Those this device asked to pass connections on; from all others it takes none. */
+  readonly #reservedOn = new WeakSet<Connection>();
+  #circuits: Promise<Circuits> | undefined;
+  #accepting = 0;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** How many connections through relays are being made by others right now. */
+  get accepting(): number {
+    return this.#accepting;
+  }
+
+  /** A connection to the far end of `<relay address>/p2p-circuit/p2p/<device>`. */
+  async dialThrough(address: string, relayAddress: string, signal: AbortSignal): Promise<Connection> {
+    await this.#load();
+    // dialled here: libp2p would try every address that anybody ever gave for that relay
+    await this.#connectionTo(relayAddress, signal);
+    return this.#deps.node.services.parts.transportManager.dial(multiaddr(address), { signal });
+  }
+
+  /** Asks a relay to pass connections on. */
+  async reserve(relayAddress: string, signal: AbortSignal): Promise<Reservation> {
+    await this.#load();
+    const connection = await this.#connectionTo(relayAddress, signal);
+    const lost = new AbortController();
+    connection.addEventListener("close", () => lost.abort(new ChatError("PEER_UNREACHABLE", "the relay is gone")));
+    const ask = async (attempt: AbortSignal) => {
+      const expiresAtSeconds = await reserve(connection, attempt);
+      return { lifetimeMs: expiresAtSeconds * 1000 - this.#deps.runtime.now() };
+    };
+    // before it is asked: connections may arrive together with the answer
+    this.#reservedOn.add(connection);
+    try {
+      const { lifetimeMs } = await ask(signal);
+      if (connection.status !== "open") throw new ChatError("PEER_UNREACHABLE", "the relay is gone");
+      return {
+        lifetimeMs,
+        lost: lost.signal,
+        ping: (attempt) => assertAlive(connection, attempt),
+        renew: ask,
+        abandon: () => connection.abort(new Error("the relay does not answer")),
+      };
+    } catch (error) {
+      this.#reservedOn.delete(connection);
+      // one that hangs would hang the next time too
+      if (signal.aborted) connection.abort(new Error("the relay does not answer"));
+      throw error;
+    }
+  }
+
+  #load(): Promise<Circuits> {
+    this.#circuits ??= this.#start();
+    return this.#circuits;
+  }
+
+  async #start(): Promise<Circuits> {
+    const { node, limits } = this.#deps;
+    const circuits = await addCircuits(node.services.parts);
+    await node.handle(STOP_PROTOCOL, (stream, connection) => this.#accept(circuits, stream, connection), {
+      maxInboundStreams: limits.inboundStreamsPerConnection,
+    });
+    return circuits;
+  }
+
+  async #accept(circuits: Circuits, stream: Stream, connection: Connection): Promise<void> {
+    if (!this.#reservedOn.has(connection)) {
+      stream.abort(new Error("not my relay"));
+      return;
+    }
+    this.#accepting += 1;
+    try {
+      await circuits.accept(stream, connection);
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error("refused"));
+    } finally {
+      this.#accepting -= 1;
+    }
+  }
+
+  async #connectionTo(relayAddress: string, signal: AbortSignal): Promise<Connection> {
+    const { connections, node } = this.#deps;
+    const open = connections.best(relayOf(relayAddress));
+    if (open?.direct) return open;
+    return node.services.parts.transportManager.dial(multiaddr(relayAddress), { signal });
+  }
+}
+
+/** @throws ChatError PEER_UNREACHABLE for what is no relay's address */
+export function relayOf(relayAddress: string): DeviceId {
+  const relay = findDevice(relayAddress.split("/p2p/").at(-1) ?? "");
+  if (relay === undefined) throw new ChatError("PEER_UNREACHABLE", "no relay's address", { reason: "address" });
+  return relay;
+}

@@ -1,0 +1,250 @@
+import { type ErrorCode, isChatError } from "../../shared/errors.ts";
+import type { Runtime } from "../messaging/runtime.ts";
+import type { NetworkLimits } from "./limits.ts";
+import { pause, within } from "./waiting.ts";
+
+/** A relay's promise to pass connections on. */
+export interface Reservation {
+  /** How long it holds, by the relay's word. */
+  readonly lifetimeMs: number;
+  /** Aborted once the connection is gone, and with it the promise. */
+  readonly lost: AbortSignal;
+  /** @throws where the relay does not answer */
+  ping(signal: AbortSignal): Promise<void>;
+  /** @throws where the relay refuses or does not answer */
+  renew(signal: AbortSignal): Promise<{ lifetimeMs: number }>;
+  /** The relay is dead: so is all that runs through it. */
+  abandon(): void;
+}
+
+/** `reserved`: others reach this device through it. `waiting`: it failed, and is asked again later. */
+export type RelayState = "connecting" | "reserved" | "waiting";
+
+export type RelayStatus = {
+  /** Multiaddr that ends in `/p2p/<relay>`. */
+  readonly relay: string;
+  readonly state: RelayState;
+  /** Milliseconds since the Unix epoch. */
+  readonly sinceMs: number;
+  /** Why it failed the last time. */
+  readonly error?: ErrorCode;
+  readonly reason?: string;
+};
+
+export type ReservationsDeps = {
+  /** The relays to use, the preferred first; asked again after `refresh`. */
+  readonly wanted: () => readonly string[];
+  readonly reserve: (relay: string, signal: AbortSignal) => Promise<Reservation>;
+  readonly runtime: Pick<Runtime, "now" | "monotonic" | "after" | "random">;
+  readonly limits: NetworkLimits;
+  /** What `held` answers is different now. */
+  readonly onChanged: () => void;
+};
+
+type Lane = {
+  readonly relay: string;
+  readonly stop: AbortController;
+  state: RelayState;
+  sinceMs: number;
+  failures: number;
+  retryAtMs: number;
+  error: unknown;
+  /** Ends a pause between two pings. */
+  poke: () => void;
+};
+
+/**
+ * Keeps this device reachable through two relays: the first of the list that work. One that does not answer is left for
+ * the next; a preferred one is tried again and taken back.
+ */
+export class Reservations {
+  readonly #deps: ReservationsDeps;
+  readonly #lanes = new Map<string, Lane>();
+  #cancelTimer = () => {};
+  #running = false;
+
+  constructor(deps: ReservationsDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#fill();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#cancelTimer();
+    for (const lane of this.#lanes.values()) lane.stop.abort(new Error("stopping"));
+    this.#lanes.clear();
+  }
+
+  /** The wanted relays may be others now. */
+  refresh(): void {
+    if (this.#running) this.#fill();
+  }
+
+  /** Something happened to the network or this computer: looks at every relay at once, failed ones too. */
+  check(): void {
+    for (const lane of this.#lanes.values()) {
+      lane.failures = 0;
+      lane.retryAtMs = 0;
+      lane.poke();
+    }
+    this.refresh();
+  }
+
+  /** Relays through which this device can be reached, the preferred first. */
+  held(): readonly string[] {
+    return this.#wanted().filter((relay) => this.#lanes.get(relay)?.state === "reserved");
+  }
+
+  /** Relays that are reserved or being asked. */
+  inUse(): readonly string[] {
+    return [...this.#lanes.values()].filter(({ state }) => state !== "waiting").map(({ relay }) => relay);
+  }
+
+  status(): readonly RelayStatus[] {
+    return this.#wanted().flatMap((relay) => {
+      const lane = this.#lanes.get(relay);
+      if (lane === undefined) return [];
+      const { state, sinceMs, error } = lane;
+      const known = isChatError(error) ? error : undefined;
+      return [
+        {
+          relay,
+          state,
+          sinceMs,
+          ...(known !== undefined && { error: known.code }),
+          ...(known?.reason !== undefined && { reason: known.reason }),
+        },
+      ];
+    });
+  }
+
+  #wanted(): readonly string[] {
+    return [...new Set(this.#deps.wanted())];
+  }
+
+  /** Starts and ends lanes so that the first two relays that work are held. */
+  #fill(): void {
+    this.#cancelTimer();
+    const wanted = this.#wanted();
+    for (const lane of this.#lanes.values()) if (!wanted.includes(lane.relay)) this.#end(lane);
+    const nowMs = this.#deps.runtime.monotonic();
+    let missing = this.#deps.limits.relays;
+    let wakeAtMs = Number.POSITIVE_INFINITY;
+    for (const relay of wanted) {
+      if (missing === 0) break;
+      const lane = this.#lanes.get(relay) ?? this.#add(relay);
+      if (lane.state === "waiting" && lane.retryAtMs > nowMs) {
+        wakeAtMs = Math.min(wakeAtMs, lane.retryAtMs);
+        continue;
+      }
+      missing -= 1;
+      if (lane.state === "waiting") void this.#run(lane);
+    }
+    for (const relay of this.held().slice(this.#deps.limits.relays)) {
+      const lane = this.#lanes.get(relay);
+      if (lane !== undefined) this.#end(lane);
+    }
+    if (wakeAtMs < Number.POSITIVE_INFINITY) {
+      this.#cancelTimer = this.#deps.runtime.after(wakeAtMs - nowMs, () => this.#fill());
+    }
+  }
+
+  #add(relay: string): Lane {
+    const lane: Lane = {
+      relay,
+      stop: new AbortController(),
+      state: "waiting",
+      sinceMs: this.#deps.runtime.now(),
+      failures: 0,
+      retryAtMs: 0,
+      error: undefined,
+      poke: () => {},
+    };
+    this.#lanes.set(relay, lane);
+    return lane;
+  }
+
+  #end(lane: Lane): void {
+    this.#lanes.delete(lane.relay);
+    lane.stop.abort(new Error("not wanted"));
+    if (lane.state === "reserved") this.#deps.onChanged();
+  }
+
+  /** From asking the relay until it fails; whoever ended the lane meanwhile has said so. */
+  async #run(lane: Lane): Promise<void> {
+    const { signal } = lane.stop;
+    this.#enter(lane, "connecting");
+    const startedAtMs = this.#deps.runtime.monotonic();
+    try {
+      await this.#reserveAndKeep(lane);
+    } catch (error) {
+      if (signal.aborted) return;
+      lane.error = error;
+      this.#backOff(lane, this.#deps.runtime.monotonic() - startedAtMs);
+      this.#enter(lane, "waiting");
+      this.#fill();
+    }
+  }
+
+  async #reserveAndKeep(lane: Lane): Promise<never> {
+    const { runtime, limits, reserve } = this.#deps;
+    const { signal } = lane.stop;
+    const reservation = await within({ runtime, ms: limits.reserveTimeoutMs, signal }, (attempt) =>
+      reserve(lane.relay, attempt),
+    );
+    signal.throwIfAborted();
+    lane.error = undefined;
+    this.#enter(lane, "reserved");
+    this.#fill();
+    try {
+      return await this.#keep(lane, reservation);
+    } catch (error) {
+      if (!signal.aborted) reservation.abandon();
+      throw error;
+    }
+  }
+
+  async #keep(lane: Lane, reservation: Reservation): Promise<never> {
+    const { runtime, limits } = this.#deps;
+    const signal = AbortSignal.any([lane.stop.signal, reservation.lost]);
+    let renewAtMs = this.#renewAtMs(reservation.lifetimeMs);
+    for (;;) {
+      const { promise: poked, resolve } = Promise.withResolvers<void>();
+      lane.poke = resolve;
+      await pause({ runtime, ms: limits.relayPingIntervalMs, signal, until: poked });
+      if (runtime.monotonic() < renewAtMs) {
+        await within({ runtime, ms: limits.relayPingTimeoutMs, signal }, (attempt) => reservation.ping(attempt));
+      } else {
+        const renewed = await within({ runtime, ms: limits.reserveTimeoutMs, signal }, (attempt) =>
+          reservation.renew(attempt),
+        );
+        renewAtMs = this.#renewAtMs(renewed.lifetimeMs);
+      }
+    }
+  }
+
+  /** Half of its life, but soon enough for a wrong clock or a relay that forgets, and not all the time. */
+  #renewAtMs(lifetimeMs: number): number {
+    const { renewMinMs, renewMaxMs } = this.#deps.limits;
+    return this.#deps.runtime.monotonic() + Math.min(Math.max(lifetimeMs / 2, renewMinMs), renewMaxMs);
+  }
+
+  #backOff(lane: Lane, lastedMs: number): void {
+    const { runtime, limits } = this.#deps;
+    lane.failures = lastedMs > limits.relayRetryMaxMs ? 1 : lane.failures + 1;
+    const mostMs = Math.min(limits.relayRetryMaxMs, limits.relayRetryMs * 2 ** (lane.failures - 1));
+    // spread, for all who lost the same relay come back at once
+    lane.retryAtMs = runtime.monotonic() + mostMs * (0.5 + runtime.random() / 2);
+  }
+
+  #enter(lane: Lane, state: RelayState): void {
+    const changes = (lane.state === "reserved") !== (state === "reserved");
+    lane.state = state;
+    lane.sinceMs = this.#deps.runtime.now();
+    if (changes) this.#deps.onChanged();
+  }
+}

@@ -1,0 +1,44 @@
+import { noise } from "@chainsafe/libp2p-noise";
+import { yamux } from "@chainsafe/libp2p-yamux";
+import { circuitRelayServer, type ServerReservationStoreInit } from "@libp2p/circuit-relay-v2";
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { tcp } from "@libp2p/tcp";
+import { createLibp2p, type Libp2p } from "libp2p";
+import { seedOf } from "./networks.ts";
+
+/** A relay as libp2p ships it, on loopback. */
+export type TestRelay = {
+  readonly node: Libp2p;
+  /** Ends in `/p2p/<relay>`. */
+  readonly address: string;
+  readonly id: string;
+  readonly port: number;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+type Options = {
+  /** The same again, for a relay that restarts. */
+  readonly port?: number;
+  readonly reservations?: ServerReservationStoreInit;
+};
+
+export async function startRelay(name: string, { port = 0, reservations = {} }: Options = {}): Promise<TestRelay> {
+  const node = await createLibp2p({
+    privateKey: await generateKeyPairFromSeed("Ed25519", seedOf(name)),
+    addresses: { listen: [`/ip4/127.0.0.1/tcp/${port}`] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionManager: { inboundConnectionThreshold: 1000 },
+    connectionMonitor: { enabled: false },
+    services: { relay: circuitRelayServer({ reservations: { applyDefaultLimit: false, ...reservations } }) },
+  });
+  const address = node.getMultiaddrs()[0]?.toString() ?? "";
+  return {
+    node,
+    address,
+    id: node.peerId.toString(),
+    port: Number(address.split("/")[4]),
+    [Symbol.asyncDispose]: async () => node.stop(),
+  };
+}
