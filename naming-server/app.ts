@@ -10,6 +10,7 @@ import { metricsRoutes } from "./routes/metrics.ts";
 import { nameRoutes } from "./routes/names.ts";
 import { openapiRoutes } from "./routes/openapi.ts";
 import { presenceRoutes } from "./routes/presence.ts";
+import { relayRoutes } from "./routes/relays.ts";
 import { type Api, admitOther } from "./routes/route.ts";
 import { tokenRoutes } from "./routes/token.ts";
 import type { Services } from "./services.ts";
@@ -31,6 +32,7 @@ export function createApp(services: Services, log: Logger): Express {
   presenceRoutes(api);
   tokenRoutes(api);
   logRoutes(api);
+  relayRoutes(api);
   healthRoutes(api);
   metricsRoutes(api);
   openapiRoutes(api);

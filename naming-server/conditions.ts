@@ -1,7 +1,7 @@
 /*
- * Conditional requests (RFC 9110 13). A name's ETag is `"<record hash>"`, or `"<record hash>.<hash of the addresses>"`:
+ * Conditional requests (RFC 9110 13). A name's ETag is `"<record hash>"`, or `"<record hash>.<hash of the live records>"`:
  * the whole decides whether a reader has this answer already, the first part whether a writer saw this record, since
- * addresses come and go.
+ * addresses and mailboxes come and go.
  */
 
 /** `If-None-Match` compares weakly. */

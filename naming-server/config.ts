@@ -5,6 +5,7 @@ import { audienceSchema, parsed } from "../shared/schemas.ts";
 import { REGISTRATIONS, type Registration } from "./admission.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./client-network.ts";
 import { ALLOWANCES, type Allowances, RATE_LIMITS, type RateLimits, scaleAllowances, scaleRates } from "./limits.ts";
+import { parseRelayAdmission, type RelayAdmission } from "./relay-list.ts";
 import { isDatabaseUrl } from "./storage/open-store.ts";
 
 export type Config = {
@@ -23,6 +24,7 @@ export type Config = {
   readonly rates: RateLimits;
   readonly allowances: Allowances;
   readonly registration: Registration;
+  readonly relays: RelayAdmission;
 };
 
 const FACTOR_RANGE = "a number above 0, such as 2.5";
@@ -51,6 +53,9 @@ const settingsSchema = z.object({
   TLS_CERT: z.string().optional().describe("PEM file with the certificate chain"),
   TLS_KEY: z.string().optional().describe("PEM file with its private key"),
   REGISTRATION: z.enum(REGISTRATIONS).default("open").describe("who gets a new name: open, invite or closed (open)"),
+  RELAYS: parsed(parseRelayAdmission)
+    .default("open")
+    .describe("who is listed as a relay: open, closed, or peer ids with commas between them (open)"),
   TRUST_PROXY: parsed(parseTrustedProxies)
     .optional()
     .describe("whose X-Forwarded-For counts: how many proxies, or which (none)"),
@@ -100,6 +105,7 @@ function toConfig(settings: z.output<typeof settingsSchema>): Config {
     rates: scaleRates(RATE_LIMITS, settings.RATE_LIMIT_FACTOR),
     allowances: scaleAllowances(ALLOWANCES, settings.RATE_LIMIT_FACTOR),
     registration: settings.REGISTRATION,
+    relays: settings.RELAYS,
   };
 }
 

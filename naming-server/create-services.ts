@@ -12,6 +12,7 @@ import { TransparencyLog } from "./log/transparency-log.ts";
 import { Metrics } from "./metrics.ts";
 import { PresenceFeed } from "./presence/presence-feed.ts";
 import { RateLimiter } from "./rate-limiter.ts";
+import { RelayList } from "./relay-list.ts";
 import type { Services } from "./services.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import type { Restoration, Store } from "./storage/store.ts";
@@ -59,7 +60,7 @@ export function createServices({ config, store, surroundings, state, publicUrl, 
   const { now, log: logger, pace = realPace(SERVER_LIMITS.checkpointIntervalMs) } = surroundings;
   const { monotonic = performance.now.bind(performance) } = surroundings;
   const { keys, tree, seed, restoration } = state;
-  const { registration, allowances } = config;
+  const { registration, allowances, relays: relayAdmission } = config;
   const log = new TransparencyLog({ store, tree, seed, publicUrl, now, pace });
   const directory = new Directory({ store, log, now });
   const tokens = new AccessTokens({ keys, publicUrl, now });
@@ -68,15 +69,18 @@ export function createServices({ config, store, surroundings, state, publicUrl, 
   const networkOf = createClientNetworks(config.trustedProxies);
   const watchers = Math.floor(capacity * SERVER_LIMITS.watchersShare);
   const presence = new PresenceFeed({ store, directory, now, monotonic, logger, capacity: watchers });
+  const relays = new RelayList({ store, admission: relayAdmission, now });
+  const records = { directory, log, relays, relayAdmission };
   const requests = { registration, allowances, restoration, limiter, networkOf, metrics };
-  const services = { store, directory, log, keys, tokens, presence, publicUrl, now, monotonic, ...requests };
+  const services = { store, ...records, keys, tokens, presence, publicUrl, now, monotonic, ...requests };
   addGauges(services);
   return services;
 }
 
-function addGauges({ metrics, store, log, presence }: Services): void {
+function addGauges({ metrics, store, log, relays, presence }: Services): void {
   metrics.gauge("database_bytes", "What the database takes.", () => store.sizeBytes());
   metrics.gauge("log_entries", "Records in the log, as far as its newest checkpoint.", () => log.size);
   metrics.gauge("log_checkpoint_time_seconds", "When that was signed.", () => log.signedAt);
+  metrics.gauge("relays", "Relays that are listed.", async () => (await relays.read()).count);
   metrics.gauge("presence_watchers", "Streams of presence that are open.", () => presence.watchers);
 }

@@ -7,15 +7,15 @@ import { BoundedMap } from "./bounded-map.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { Place, TransparencyLog } from "./log/transparency-log.ts";
 import { encodePlace } from "./routes/log.ts";
-import type { Store, StoredName } from "./storage/store.ts";
+import type { Published, Store, StoredName } from "./storage/store.ts";
 
 /** What is answered about a name, made once and then served from memory. */
 export type Entry = {
   readonly devices: readonly DeviceId[];
-  /** Changes with the record and with its live addresses; begins with the record's hash. */
+  /** Changes with the record and with what of its devices lives; begins with the record's hash. */
   readonly etag: string;
   readonly body: string;
-  /** When the first of the addresses in `body` expires. */
+  /** When the first of the records in `body` expires. */
   readonly validUntilMs: number;
 };
 
@@ -69,23 +69,33 @@ export class Directory {
   }
 }
 
+type Live = { readonly device: DeviceId; readonly record: string };
+
 function toEntry(name: Username, { record, hash, devices }: StoredName, place: Place, nowMs: number): Entry {
-  const live = devices.flatMap(({ device, address }) =>
-    address !== undefined && address.expires * 1000 > nowMs ? [{ device, ...address }] : [],
-  );
-  const addresses = live.map((address) => ({ device: address.device, record: address.record }));
-  const body = JSON.stringify({ name, record, log: encodePlace(place), addresses });
+  const addresses: Live[] = [];
+  const mailboxes: Live[] = [];
+  let validUntilMs = Number.POSITIVE_INFINITY;
+  const keepLive = (list: Live[], device: DeviceId, published: Published | undefined) => {
+    if (published === undefined || published.expires * 1000 <= nowMs) return;
+    list.push({ device, record: published.record });
+    validUntilMs = Math.min(validUntilMs, published.expires * 1000);
+  };
+  for (const { device, address, mailbox } of devices) {
+    keepLive(addresses, device, address);
+    keepLive(mailboxes, device, mailbox);
+  }
+  const body = JSON.stringify({ name, record, log: encodePlace(place), addresses, mailboxes });
   return {
     devices: devices.map(({ device }) => device),
-    etag: etagOf(hash, addresses),
+    etag: etagOf(hash, [...addresses, ...mailboxes]),
     body,
-    validUntilMs: Math.min(...live.map(({ expires }) => expires * 1000)),
+    validUntilMs,
   };
 }
 
-function etagOf(hash: string, addresses: readonly { record: string }[]): string {
-  if (addresses.length === 0) return `"${hash}"`;
-  const digest = sha256(utf8(addresses.map(({ record }) => record).join(" ")));
+function etagOf(hash: string, live: readonly Live[]): string {
+  if (live.length === 0) return `"${hash}"`;
+  const digest = sha256(utf8(live.map(({ record }) => record).join(" ")));
   return `"${hash}.${encodeBase64url(digest.subarray(0, 9))}"`;
 }
 

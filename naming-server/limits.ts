@@ -20,7 +20,7 @@ export const SERVER_LIMITS = {
   /** Kept free for the database, logs and listening sockets. */
   reservedDescriptors: 64,
 
-  /** Of answers kept in memory: some 30,000 ordinary ones, however large a few are made. */
+  /** Of answers kept in memory: some 30,000 ordinary ones, 10,000 with a mailbox, however large a few are made. */
   cachedAnswerCharacters: 48 * 1024 * 1024,
   cachedTokens: 5_000,
   /** Of each class, networks and callers each: whoever comes from more of them than this is not held by such limits. */
@@ -113,14 +113,15 @@ export const SERVER_LIMITS = {
 export type Rate = { readonly burst: number; readonly perSecond: number };
 
 /** What requests are counted by: those of one class cost about the same. */
-export type RateClass = "lookup" | "presence" | "log" | "token" | "write" | "claim" | "registration" | "open";
+export type RateClass = "lookup" | "presence" | "log" | "token" | "write" | "claim" | "registration" | "relay" | "open";
 
 export type RateLimits = Readonly<Record<RateClass, { readonly network: Rate; readonly caller?: Rate }>>;
 
 /**
  * By network, which is an IPv4 address or an IPv6 /64, and by caller, which is a username. Each instance counts for
  * itself. A network may be an office of some hundred people: a device renews its addresses every 20 s, asks for a token
- * every 10 minutes, and looks each of its contacts up once a minute while they talk.
+ * every 10 minutes, and looks each of its contacts up once a minute while they talk. A relay renews its descriptor, which lives an hour at most, twice
+ * in that time: one network never holds half of the list of relays.
  */
 export const RATE_LIMITS: RateLimits = {
   lookup: { network: { burst: 3000, perSecond: 100 }, caller: { burst: 600, perSecond: 10 } },
@@ -130,6 +131,7 @@ export const RATE_LIMITS: RateLimits = {
   write: { network: { burst: 1200, perSecond: 60 }, caller: { burst: 120, perSecond: 2 } },
   claim: { network: { burst: 600, perSecond: 10 }, caller: { burst: 120, perSecond: 0.5 } },
   registration: { network: { burst: 120, perSecond: 1 } },
+  relay: { network: { burst: 32, perSecond: 0.02 } },
   open: { network: { burst: 600, perSecond: 20 } },
 };
 

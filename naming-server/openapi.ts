@@ -12,6 +12,7 @@ type JsonObject = Record<string, unknown>;
 const PATH_PARAMETERS: Readonly<Record<string, { description: string; schema: z.ZodType }>> = {
   name: { description: "a username in canonical form", schema: usernameSchema },
   device: { description: "the peer id of a device", schema: deviceIdSchema },
+  relay: { description: "the peer id of a relay", schema: deviceIdSchema },
 };
 
 /** Codes that any operation may answer, and those that a body or a token may meet besides. */

@@ -7,6 +7,7 @@ import type { TransparencyLog } from "./log/transparency-log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PresenceFeed } from "./presence/presence-feed.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
+import type { RelayAdmission, RelayList } from "./relay-list.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { Restoration, Store } from "./storage/store.ts";
 
@@ -18,6 +19,8 @@ export type Services = {
   readonly keys: SigningKeys;
   readonly tokens: AccessTokens;
   readonly presence: PresenceFeed;
+  readonly relays: RelayList;
+  readonly relayAdmission: RelayAdmission;
   /** How clients and records name this server: no trailing slash. */
   readonly publicUrl: string;
   /** Milliseconds since the Unix epoch. */

@@ -25,7 +25,8 @@ export function createSweep({ store, keys, log, now }: Upkeep) {
     const past = Math.min(...seen) - LIMITS.clockSkewSeconds;
     const claims = past - SERVER_LIMITS.claimedKeyPackageSeconds;
     const transitions = past - SERVER_LIMITS.presenceHistorySeconds;
-    await store.forgetExpired({ assertions: past, addresses: past, claims, transitions, allowances: past });
+    const records = { addresses: past, mailboxes: past, relays: past };
+    await store.forgetExpired({ ...records, assertions: past, claims, transitions, allowances: past });
   };
   // What one of them cannot do now is no reason to leave the others.
   return async function sweep(): Promise<void> {

@@ -21,6 +21,10 @@ const keyPackageSchema = z
 export const nameRecordTextSchema = jws;
 export const addressRecordTextSchema = z.string().max(LIMITS.addressRecordMaxBytes);
 
+/** Body of `PUT /v1/devices/{peerId}/mailbox` and of `PUT /v1/relays/{peerId}`: a compact JWS. */
+export const mailboxRecordTextSchema = z.string().max(LIMITS.mailboxRecordMaxBytes);
+export const relayDescriptorTextSchema = z.string().max(LIMITS.relayDescriptorMaxBytes);
+
 const wholeNumber = z.int().min(0);
 /** As long as a proof in a tree of 2^53 leaves may be. */
 const proof = z.array(base64urlOf(32).pipe(parsed((text) => decodeBase64url(text)))).max(54);
@@ -45,13 +49,20 @@ export const nameAcceptedSchema = z.object({
   log: logPlaceSchema.extend({ checkpoint: z.string().max(LIMITS.noteMaxBytes) }),
 });
 
-/** `GET /v1/names/{name}`: the newest record, its place in the log, and the live address records of its devices. */
+/** `GET /v1/names/{name}`: the newest record, its place in the log, and the live address and mailbox records of its devices. */
 export const nameSchema = z.object({
   name: usernameSchema,
   record: jws,
   log: logPlaceSchema,
   addresses: z.array(z.object({ device: deviceIdSchema, record: jws })),
+  mailboxes: z.array(z.object({ device: deviceIdSchema, record: mailboxRecordTextSchema })).default([]),
 });
+
+/** `PUT /v1/relays/{peerId}`: the descriptor as taken. */
+export const relayAcceptedSchema = z.object({ relay: deviceIdSchema, seq: sequence, exp: unixSeconds });
+
+/** `GET /v1/relays`: live descriptors, in no order that means anything. */
+export const relaysSchema = z.object({ relays: z.array(relayDescriptorTextSchema).max(LIMITS.relaysMax) });
 
 /** `GET /v1/names/{name}/history?after=<seq>`: oldest first; `next` is the `after` of the next page, null at the end. */
 export const historySchema = z.object({ name: usernameSchema, records: z.array(jws), next: sequence.nullable() });

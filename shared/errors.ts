@@ -62,6 +62,7 @@ export const ERROR_CODES = [
   "METHOD_NOT_ALLOWED",
   "RATE_LIMITED",
   "KEY_PACKAGES_FULL",
+  "RELAYS_FULL",
   // sessions and frames between peers
   "FRAME_INVALID",
   "FRAME_TOO_LARGE",

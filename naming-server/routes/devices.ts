@@ -1,9 +1,17 @@
 import type { Request, Response } from "express";
 import { verifyAddressRecord } from "../../shared/address-record.ts";
-import { addressRecordTextSchema, keyPackageCountSchema, keyPackageUploadSchema } from "../../shared/api.ts";
+import {
+  addressRecordTextSchema,
+  keyPackageCountSchema,
+  keyPackageUploadSchema,
+  mailboxRecordTextSchema,
+} from "../../shared/api.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
+import { verifyMailboxRecord } from "../../shared/mailbox-record.ts";
 import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import { parseStrictJson } from "../../shared/strict-json.ts";
+import type { Username } from "../../shared/username.ts";
 import type { Caller } from "../access-tokens.ts";
 import { SERVER_LIMITS } from "../limits.ts";
 import { sendEmpty, sendJson } from "../reply.ts";
@@ -12,6 +20,7 @@ import type { Services } from "../services.ts";
 import { type Api, readRequest, route, type SignedInHandler, segment } from "./route.ts";
 
 const ADDRESS_BODY = { mediaType: JOSE_MEDIA_TYPE, schema: addressRecordTextSchema };
+const MAILBOX_BODY = { mediaType: JOSE_MEDIA_TYPE, schema: mailboxRecordTextSchema };
 const KEY_PACKAGE_BODY = {
   mediaType: "application/json",
   maxBytes: SERVER_LIMITS.keyPackageUploadMaxBytes,
@@ -37,6 +46,24 @@ export function deviceRoutes(api: Api): void {
       answers: { 204: { what: "withdrawn" } },
       refusals: ["FORBIDDEN"],
       signedIn: own((caller, _req, res) => deleteAddresses(services, caller, res)),
+    },
+  });
+  route(api, "/v1/devices/:device/mailbox", {
+    put: {
+      id: "publishMailbox",
+      summary: "Publishes where parcels for the caller's device may be left while it is offline",
+      limit: "write",
+      body: MAILBOX_BODY,
+      answers: { 204: { what: "published" } },
+      refusals: [
+        "FORBIDDEN",
+        "KEY_INVALID",
+        "RECORD_INVALID",
+        "RECORD_EXPIRED",
+        "RECORD_CONFLICT",
+        "SIGNATURE_INVALID",
+      ],
+      signedIn: own((caller, req, res) => putMailbox(services, caller, req, res)),
     },
   });
   route(api, "/v1/devices/:device/key-packages", {
@@ -72,17 +99,37 @@ async function putAddresses(
 ): Promise<void> {
   const body = await readBody(req, ADDRESS_BODY);
   const { text, payload } = await verifyAddressRecord(body.toString("latin1"), now());
+  assertOwnRecord(payload, { username, device });
+  const { seq, exp: expires } = payload;
+  const at = Math.floor(now() / 1000);
+  await store.putAddress({ name: username, device, seq, expires, record: text, at });
+  presence.poke();
+  directory.forget(username);
+  sendEmpty(res, 204);
+}
+
+function assertOwnRecord(payload: { device: DeviceId; name: Username }, { username, device }: Caller): void {
   if (payload.device !== device) {
     throw new ChatError("RECORD_INVALID", "the record is another device's", { reason: "device" });
   }
   if (payload.name !== username) {
     throw new ChatError("RECORD_INVALID", "the record is for another name", { reason: "name" });
   }
-  const { seq, exp: expires } = payload;
-  const at = Math.floor(now() / 1000);
-  await store.putAddress({ name: username, device, seq, expires, record: text, at });
-  presence.poke();
-  directory.forget(username);
+}
+
+async function putMailbox(
+  { store, directory, now }: Services,
+  caller: Caller,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  const body = await readBody(req, MAILBOX_BODY);
+  const { text, payload } = await verifyMailboxRecord(body.toString("latin1"), now());
+  assertOwnRecord(payload, caller);
+  const { name, device, seq, exp: expires } = payload;
+  const isWithdrawn = payload.boxes.length === 0;
+  await store.putMailbox({ name, device, seq, expires, record: text, isWithdrawn, at: Math.floor(now() / 1000) });
+  directory.forget(name);
   sendEmpty(res, 204);
 }
 

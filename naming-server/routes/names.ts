@@ -32,11 +32,11 @@ export function nameRoutes(api: Api): void {
   route(api, "/v1/names/:name", {
     get: {
       id: "getName",
-      summary: "The newest record of a name, and the live addresses of its devices",
+      summary: "The newest record of a name, and the live addresses and mailboxes of its devices",
       limit: "lookup",
       headers: { "if-none-match": "the ETag of an earlier answer" },
       answers: {
-        200: { what: "the record and the addresses", body: nameSchema },
+        200: { what: "the record, the addresses and the mailboxes", body: nameSchema },
         304: { what: "nothing has changed since the answer of that ETag" },
       },
       refusals: ["USERNAME_INVALID", "NAME_UNKNOWN"],

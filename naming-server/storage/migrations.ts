@@ -118,6 +118,26 @@ const MIGRATIONS: readonly string[] = [
     until INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE devices ADD COLUMN mailbox_seq INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE devices ADD COLUMN mailbox_expires INTEGER;
+
+  CREATE TABLE mailboxes (
+    device TEXT PRIMARY KEY REFERENCES devices (device) ON DELETE CASCADE,
+    record TEXT NOT NULL,
+    expires INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX mailboxes_by_expiry ON mailboxes (expires);
+
+  CREATE TABLE relays (
+    relay TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    expires INTEGER,
+    kept_until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX relays_by_age ON relays (kept_until);
+  `,
 ];
 
 /**

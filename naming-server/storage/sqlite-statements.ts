@@ -9,7 +9,9 @@ export function prepareStatements(database: DatabaseSync) {
   const sql = (text: string) => database.prepare(text);
   return {
     findName: sql(
-      `SELECT n.seq, n.hash, r.record, r.log_index, d.device, d.address_record, d.address_expires
+      `SELECT n.seq, n.hash, r.record, r.log_index, d.device, d.address_record, d.address_expires, d.mailbox_expires,
+         CASE WHEN d.mailbox_expires IS NOT NULL
+           THEN (SELECT m.record FROM mailboxes m WHERE m.device = d.device) END AS mailbox_record
        FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq JOIN devices d ON d.name = n.name
        WHERE n.name = ? ORDER BY d.device`,
     ),
@@ -38,7 +40,6 @@ export function prepareStatements(database: DatabaseSync) {
     saveCheckpoint: sql("UPDATE log SET size = ?, root = ?, time = ?, note = ? WHERE note IS ?"),
     insertLogSeed: sql("INSERT INTO log (id, seed) VALUES (1, ?) ON CONFLICT DO NOTHING"),
     findLogSeed: sql("SELECT seed FROM log"),
-    restartLog: sql("UPDATE log SET seed = ?, size = NULL, root = NULL, time = NULL, note = NULL"),
 
     putAddress: sql(
       `UPDATE devices SET address_seq = ?1, address_record = ?2, address_expires = ?3
@@ -54,7 +55,7 @@ export function prepareStatements(database: DatabaseSync) {
 
     insertAssertion: sql("INSERT INTO assertions (sub, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
 
-    listSigningKeys: sql("SELECT generation, seed, active_from FROM signing_keys ORDER BY generation"),
+    listSigningKeys: sql("SELECT generation, seed, active_from AS activeFrom FROM signing_keys ORDER BY generation"),
     insertSigningKey: sql(
       "INSERT INTO signing_keys (generation, seed, active_from) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     ),
@@ -62,14 +63,6 @@ export function prepareStatements(database: DatabaseSync) {
 
     forgetAssertions: sql("DELETE FROM assertions WHERE expires < ?"),
     forgetAddresses: sql("UPDATE devices SET address_record = NULL, address_expires = NULL WHERE address_expires < ?"),
-
-    listOnlineDevices: sql("SELECT device FROM devices WHERE online = 1"),
-    withdrawAddresses: sql("UPDATE devices SET address_record = NULL, address_expires = NULL"),
-    saveRestoration: sql(
-      `INSERT INTO restoration (id, since, until) SELECT 1, coalesce(max(accepted_at), 0), ? FROM records WHERE true
-       ON CONFLICT (id) DO UPDATE SET since = excluded.since, until = excluded.until`,
-    ),
-    findRestoration: sql("SELECT since, until FROM restoration"),
 
     sizeBytes: sql("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size"),
     ping: sql("SELECT count(*) AS tables FROM sqlite_schema"),

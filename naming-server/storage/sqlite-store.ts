@@ -3,13 +3,17 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import { SERVER_LIMITS } from "../limits.ts";
+import { type DeviceColumns, toDevice } from "./device-columns.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { keyInUse, notListed } from "./refusals.ts";
+import { keyInUse, mustRise, notListed } from "./refusals.ts";
 import { SqliteAllowances } from "./sqlite-allowances.ts";
 import { storageError } from "./sqlite-errors.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
 import { SqliteKeyPackages } from "./sqlite-key-packages.ts";
+import { SqliteMailboxes } from "./sqlite-mailboxes.ts";
 import { SqlitePresence } from "./sqlite-presence.ts";
+import { SqliteRelays } from "./sqlite-relays.ts";
+import { SqliteRestoration } from "./sqlite-restoration.ts";
 import { prepareStatements, type Statements } from "./sqlite-statements.ts";
 import type {
   AddressRow,
@@ -21,22 +25,21 @@ import type {
   KeyPackageCount,
   KeyPackageUpload,
   LeafRow,
+  ListedRelay,
   LogState,
+  MailboxRow,
   Presence,
   RecordRow,
+  RelayRow,
   Restoration,
   RestoredStore,
   SigningKeyRow,
   Store,
-  StoredDevice,
   StoredName,
   StoredRecord,
   Terms,
   Transition,
 } from "./store.ts";
-
-type DeviceColumns = { device: DeviceId; address_record: string | null; address_expires: number | null };
-type SigningKeyColumns = { generation: number; seed: Uint8Array; active_from: number };
 
 /** @throws ChatError as `openSqliteFile` */
 export function openSqliteStore(path: string): Store {
@@ -51,6 +54,9 @@ class SqliteStore implements Store {
   readonly #presence: SqlitePresence;
   readonly #keyPackages: SqliteKeyPackages;
   readonly #allowances: SqliteAllowances;
+  readonly #mailboxes: SqliteMailboxes;
+  readonly #relays: SqliteRelays;
+  readonly #restoration: SqliteRestoration;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -59,6 +65,9 @@ class SqliteStore implements Store {
     this.#presence = new SqlitePresence(database);
     this.#keyPackages = new SqliteKeyPackages(database);
     this.#allowances = new SqliteAllowances(database);
+    this.#mailboxes = new SqliteMailboxes(database);
+    this.#relays = new SqliteRelays(database);
+    this.#restoration = new SqliteRestoration(database);
   }
 
   findName(name: Username): Promise<StoredName | undefined> {
@@ -176,7 +185,7 @@ class SqliteStore implements Store {
       const current = this.#statements.findAddress.get(device, name);
       if (current === undefined) throw notListed();
       if (current.address_record === record) return;
-      throw new ChatError("RECORD_CONFLICT", "the sequence of an address record must rise");
+      throw mustRise("an address record");
     });
   }
 
@@ -203,6 +212,18 @@ class SqliteStore implements Store {
     return this.#read(() => this.#statements.listOnline.all(at) as { name: Username; device: DeviceId }[]);
   }
 
+  putMailbox(row: MailboxRow): Promise<void> {
+    return this.#commits.write(() => this.#mailboxes.put(row));
+  }
+
+  putRelay(row: RelayRow, max: number): Promise<void> {
+    return this.#commits.write(() => this.#relays.put(row, max));
+  }
+
+  listRelays(at: number, limit: number): Promise<readonly ListedRelay[]> {
+    return this.#read(() => this.#relays.list(at, limit));
+  }
+
   addKeyPackages(upload: KeyPackageUpload): Promise<KeyPackageCount> {
     return this.#commits.write(() => this.#keyPackages.add(upload));
   }
@@ -223,7 +244,7 @@ class SqliteStore implements Store {
   }
 
   listSigningKeys(): Promise<readonly SigningKeyRow[]> {
-    return this.#read(() => (this.#statements.listSigningKeys.all() as SigningKeyColumns[]).map(toSigningKey));
+    return this.#read(() => this.#statements.listSigningKeys.all() as SigningKeyRow[]);
   }
 
   addSigningKey({ generation, seed, activeFrom }: SigningKeyRow): Promise<void> {
@@ -240,25 +261,20 @@ class SqliteStore implements Store {
       this.#presence.forget(before.transitions);
       this.#statements.forgetAssertions.run(before.assertions);
       this.#statements.forgetAddresses.run(before.addresses);
+      this.#mailboxes.forget(before.mailboxes);
+      this.#relays.forget(before.relays);
       this.#keyPackages.forget(before.claims);
       this.#allowances.forget(before.allowances);
     });
   }
 
-  markRestored({ at, until, logSeed }: RestoredStore): Promise<void> {
-    return this.#commits.write(() => {
-      this.#statements.listOnlineDevices.all().forEach((row) => {
-        this.#presence.left(row["device"] as DeviceId, at);
-      });
-      this.#statements.withdrawAddresses.run();
-      this.#keyPackages.forgetOneTime();
-      this.#statements.saveRestoration.run(until);
-      this.#statements.restartLog.run(logSeed);
-    });
+  markRestored(restored: RestoredStore): Promise<void> {
+    const parts = { presence: this.#presence, keyPackages: this.#keyPackages };
+    return this.#commits.write(() => this.#restoration.mark(restored, parts));
   }
 
   findRestoration(): Promise<Restoration | undefined> {
-    return this.#read(() => this.#statements.findRestoration.get() as Restoration | undefined);
+    return this.#read(() => this.#restoration.find());
   }
 
   ping(): Promise<void> {
@@ -281,12 +297,4 @@ class SqliteStore implements Store {
       throw storageError(error);
     }
   }
-}
-
-function toDevice({ device, address_record: record, address_expires: expires }: DeviceColumns): StoredDevice {
-  return { device, address: record === null || expires === null ? undefined : { record, expires } };
-}
-
-function toSigningKey({ generation, seed, active_from }: SigningKeyColumns): SigningKeyRow {
-  return { generation, seed, activeFrom: active_from };
 }

@@ -18,10 +18,14 @@ export type RecordRow = {
 
 export type StoredRecord = Pick<RecordRow, "seq" | "hash" | "record">;
 
-/** A device as the newest record lists it; `address` is what it published last and did not withdraw, live or not. */
+/** What a device published last and did not withdraw, live or not; `expires` in seconds since the epoch. */
+export type Published = { readonly record: string; readonly expires: number };
+
+/** A device as the newest record lists it. */
 export type StoredDevice = {
   readonly device: DeviceId;
-  readonly address: { readonly record: string; readonly expires: number } | undefined;
+  readonly address: Published | undefined;
+  readonly mailbox: Published | undefined;
 };
 
 export type StoredName = StoredRecord & {
@@ -58,6 +62,22 @@ export type AddressRow = {
   /** When it was received, seconds since the Unix epoch. */
   readonly at: number;
 };
+
+/** A record without boxes withdraws: it is not shown, but kept until it expires, so that it may come again. */
+export type MailboxRow = AddressRow & { readonly isWithdrawn: boolean };
+
+export type RelayRow = {
+  readonly relay: DeviceId;
+  readonly seq: number;
+  /** Seconds since the Unix epoch. */
+  readonly expires: number;
+  readonly record: string;
+  readonly isWithdrawn: boolean;
+  /** When it was received, seconds since the Unix epoch. */
+  readonly at: number;
+};
+
+export type ListedRelay = Pick<RelayRow, "relay" | "record">;
 
 /** A device came online or went. Of one device's transitions the one with the highest id is the last. */
 export type Transition = {
@@ -116,6 +136,8 @@ export type Restoration = { readonly since: number; readonly until: number };
 export type ForgetBefore = {
   readonly assertions: number;
   readonly addresses: number;
+  readonly mailboxes: number;
+  readonly relays: number;
   readonly claims: number;
   readonly transitions: number;
   readonly allowances: number;
@@ -191,6 +213,22 @@ export interface Store {
   listTransitions(after: number, limit: number): Promise<readonly Transition[]>;
 
   /**
+   * Publishes where a device has its mailboxes, or that it has none; presence is another matter.
+   * @throws ChatError RECORD_CONFLICT for a sequence that does not rise, FORBIDDEN for a device the name lacks
+   */
+  putMailbox(row: MailboxRow): Promise<void>;
+
+  /**
+   * Lists a relay, or takes it off the list. Its sequence is remembered until no record that was ever listed could still
+   * live, and for as long it has its place among the `max` that there may be; instances that add one at the same moment
+   * may go a little beyond. One that withdraws and was not there leaves nothing behind.
+   * @throws ChatError RECORD_CONFLICT for a sequence that does not rise, RELAYS_FULL
+   */
+  putRelay(row: RelayRow, max: number): Promise<void>;
+  /** Those whose descriptor lives at `at`, ordered by id. */
+  listRelays(at: number, limit: number): Promise<readonly ListedRelay[]>;
+
+  /**
    * Adds one-time packages, passing over those it has or has handed out, and replaces the last resort where one is given.
    * @throws ChatError KEY_PACKAGES_FULL (nothing is added), FORBIDDEN for an unknown device
    */
@@ -212,7 +250,7 @@ export interface Store {
   deleteSigningKeysBefore(generation: number): Promise<void>;
 
   /**
-   * Forgets assertions, addresses and claimed packages that ended, transitions that were, and allowances that were full
+   * Forgets assertions, addresses, mailboxes, relays and claimed packages that ended, transitions that were, and allowances that were full
    * and invites that ended, before these times (seconds since the epoch). An address is not forgotten before its end was
    * a transition.
    */

@@ -71,6 +71,7 @@ export const EXIT_CODES = {
   METHOD_NOT_ALLOWED: EXIT.unexpected,
   RATE_LIMITED: EXIT.rateLimited,
   KEY_PACKAGES_FULL: EXIT.unexpected,
+  RELAYS_FULL: EXIT.network,
   FRAME_INVALID: EXIT.unexpected,
   FRAME_TOO_LARGE: EXIT.unexpected,
   VERSION_UNSUPPORTED: EXIT.unexpected,

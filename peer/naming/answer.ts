@@ -32,6 +32,7 @@ const SERVER_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "METHOD_NOT_ALLOWED",
   "RATE_LIMITED",
   "KEY_PACKAGES_FULL",
+  "RELAYS_FULL",
   "KEY_PACKAGE_INVALID",
   "SERVER_BUSY",
 ]);

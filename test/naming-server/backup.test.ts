@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { backUp } from "../../naming-server/backup.ts";
 import { SERVER_LIMITS } from "../../naming-server/limits.ts";
 import { restoreBackup } from "../../naming-server/restore.ts";
@@ -21,7 +21,7 @@ import {
   startServerProcess,
   startTestServer,
 } from "../support/naming-server.ts";
-import { addressRecordOf, NOW_MS, NOW_SECONDS, personOf, recordOf, recordTextOf } from "../support/people.ts";
+import { addressRecordOf, NOW_MS, NOW_SECONDS, personOf, recordOf, recordTextOf, relayOf } from "../support/people.ts";
 import { rowOf } from "../support/record-row.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -124,6 +124,26 @@ describe("a restore", () => {
     expect(await namesIn(aside)).toEqual(["bob", "carol"]);
     expect(statSync(databasePath).mode & 0o777).toBe(0o600);
     expect(readdirSync(directory).filter((name) => name.includes("restoring"))).toEqual([]);
+  });
+
+  test("brings mailboxes and relays back, and their sequences", async () => {
+    const { databasePath, file } = places();
+    const store = openSqliteStore(databasePath);
+    await store.createName(rowOf(await recordOf(bob)));
+    const facts = { seq: 5, expires: NOW_SECONDS + 60, isWithdrawn: false, at: NOW_SECONDS };
+    const mailbox = { ...facts, name: bob.username, device: bob.device, record: "mailbox" };
+    const relay = { ...facts, relay: relayOf("one").id, record: "relay" };
+    await store.putMailbox(mailbox);
+    await store.putRelay(relay, 9);
+    await store.close();
+    await backUp(databasePath, file);
+    await restoreBackup({ databasePath, file, force: true }, NOW_MS);
+    const restored = openSqliteStore(databasePath);
+    onTestFinished(() => restored.close());
+    expect((await restored.findName(bob.username))?.devices[0]?.mailbox?.record).toBe("mailbox");
+    expect(await restored.listRelays(NOW_SECONDS, 9)).toEqual([{ relay: relay.relay, record: "relay" }]);
+    await expectError(restored.putMailbox({ ...mailbox, record: "other" }), "RECORD_CONFLICT");
+    await expectError(restored.putRelay({ ...relay, record: "other" }, 9), "RECORD_CONFLICT");
   });
 
   test("needs no force where there is no database", async () => {

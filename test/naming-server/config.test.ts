@@ -22,6 +22,7 @@ describe("the configuration", () => {
       rates: RATE_LIMITS,
       allowances: ALLOWANCES,
       registration: "open",
+      relays: "open",
     });
   });
 
@@ -63,6 +64,8 @@ describe("the configuration", () => {
   });
 
   test.each([
+    ["RELAYS", "some"],
+    ["RELAYS", "12D3KooW"],
     ["PORT", "70000"],
     ["PORT", "-1"],
     ["PORT", "8080x"],

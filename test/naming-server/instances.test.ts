@@ -17,7 +17,15 @@ import {
   startTestServer,
   type TestServer,
 } from "../support/naming-server.ts";
-import { addressRecordOf, personOf, recordOf, recordTextOf } from "../support/people.ts";
+import {
+  addressRecordOf,
+  mailboxRecordOf,
+  personOf,
+  recordOf,
+  recordTextOf,
+  relayDescriptorOf,
+  relayOf,
+} from "../support/people.ts";
 import { hasPostgres, TestPostgres } from "../support/postgres.ts";
 import { TcpBalancer } from "../support/tcp-balancer.ts";
 
@@ -80,6 +88,30 @@ describe.skipIf(!hasPostgres())("instances that share a PostgreSQL", () => {
     expect((await putRecord(first, "alice", next)).status).toBe(200);
     first.clock.nowMs += 1_000;
     expect(await seen()).toMatchObject({ record: next });
+  });
+
+  test("show within a second what another wrote: mailboxes and relays", async () => {
+    const [first, second] = await startPair();
+    await register(first, alice);
+    await register(first, bob);
+    const token = await signIn(second, bob);
+    const seen = async () => (await call(second, "GET", "/v1/names/alice", { token })).json;
+    const relays = async () => (await call(second, "GET", "/v1/relays", { token })).json;
+    expect(await seen()).toMatchObject({ mailboxes: [] });
+    expect(await relays()).toEqual({ relays: [] });
+    const type = "application/jose";
+    const alices = await signIn(first, alice);
+    for (const facts of [{ seq: 1 }, { seq: 2 }]) {
+      const body = await mailboxRecordOf(alice, facts);
+      const path = `/v1/devices/${alice.device}/mailbox`;
+      expect((await call(first, "PUT", path, { token: alices, type, body })).status).toBe(204);
+      const relay = relayOf("one");
+      const descriptor = await relayDescriptorOf(relay, facts);
+      expect((await call(first, "PUT", `/v1/relays/${relay.id}`, { type, body: descriptor })).status).toBe(200);
+      first.clock.nowMs += 1_000;
+      expect(await seen()).toMatchObject({ mailboxes: [{ device: alice.device, record: body }] });
+      expect(await relays()).toEqual({ relays: [descriptor] });
+    }
   });
 
   test("refuse within a second the token of a device that was removed at another", async () => {

@@ -27,7 +27,7 @@ import {
   startTestServer,
   type TestServer,
 } from "../support/naming-server.ts";
-import { addressRecordOf, chainOf, NOW_SECONDS, personOf, recordOf, recordTextOf } from "../support/people.ts";
+import { addressRecordOf, chainOf, NOW_SECONDS, personOf, recordOf, recordTextOf, relayOf } from "../support/people.ts";
 import { hasPostgres, TestPostgres } from "../support/postgres.ts";
 import { rowOf } from "../support/record-row.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -105,6 +105,11 @@ describe.skipIf(!hasPostgres())("a naming server that moves to PostgreSQL", () =
       record: "record",
       at: NOW_SECONDS,
     });
+    const { username: name, device } = alice;
+    const mailbox = { name, device, seq: 6, expires: NOW_SECONDS + 60, record: "mailbox", isWithdrawn: false };
+    await source.putMailbox({ ...mailbox, at: NOW_SECONDS });
+    const relay = { relay: relayOf("one").id, seq: 7, expires: NOW_SECONDS + 60, record: "relay", at: NOW_SECONDS };
+    await source.putRelay({ ...relay, isWithdrawn: false }, 9);
     await source.addSigningKey({ generation: 3, seed: new Uint8Array(32).fill(4), activeFrom: 5 });
     const seed = await source.keepLogSeed(new Uint8Array(32).fill(6));
     const leaves = await source.listLeaves(0, 10);
@@ -127,6 +132,10 @@ describe.skipIf(!hasPostgres())("a naming server that moves to PostgreSQL", () =
     expect(await store.keepLogSeed(new Uint8Array(32))).toEqual(seed);
     expect(await store.listSigningKeys()).toEqual([{ generation: 3, seed: new Uint8Array(32).fill(4), activeFrom: 5 }]);
     expect((await store.readPresence()).online).toEqual(presence.online);
+    expect(found?.devices[0]?.mailbox?.record).toBe("mailbox");
+    await expectError(store.putMailbox({ ...mailbox, seq: 5, record: "older", at: NOW_SECONDS }), "RECORD_CONFLICT");
+    expect(await store.listRelays(NOW_SECONDS, 9)).toEqual([{ relay: relay.relay, record: "relay" }]);
+    await expectError(store.putRelay({ ...relay, seq: 6, record: "older", isWithdrawn: false }, 9), "RECORD_CONFLICT");
     const again = { device: alice.device, keyPackages: [Buffer.of(1)], lastResort: undefined };
     expect(await store.addKeyPackages(again)).toEqual({ count: 2, lastResort: true });
     const [claimed] = (await store.claimKeyPackages(alice.username, NOW_SECONDS)) ?? [];

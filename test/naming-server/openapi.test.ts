@@ -18,7 +18,15 @@ import {
   startTestServer,
   type TestServer,
 } from "../support/naming-server.ts";
-import { addressRecordOf, personOf, recordOf, recordTextOf } from "../support/people.ts";
+import {
+  addressRecordOf,
+  mailboxRecordOf,
+  personOf,
+  recordOf,
+  recordTextOf,
+  relayDescriptorOf,
+  relayOf,
+} from "../support/people.ts";
 import { startWatching } from "../support/presence-watch.ts";
 
 const bob = personOf("bob");
@@ -44,6 +52,8 @@ const ask =
     call(server, method, path, { token, ...options });
 
 /** For every documented operation, requests that meet each of its good answers. */
+const relay = relayOf("one");
+
 const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
   getName: [
     ask("GET", "/v1/names/bob"),
@@ -64,6 +74,23 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
         type: JOSE_MEDIA_TYPE,
         body: await addressRecordOf(bob, { seq: 2 }),
       })(world),
+  ],
+  publishMailbox: [
+    async (world) =>
+      ask("PUT", `/v1/devices/${bob.device}/mailbox`, { type: JOSE_MEDIA_TYPE, body: await mailboxRecordOf(bob) })(
+        world,
+      ),
+  ],
+  listRelays: [
+    ask("GET", "/v1/relays"),
+    async (world) => {
+      const etag = (await ask("GET", "/v1/relays")(world)).headers.get("etag") ?? "";
+      return ask("GET", "/v1/relays", { headers: { "if-none-match": etag } })(world);
+    },
+  ],
+  putRelay: [
+    async (world) =>
+      ask("PUT", `/v1/relays/${relay.id}`, { type: JOSE_MEDIA_TYPE, body: await relayDescriptorOf(relay) })(world),
   ],
   withdrawAddresses: [ask("DELETE", `/v1/devices/${bob.device}/addresses`)],
   addKeyPackages: [
@@ -108,6 +135,9 @@ function operationsOf({ paths }: Document) {
     Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })),
   );
 }
+
+const pathOf = ({ path }: { path: string }) =>
+  path.replace("{name}", "bob").replace("{device}", bob.device).replace("{relay}", relay.id);
 
 const successesOf = ({ responses }: Documented) => Object.keys(responses).filter((status) => Number(status) < 400);
 
@@ -156,7 +186,7 @@ describe("the document of the interface", () => {
   test("says which operations need a token, and what those answer who have none", async () => {
     const { server, document } = await startWorld();
     for (const operation of operationsOf(document)) {
-      const path = operation.path.replace("{name}", "bob").replace("{device}", bob.device);
+      const path = pathOf(operation);
       if (operation.security.length === 0) continue;
       const answer = await call(server, operation.method.toUpperCase(), path);
       expect(refusal(answer)).toEqual({ status: 401, code: "TOKEN_MISSING" });
@@ -168,7 +198,7 @@ describe("the document of the interface", () => {
   test("names the refusal that a body of another type or beyond the limit meets", async () => {
     const { server, token, document } = await startWorld();
     for (const operation of operationsOf(document)) {
-      const path = operation.path.replace("{name}", "bob").replace("{device}", bob.device);
+      const path = pathOf(operation);
       const [type] = Object.keys(operation.requestBody?.content ?? {});
       if (type === undefined) continue;
       const method = operation.method.toUpperCase();

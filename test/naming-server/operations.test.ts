@@ -97,12 +97,13 @@ describe("what the operator reads", () => {
   test("states the limits that the program has", () => {
     const classes: Readonly<Record<string, RateClass>> = {
       "look-ups": "lookup",
-      presence: "presence",
+      "presence, the list of relays": "presence",
       "the log": "log",
       "access tokens": "token",
-      "addresses, key packages": "write",
+      "addresses, mailboxes, key packages": "write",
       "claims of key packages": "claim",
       "name records": "registration",
+      "relays that offer themselves": "relay",
       "everything else": "open",
     };
     const rate = (limit: { burst: number; perSecond: number } | undefined) =>

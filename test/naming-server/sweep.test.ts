@@ -6,7 +6,8 @@ import { openSqliteStore } from "../../naming-server/storage/sqlite-store.ts";
 import { createSweep } from "../../naming-server/sweep.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { expectError } from "../support/expect-error.ts";
-import { NOW_MS, NOW_SECONDS, personOf } from "../support/people.ts";
+import { NOW_MS, NOW_SECONDS, personOf, recordOf, relayOf } from "../support/people.ts";
+import { rowOf } from "../support/record-row.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const assertion = { sub: personOf("bob").username, jti: "0123456789abcdef", expires: NOW_SECONDS + 60 };
@@ -38,6 +39,23 @@ test("a used assertion stays used when the clock leaps ahead for some sweeps and
   clock.nowMs = NOW_MS;
   await sweep();
   await expectError(store.rememberAssertion(assertion), "TOKEN_REPLAYED");
+});
+
+test("mailboxes and relays that have ended are forgotten by the sweeps too", async () => {
+  const { store, clock, sweep } = await start();
+  const bob = personOf("bob");
+  await store.createName(rowOf(await recordOf(bob)));
+  const facts = { seq: 1, expires: NOW_SECONDS + 10, isWithdrawn: false, at: NOW_SECONDS };
+  await store.putMailbox({ ...facts, name: bob.username, device: bob.device, record: "mailbox" });
+  const relay = { ...facts, relay: relayOf("one").id, record: "relay" };
+  await store.putRelay(relay, 1);
+  clock.nowMs += 41_000;
+  for (let count = 1; count < SERVER_LIMITS.sweepsThatAgree; count += 1) await sweep();
+  expect((await store.findName(bob.username))?.devices[0]?.mailbox?.record).toBe("mailbox");
+  await expectError(store.putRelay({ ...relay, record: "other" }, 1), "RECORD_CONFLICT");
+  await sweep();
+  expect((await store.findName(bob.username))?.devices[0]?.mailbox).toBeUndefined();
+  await store.putRelay({ ...relay, record: "other" }, 1);
 });
 
 test("a log that cannot be renewed keeps nothing from being forgotten", async () => {

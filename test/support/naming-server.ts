@@ -44,6 +44,7 @@ export async function startTestServer(options: Options = {}): Promise<TestServer
       rates: RATE_LIMITS,
       allowances: ALLOWANCES,
       registration: "open",
+      relays: "open",
       databaseUrl: `sqlite:${databasePath}`,
       ...settings,
     },

@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import type { Store } from "../../naming-server/storage/store.ts";
+import type { ForgetBefore, Store } from "../../naming-server/storage/store.ts";
 import { NOW_SECONDS, type Person, recordOf } from "./people.ts";
 import { rowOf } from "./record-row.ts";
 
@@ -30,6 +30,17 @@ export function storeUnderTest(engine: string, createFactory: StoreFactory): Sto
 
   return { engine, createFactory, openStore, storeWith };
 }
+
+/** For a sweep that is to forget one kind of thing only. */
+export const NOTHING_YET: ForgetBefore = {
+  assertions: 0,
+  addresses: 0,
+  mailboxes: 0,
+  relays: 0,
+  claims: 0,
+  transitions: 0,
+  allowances: 0,
+};
 
 export const addressOf = (person: Person, seq: number, record = `record ${seq}`, expires = NOW_SECONDS + 600) => ({
   name: person.username,

@@ -1,8 +1,7 @@
 import type { DeviceId } from "../../../shared/device-id.ts";
-import { ChatError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import type { Username } from "../../../shared/username.ts";
-import { notListed } from "../refusals.ts";
+import { mustRise, notListed } from "../refusals.ts";
 import type { Presence, Store, Transition } from "../store.ts";
 import type { Database, Query } from "./database.ts";
 import { countWrite, type Writes } from "./writes.ts";
@@ -98,7 +97,7 @@ export function openDevices(database: Database, writes: Writes): Devices {
       const [current] = rows;
       if (current === undefined) throw notListed();
       if (current.address_record === record) return;
-      throw new ChatError("RECORD_CONFLICT", "the sequence of an address record must rise");
+      throw mustRise("an address record");
     },
 
     deleteAddress: (device, at) =>

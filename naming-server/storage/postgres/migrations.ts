@@ -132,6 +132,28 @@ export const MIGRATIONS: readonly string[] = [
     CONSTRAINT restoration_pkey PRIMARY KEY (id)
   );
   `,
+  `
+  ALTER TABLE devices ADD COLUMN mailbox_seq bigint NOT NULL DEFAULT 0;
+  ALTER TABLE devices ADD COLUMN mailbox_expires bigint;
+
+  CREATE TABLE mailboxes (
+    device text COLLATE "C" NOT NULL REFERENCES devices (device) ON DELETE CASCADE,
+    record text COLLATE "C" NOT NULL,
+    expires bigint NOT NULL,
+    CONSTRAINT mailboxes_pkey PRIMARY KEY (device)
+  );
+  CREATE INDEX mailboxes_by_expiry ON mailboxes (expires);
+
+  CREATE TABLE relays (
+    relay text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    record text COLLATE "C" NOT NULL,
+    expires bigint,
+    kept_until bigint NOT NULL,
+    CONSTRAINT relays_pkey PRIMARY KEY (relay)
+  );
+  CREATE INDEX relays_by_age ON relays (kept_until);
+  `,
 ];
 
 /** What two instances that create the same table at once may meet: one of them is first. */

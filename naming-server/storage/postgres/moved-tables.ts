@@ -31,7 +31,8 @@ export const MOVED_TABLES: readonly MovedTable[] = [
     table: "devices",
     select: `
       SELECT device, name, address_seq, address_record, address_expires,
-        CASE WHEN online = 1 THEN address_seq END AS online_since, last_resort FROM devices`,
+        CASE WHEN online = 1 THEN address_seq END AS online_since, last_resort,
+        mailbox_seq, mailbox_expires FROM devices`,
     columns: {
       device: "text",
       name: "text",
@@ -40,7 +41,19 @@ export const MOVED_TABLES: readonly MovedTable[] = [
       address_expires: "bigint",
       online_since: "bigint",
       last_resort: "bytea",
+      mailbox_seq: "bigint",
+      mailbox_expires: "bigint",
     },
+  },
+  {
+    table: "mailboxes",
+    select: "SELECT device, record, expires FROM mailboxes",
+    columns: { device: "text", record: "text", expires: "bigint" },
+  },
+  {
+    table: "relays",
+    select: "SELECT relay, seq, record, expires, kept_until FROM relays",
+    columns: { relay: "text", seq: "bigint", record: "text", expires: "bigint", kept_until: "bigint" },
   },
   {
     table: "key_packages",

@@ -1,6 +1,6 @@
-import type { DeviceId } from "../../../shared/device-id.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import type { Username } from "../../../shared/username.ts";
+import { type DeviceColumns, toDevice } from "../device-columns.ts";
 import { keyInUse } from "../refusals.ts";
 import type { RecordRow, Store, StoredDevice, StoredName, StoredRecord } from "../store.ts";
 import { draw, meetTerms } from "./allowances.ts";
@@ -9,18 +9,14 @@ import { violatedConstraint } from "./errors.ts";
 import { MergedLookup } from "./merged-lookup.ts";
 import { countWrite, type Writes } from "./writes.ts";
 
-type NameColumns = StoredRecord & {
-  name: Username;
-  log_index: number | null;
-  device: DeviceId;
-  address_record: string | null;
-  address_expires: number | null;
-};
+type NameColumns = StoredRecord & DeviceColumns & { name: Username; log_index: number | null };
 
 const FIND = {
   name: "find-names",
   text: `
-    SELECT n.name, n.seq, n.hash, r.record, r.log_index, d.device, d.address_record, d.address_expires
+    SELECT n.name, n.seq, n.hash, r.record, r.log_index, d.device, d.address_record, d.address_expires, d.mailbox_expires,
+      CASE WHEN d.mailbox_expires IS NOT NULL
+        THEN (SELECT m.record FROM mailboxes m WHERE m.device = d.device) END AS mailbox_record
     FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq JOIN devices d ON d.name = n.name
     WHERE n.name = ANY($1) ORDER BY n.name, d.device`,
 };
@@ -134,10 +130,6 @@ async function findNames(database: Database, names: readonly Username[]): Promis
     } else known.devices.push(toDevice(row));
   }
   return found;
-}
-
-function toDevice({ device, address_record: record, address_expires: expires }: NameColumns): StoredDevice {
-  return { device, address: record === null || expires === null ? undefined : { record, expires } };
 }
 
 async function hashOf(query: Query, name: Username): Promise<string | undefined> {

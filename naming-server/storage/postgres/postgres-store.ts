@@ -7,8 +7,10 @@ import { Database, type DatabaseOptions } from "./database.ts";
 import { forgetAddresses, openDevices } from "./devices.ts";
 import { forgetClaimed, openKeyPackages } from "./key-packages.ts";
 import { openLog } from "./log.ts";
+import { forgetMailboxes, openMailboxes } from "./mailboxes.ts";
 import { migrate } from "./migrations.ts";
 import { openNames } from "./names.ts";
+import { forgetRelays, openRelays } from "./relays.ts";
 import { openRestoration } from "./restoration.ts";
 import { forgetAssertions, openTokens } from "./tokens.ts";
 import { Writes } from "./writes.ts";
@@ -37,6 +39,8 @@ export function createPostgresStore(options: DatabaseOptions): Store {
     ...openNames(database, writes),
     ...openLog(database),
     ...openDevices(database, writes),
+    ...openMailboxes(database, writes),
+    ...openRelays(database),
     ...openKeyPackages(database),
     ...openTokens(database),
     ...openInvites(database),
@@ -51,6 +55,8 @@ export function createPostgresStore(options: DatabaseOptions): Store {
         await forgetAllowances(query, before.allowances);
         await writes.fold(query, before.claims);
         await forgetAddresses(query, before);
+        await forgetMailboxes(query, before.mailboxes);
+        await forgetRelays(query, before.relays);
       }),
 
     async ping() {

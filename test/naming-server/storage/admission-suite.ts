@@ -101,7 +101,7 @@ export function describeAdmission({ engine, createFactory, openStore, storeWith 
     test("take no room once they are full", async () => {
       const store = await openStore();
       await store.createName(await rowAt(alice), { draw: { ...draw, burst: 1 } });
-      const past = { assertions: 0, addresses: 0, claims: 0, transitions: 0 };
+      const past = { assertions: 0, addresses: 0, mailboxes: 0, relays: 0, claims: 0, transitions: 0 };
       await store.forgetExpired({ ...past, allowances: NOW_SECONDS + 100 });
       await expectError(store.createName(await rowAt(bob), { draw: { ...draw, burst: 1 } }), "RATE_LIMITED");
       await store.forgetExpired({ ...past, allowances: NOW_SECONDS + 101 });
@@ -156,7 +156,7 @@ export function describeAdmission({ engine, createFactory, openStore, storeWith 
     test("are forgotten once they have expired", async () => {
       const store = await openStore();
       await store.addInvite(invite);
-      const past = { assertions: 0, addresses: 0, claims: 0, transitions: 0 };
+      const past = { assertions: 0, addresses: 0, mailboxes: 0, relays: 0, claims: 0, transitions: 0 };
       await store.forgetExpired({ ...past, allowances: invite.expires + 1 });
       await expectError(store.createName(rowOf(await recordOf(alice)), { invite: invite.hash }), "INVITE_INVALID");
     });

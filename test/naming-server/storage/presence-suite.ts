@@ -135,7 +135,15 @@ export function describePresence({ engine, createFactory, openStore, storeWith }
       const store = await storeWith(alice);
       await store.putAddress(addressOf(alice, 1, "a", NOW_SECONDS + 10));
       const { newest } = await store.readPresence();
-      const past = { assertions: 0, addresses: NOW_SECONDS + 11, claims: 0, transitions: 0, allowances: 0 };
+      const past = {
+        assertions: 0,
+        addresses: NOW_SECONDS + 11,
+        mailboxes: 0,
+        relays: 0,
+        claims: 0,
+        transitions: 0,
+        allowances: 0,
+      };
       await store.forgetExpired(past);
       expect(await transitions(store)).toEqual(["+alice", "-alice"]);
       expect(await onlineIn(store)).toEqual([]);

@@ -78,6 +78,8 @@ export function describeServerState({ engine, createFactory, openStore, storeWit
       const past = {
         assertions: assertion.expires,
         addresses: NOW_SECONDS + 600,
+        mailboxes: 0,
+        relays: 0,
         claims: NOW_SECONDS,
         transitions: 0,
         allowances: 0,

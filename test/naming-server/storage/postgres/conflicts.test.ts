@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Draw, RecordRow, Store } from "../../../../naming-server/storage/store.ts";
 import { isChatError } from "../../../../shared/errors.ts";
-import { chainOf, NOW_SECONDS, personOf } from "../../../support/people.ts";
+import { chainOf, NOW_SECONDS, personOf, relayOf } from "../../../support/people.ts";
 import { hasPostgres, TestPostgres } from "../../../support/postgres.ts";
 import { openWatchedStore, serializationFailure, type Watch } from "../../../support/postgres-store.ts";
 import { rowOf } from "../../../support/record-row.ts";
@@ -18,11 +18,24 @@ const address = (seq: number) => {
   const { username: name, device } = alice;
   return { name, device, seq, expires: NOW_SECONDS + 60, record: `record ${seq}`, at: NOW_SECONDS };
 };
+const mailbox = (seq: number) => ({ ...address(seq), isWithdrawn: false });
+const relay = (label: string, seq: number) => {
+  const { id } = relayOf(label);
+  return { relay: id, seq, expires: NOW_SECONDS + 60, record: `relay ${seq}`, isWithdrawn: false, at: NOW_SECONDS };
+};
 const upload = { device: alice.device, keyPackages: [Buffer.of(1), Buffer.of(2)], lastResort: Buffer.of(3) };
 const assertion = { sub: alice.username, jti: "0123456789abcdef", expires: NOW_SECONDS + 60 };
 const checkpoint = { size: 1, root: new Uint8Array(32).fill(1), time: NOW_SECONDS, note: "note" };
 const late = NOW_SECONDS + 1000;
-const everything = { assertions: late, addresses: late, claims: late, transitions: late, allowances: late };
+const everything = {
+  assertions: late,
+  addresses: late,
+  mailboxes: late,
+  relays: late,
+  claims: late,
+  transitions: late,
+  allowances: late,
+};
 
 /** Each method that has something to do, and what of it is refused. */
 const CALLS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
@@ -44,6 +57,13 @@ const CALLS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   keepLogSeed: (store) => store.keepLogSeed(new Uint8Array(32).fill(9)),
   putAddress: (store) => store.putAddress(address(9)),
   "putAddress, refused": (store) => store.putAddress({ ...address(1), record: "other" }),
+  putMailbox: (store) => store.putMailbox(mailbox(9)),
+  "putMailbox, refused": (store) => store.putMailbox({ ...mailbox(1), record: "other" }),
+  putRelay: (store) => store.putRelay(relay("another", 1), 2),
+  "putRelay, renewed": (store) => store.putRelay(relay("one", 3), 1),
+  "putRelay, refused": (store) => store.putRelay(relay("one", 1), 2),
+  "putRelay, full": (store) => store.putRelay(relay("another", 1), 1),
+  listRelays: (store) => store.listRelays(NOW_SECONDS, 10),
   deleteAddress: (store) => store.deleteAddress(alice.device, NOW_SECONDS),
   listOnline: (store) => store.listOnline(NOW_SECONDS),
   expireAddresses: (store) => store.expireAddresses(NOW_SECONDS + 60),
@@ -68,7 +88,10 @@ const TABLES = {
   names: "name, identity, seq, hash",
   records: "name, seq, hash, log_index",
   log: "leaves, encode(seed, 'hex') AS seed, size, note, lease_until_ms",
-  devices: "name, device, address_seq, address_record, online_since, encode(last_resort, 'hex') AS last_resort",
+  devices: `name, device, address_seq, address_record, online_since, encode(last_resort, 'hex') AS last_resort,
+    mailbox_seq, mailbox_expires`,
+  mailboxes: "device, record, expires",
+  relays: "relay, seq, record, expires, kept_until",
   presence: "name, device, online, at",
   key_packages: "device, encode(key_package, 'hex') AS key_package, claimed_at",
   assertions: "sub, jti",
@@ -103,6 +126,8 @@ describe.skipIf(!hasPostgres())("a transaction that PostgreSQL undoes in favour 
     await store.createName(first);
     await store.addInvite(invite);
     await store.putAddress(address(1));
+    await store.putMailbox(mailbox(1));
+    await store.putRelay(relay("one", 2), 2);
     await store.addKeyPackages(upload);
     await store.rememberAssertion(assertion);
     await store.addSigningKey({ generation: 1, seed: new Uint8Array(32), activeFrom: 1 });
