@@ -16,6 +16,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   "peer/naming": ["shared", "peer/messaging"],
   "peer/history": ["shared", "peer/messaging"],
   "peer/network": ["shared", "peer/messaging"],
+  "peer/relay": ["shared", "peer/messaging", "peer/history"],
   "peer/identity": ["shared"],
   "peer/daemon": ["shared", "peer/messaging"],
   "peer/cli": ["shared", "peer/messaging", "peer/daemon"],
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
     "peer/messaging",
     "peer/naming",
     "peer/network",
+    "peer/relay",
     "peer/sessions",
   ],
 };

@@ -1,0 +1,52 @@
+import type { BoxKind } from "../../shared/mailbox-frames.ts";
+
+/** What a relay gives to others, in one place to review. Sizes are bytes; an operator may change each by name. */
+export const RELAY_LIMITS = {
+  // Connections. A network is an IPv4 address or an IPv6 /64.
+
+  connections: 2600,
+  connectionsPerNetwork: 200,
+
+  // NAT relay
+
+  reservations: 2000,
+  reservationsPerNetwork: 64,
+  /** Relayed connections at once; of one user, whichever end. */
+  relayed: 1000,
+  relayedPerUser: 32,
+  /** Of one relayed connection; then it is cut, and made anew where it is still wanted. */
+  relayedSeconds: 4 * 3600,
+  /** Both ways together, in an hour; what a user has, counts for both ends. */
+  bytesPerUserAndHour: 256 * 1024 * 1024,
+  bytesPerHour: 32 * 1024 * 1024 * 1024,
+
+  // Mailbox
+
+  mailboxConnections: 300,
+  mailboxConnectionsPerNetwork: 32,
+  boxes: 10_000,
+  /** Of all parcels together. */
+  bytes: 1024 * 1024 * 1024,
+  /** Tokens that were used and must be remembered. */
+  spentTokens: 4_000_000,
+  parcelsPerBox: 1000,
+  bytesPerBox: 16 * 1024 * 1024,
+  parcelsPerRequestsBox: 32,
+  bytesPerRequestsBox: 1024 * 1024,
+  keepSeconds: 30 * 24 * 3600,
+  boxesPerStream: 32,
+  /** Of each network; as many at once as in ten seconds, and of boxes as in an hour. */
+  newBoxesPerHour: 20,
+  depositsPerSecond: 60,
+  otherRequestsPerSecond: 60,
+} as const satisfies Record<string, number>;
+
+export type RelayLimits = { readonly [Name in keyof typeof RELAY_LIMITS]: number };
+
+export type BoxRoom = { readonly parcels: number; readonly bytes: number };
+
+export function roomOf(kind: BoxKind, limits: RelayLimits): BoxRoom {
+  return kind === "contacts"
+    ? { parcels: limits.parcelsPerBox, bytes: limits.bytesPerBox }
+    : { parcels: limits.parcelsPerRequestsBox, bytes: limits.bytesPerRequestsBox };
+}

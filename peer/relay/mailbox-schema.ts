@@ -1,0 +1,71 @@
+import type { Migrations } from "../history/migrations.ts";
+
+/*
+ * Times are seconds since the epoch. `boxes` keeps count of what lies in each, and `totals` of everything, so that no
+ * quota needs a scan.
+ */
+export const MAILBOX_MIGRATIONS: Migrations = [
+  `
+  CREATE TABLE totals (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    store BLOB NOT NULL,
+    boxes INTEGER NOT NULL DEFAULT 0,
+    parcels INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    spent INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  INSERT INTO totals (one, store) VALUES (1, randomblob(16));
+
+  CREATE TABLE boxes (
+    id INTEGER PRIMARY KEY,
+    box BLOB NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    token_key BLOB,
+    next_place INTEGER NOT NULL DEFAULT 1,
+    parcels INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX boxes_by_expiry ON boxes (expires_at);
+
+  CREATE TABLE parcels (
+    box_id INTEGER NOT NULL REFERENCES boxes (id),
+    place INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    parcel BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX parcels_by_place ON parcels (box_id, place);
+  CREATE INDEX parcels_by_hash ON parcels (box_id, hash);
+  CREATE INDEX parcels_by_age ON parcels (stored_at);
+
+  CREATE TABLE spent (
+    box_id INTEGER NOT NULL REFERENCES boxes (id),
+    nonce BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (box_id, nonce)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TRIGGER box_made AFTER INSERT ON boxes BEGIN
+    UPDATE totals SET boxes = boxes + 1;
+  END;
+  CREATE TRIGGER box_gone AFTER DELETE ON boxes BEGIN
+    UPDATE totals SET boxes = boxes - 1;
+  END;
+  CREATE TRIGGER parcel_stored AFTER INSERT ON parcels BEGIN
+    UPDATE boxes SET parcels = parcels + 1, bytes = bytes + new.size, next_place = new.place + 1 WHERE id = new.box_id;
+    UPDATE totals SET parcels = parcels + 1, bytes = bytes + new.size;
+  END;
+  CREATE TRIGGER parcel_gone AFTER DELETE ON parcels BEGIN
+    UPDATE boxes SET parcels = parcels - 1, bytes = bytes - old.size WHERE id = old.box_id;
+    UPDATE totals SET parcels = parcels - 1, bytes = bytes - old.size;
+  END;
+  CREATE TRIGGER token_spent AFTER INSERT ON spent BEGIN
+    UPDATE totals SET spent = spent + 1;
+  END;
+  CREATE TRIGGER token_gone AFTER DELETE ON spent BEGIN
+    UPDATE totals SET spent = spent - 1;
+  END;
+  `,
+];
