@@ -1,0 +1,312 @@
+import { noise } from "@chainsafe/libp2p-noise";
+import { yamux } from "@chainsafe/libp2p-yamux";
+import type { CircuitRelayService } from "@libp2p/circuit-relay-v2";
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import { identify } from "@libp2p/identify";
+import type { Connection, ConnectionGater, PeerId, StreamHandler } from "@libp2p/interface";
+import { ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p, type Libp2p, type ServiceFactoryMap } from "libp2p";
+import { concat } from "../../shared/bytes.ts";
+import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";
+import { publicKeyOfSeed } from "../../shared/ed25519.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { RELAY_PROTOCOLS } from "../../shared/protocol.ts";
+import { isRelayAddressOf } from "../../shared/relay-address.ts";
+import type { Channel } from "../messaging/ports.ts";
+import type { Runtime } from "../messaging/runtime.ts";
+import { StreamChannel } from "./channel.ts";
+import { findDevice } from "./connections.ts";
+import { announceableAddresses } from "./dialable.ts";
+import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
+import { type Listen, listenAddresses } from "./listen-addresses.ts";
+import { natRelay, type RelayingRules } from "./nat-relay.ts";
+import { networkOf } from "./network-of.ts";
+
+/** Whom a relay serves, and how much. A network is an IPv4 address or an IPv6 /64; a user is a peer id. */
+export interface RelayRules extends RelayingRules {
+  mayConnect(network: string): boolean;
+  /** Takes note of a connection; the answer takes note of its end. */
+  connected(network: string): () => void;
+  /** Takes a place for a mailbox stream and gives back how to leave it; undefined where there is none. */
+  mailboxPlace(network: string): (() => void) | undefined;
+  /** Takes, or keeps, a place for the user's reservation. */
+  reserve(user: string, network: string): boolean;
+  hasReservation(user: string): boolean;
+  /** The user is gone. */
+  release(user: string): void;
+}
+
+export type RelayNodeOptions = {
+  /** 32 secret bytes: the relay's key. */
+  readonly seed: Uint8Array;
+  readonly listen: Listen;
+  /** Multiaddrs that others are told; empty: those it listens on. */
+  readonly announce: readonly string[];
+  /** Tell of loopback too. */
+  readonly allowLocal: boolean;
+  readonly rules: RelayRules;
+  /** Left out: no NAT relay. */
+  readonly nat?: { readonly maxReservations: number; readonly relayedMs: number };
+  /** Left out: no mailbox. Serves one stream to its end. */
+  readonly onMailbox?: (channel: Channel, network: string) => Promise<void>;
+  /** What else it answers, by protocol id. */
+  readonly handlers?: Readonly<Record<string, StreamHandler>>;
+  readonly runtime: Pick<Runtime, "after" | "monotonic">;
+  readonly limits?: Partial<NetworkLimits>;
+};
+
+export type RelayNode = {
+  readonly device: DeviceId;
+  /** What others are told, each ending in `/p2p/<relay>`. */
+  readonly addresses: readonly string[];
+  counts(): { readonly connections: number; readonly reservations: number };
+  /** Accepts nothing new, lets mailbox streams finish what they write, and closes. Idempotent. */
+  stop(): Promise<void>;
+};
+
+/** Where a relay differs from a peer: many strangers, slow lines, streams that wait for hours. */
+const RELAY_NETWORK_LIMITS = {
+  ...NETWORK_LIMITS,
+  pendingIncoming: 512,
+  firstFrameTimeoutMs: 60_000,
+  frameTimeoutMs: 20_000,
+  // mailbox sessions see to it themselves
+  idleTimeoutMs: Number.POSITIVE_INFINITY,
+};
+
+/** Renewed by those who hold one well before. */
+const RESERVATION_MS = 3_600_000;
+const MAX_HOP_STREAMS = 32;
+const MAX_HELD_BYTES = 256 * 1024;
+const AGENT = "p2pchat";
+
+type Services = {
+  listeners: { getAddrs(): { toString(): string }[] };
+  identify: unknown;
+  ping: unknown;
+  nat?: CircuitRelayService;
+};
+type Node = Libp2p<Services>;
+
+/**
+ * Starts a relay's node.
+ *
+ * @throws ChatError CONFIG_INVALID with reason `listen` when an address is not to be had
+ */
+export async function startRelayNode(options: RelayNodeOptions): Promise<RelayNode> {
+  const node = new Relay(options);
+  await node.start();
+  return node;
+}
+
+class Relay implements RelayNode {
+  readonly device: DeviceId;
+  readonly #options: RelayNodeOptions;
+  readonly #limits: NetworkLimits;
+  readonly #channels = new Set<StreamChannel>();
+  /** How to take note of each connection's end. */
+  readonly #open = new Map<string, () => void>();
+  readonly #unusedSince = new Map<string, number>();
+  #addresses: readonly string[] = [];
+  #node: Node | undefined;
+  #stopSweeping = () => {};
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RelayNodeOptions) {
+    this.#options = options;
+    this.#limits = { ...RELAY_NETWORK_LIMITS, ...options.limits };
+    this.device = deviceIdOf(publicKeyOfSeed(options.seed));
+  }
+
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  async start(): Promise<void> {
+    const node = await this.#create();
+    this.#node = node;
+    node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
+    node.addEventListener("connection:close", ({ detail }) => this.#onDisconnection(detail));
+    for (const [id, handler] of Object.entries(this.#options.handlers ?? {})) await node.handle(id, handler);
+    const { onMailbox } = this.#options;
+    if (onMailbox !== undefined) {
+      const handler: StreamHandler = (stream, connection) => this.#onMailbox(onMailbox, stream, connection);
+      await node.handle(RELAY_PROTOCOLS.mailbox, handler, { maxInboundStreams: 1 });
+    }
+    // wrong ones are refused before anything listens
+    this.#addresses = this.#announced([]);
+    try {
+      await node.start();
+    } catch (cause) {
+      throw new ChatError("CONFIG_INVALID", "the port or address to listen on is not free", {
+        reason: "listen",
+        cause,
+      });
+    }
+    this.#addresses = this.#announced(node.services.listeners.getAddrs().map(String));
+    this.#sweepLater();
+  }
+
+  counts() {
+    return { connections: this.#open.size, reservations: this.#node?.services.nat?.reservations.size ?? 0 };
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopSweeping();
+    await Promise.all([...this.#channels].map((channel) => channel.close()));
+    await this.#node?.stop();
+  }
+
+  #create(): Promise<Node> {
+    const { seed, listen } = this.#options;
+    const limits = this.#limits;
+    return createLibp2p({
+      start: false,
+      privateKey: privateKeyFromRaw(concat(seed, publicKeyOfSeed(seed))),
+      nodeInfo: { name: AGENT, version: "1", userAgent: AGENT },
+      addresses: {
+        listen: listenAddresses(listen),
+        announceFilter: () => this.#addresses.map((address) => multiaddr(address)),
+      },
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [
+        yamux({
+          maxInboundStreams: limits.inboundStreamsPerConnection + MAX_HOP_STREAMS,
+          streamOptions: { maxStreamWindowSize: limits.windowBytes, maxWriteBufferLength: limits.writeBufferBytes },
+        }),
+      ],
+      connectionGater: this.#gater(),
+      connectionManager: {
+        // the gater decides
+        maxConnections: Number.MAX_SAFE_INTEGER,
+        maxIncomingPendingConnections: limits.pendingIncoming,
+        inboundConnectionThreshold: limits.inboundPerSecondAndAddress,
+        inboundUpgradeTimeout: limits.upgradeTimeoutMs,
+        inboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
+        outboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
+        reconnectRetries: 0,
+      },
+      connectionMonitor: {
+        pingInterval: limits.pingIntervalMs,
+        pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: 2 * limits.pingTimeoutMs },
+      },
+      services: this.#services(),
+    });
+  }
+
+  #services(): ServiceFactoryMap<Services> {
+    const { nat, rules } = this.#options;
+    const shared = {
+      rules,
+      reservationMs: RESERVATION_MS,
+      maxHeldBytes: MAX_HELD_BYTES,
+      maxHopStreams: MAX_HOP_STREAMS,
+    };
+    return {
+      listeners: ({ transportManager }) => ({ getAddrs: () => transportManager.getAddrs() }),
+      // whoever asks is told; nobody is asked
+      identify: identify({ runOnConnectionOpen: false }),
+      ping: ping({ maxInboundStreams: 2 }),
+      ...(nat !== undefined && { nat: natRelay({ ...shared, ...nat }) }),
+    };
+  }
+
+  #gater(): ConnectionGater {
+    const { rules } = this.#options;
+    const userless = (peer: PeerId) => findDevice(peer.toString()) === undefined;
+    return {
+      denyDialPeer: () => true,
+      denyDialMultiaddr: () => true,
+      denyInboundConnection: ({ remoteAddr }) => !rules.mayConnect(networkOf(remoteAddr)),
+      denyInboundEncryptedConnection: userless,
+      // again: others may have come while this one shook hands
+      denyInboundUpgradedConnection: (_, { remoteAddr }) => !rules.mayConnect(networkOf(remoteAddr)),
+      denyInboundRelayReservation: (user) => {
+        const [connection] = this.#node?.getConnections(user) ?? [];
+        return connection === undefined || !rules.reserve(user.toString(), networkOf(connection.remoteAddr));
+      },
+      denyOutboundRelayedConnection: (from, to) => !rules.mayRelay(from.toString(), to.toString()),
+    };
+  }
+
+  #announced(listening: readonly string[]): string[] {
+    const { announce, allowLocal } = this.#options;
+    if (announce.length === 0) return announceableAddresses(this.device, listening, allowLocal);
+    const suffix = `/p2p/${this.device}`;
+    const addresses = announce.map((address) => (address.endsWith(suffix) ? address : `${address}${suffix}`));
+    const wrong = addresses.find((address) => !isRelayAddressOf(this.device, address));
+    if (wrong === undefined) return addresses;
+    throw new ChatError("CONFIG_INVALID", `${wrong} is no address of this relay`, { reason: "announce" });
+  }
+
+  /** A throw into libp2p's event target would end the process. */
+  #onConnection(connection: Connection): void {
+    this.#open.set(connection.id, this.#options.rules.connected(networkOf(connection.remoteAddr)));
+  }
+
+  #onDisconnection({ id, remotePeer }: Connection): void {
+    this.#open.get(id)?.();
+    this.#open.delete(id);
+    this.#unusedSince.delete(id);
+    const node = this.#node;
+    if (node === undefined || node.getConnections(remotePeer).length > 0) return;
+    this.#options.rules.release(remotePeer.toString());
+    const reservations = node.services.nat?.reservations;
+    // or it would end the next one of the same user, when this one's time is over
+    reservations?.get(remotePeer)?.signal.clear();
+    reservations?.delete(remotePeer);
+    // libp2p remembers every stranger for good
+    node.peerStore.delete(remotePeer).catch(() => undefined);
+  }
+
+  #onMailbox(
+    serve: NonNullable<RelayNodeOptions["onMailbox"]>,
+    stream: Parameters<StreamHandler>[0],
+    connection: Connection,
+  ): void {
+    const remote = findDevice(connection.remotePeer.toString());
+    const network = networkOf(connection.remoteAddr);
+    const leave = this.#stopping === undefined ? this.#options.rules.mailboxPlace(network) : undefined;
+    if (remote === undefined || leave === undefined) {
+      stream.abort(new Error("no place"));
+      return;
+    }
+    const channel = new StreamChannel({ stream, remote, limits: this.#limits, runtime: this.#options.runtime });
+    this.#channels.add(channel);
+    void channel.closed.then(() => {
+      this.#channels.delete(channel);
+      leave();
+    });
+    void serve(channel, network);
+  }
+
+  #sweepLater(): void {
+    this.#stopSweeping = this.#options.runtime.after(this.#limits.sweepIntervalMs, () => {
+      this.#sweep(this.#options.runtime.monotonic());
+      this.#sweepLater();
+    });
+  }
+
+  /** Closes connections on which nothing runs. */
+  #sweep(nowMs: number): void {
+    const { rules } = this.#options;
+    for (const connection of this.#node?.getConnections() ?? []) {
+      // a ping of our own goes over a stream too
+      const isUsed = connection.streams.some(({ protocol }) => !protocol.startsWith("/ipfs/ping/"));
+      const since = this.#unusedSince.get(connection.id);
+      if (isUsed || rules.hasReservation(connection.remotePeer.toString())) this.#unusedSince.delete(connection.id);
+      else if (since === undefined) this.#unusedSince.set(connection.id, nowMs);
+      else if (nowMs - since >= this.#limits.unusedConnectionMs) {
+        connection.close().catch((error: Error) => connection.abort(error));
+      }
+    }
+  }
+}
