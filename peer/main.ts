@@ -19,6 +19,7 @@ void runProgram({
       ...(await import("./register.ts")),
       ...(await import("./change-passphrase.ts")),
     }),
+    loadRelay: () => import("./start-relay.ts"),
   },
 }).then((exitCode) => {
   // Everything is closed and printed by now; libp2p leaves a timer behind that would keep the process for a second.

@@ -60,9 +60,13 @@ export function loadSettings({ env, flags, systemFile = SYSTEM_FILE }: ConfigSou
   apply(merged, readLayer(join(xdgDirectory(env, "XDG_CONFIG_HOME", join(user, ".config")), "p2pchat", "config.json")));
   apply(merged, environmentLayer(env));
   apply(merged, flagLayer(flags));
-  const home = join(xdgDirectory(env, "XDG_DATA_HOME", join(user, ".local", "share")), "p2pchat");
+  const home = join(xdgDataHome(env), "p2pchat");
   // Each layer has been checked member by member against the kinds above.
   return { home, profile: "default", allowHttp: false, ...merged } as Settings;
+}
+
+export function xdgDataHome(env: Environment): string {
+  return xdgDirectory(env, "XDG_DATA_HOME", join(env["HOME"] || homedir(), ".local", "share"));
 }
 
 /** The XDG rules: unset, empty and relative all mean the default. */

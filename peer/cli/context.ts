@@ -1,4 +1,6 @@
 import type { Readable, Writable } from "node:stream";
+import type { ChatError } from "../../shared/errors.ts";
+import type { RelayRole } from "../../shared/relay-descriptor.ts";
 import type { Feed, Identity, Operations, PresenceFeed, SendParams, SendResult } from "../messaging/operations.ts";
 import type { Settings } from "./config.ts";
 import type { Interruption } from "./interruption.ts";
@@ -43,6 +45,30 @@ export type RegisterOptions = {
   readonly signal: AbortSignal;
 };
 
+export type RelayOptions = {
+  readonly settings: Settings;
+  readonly directory: string;
+  readonly listen: { readonly hosts?: readonly string[]; readonly port: number };
+  /** Multiaddrs; none: those it listens on. */
+  readonly announce: readonly string[];
+  readonly roles: readonly RelayRole[];
+  readonly operator: string;
+  /** In place of what it ships with, by name. */
+  readonly limits: Readonly<Record<string, number>>;
+  readonly metricsPort?: number;
+  readonly verbose: boolean;
+};
+
+export type RunningRelay = {
+  readonly peerId: string;
+  readonly addresses: readonly string[];
+  readonly roles: readonly RelayRole[];
+  readonly metricsUrl: string | undefined;
+  /** Resolves when it cannot go on. */
+  readonly failed: Promise<ChatError>;
+  stop(): Promise<void>;
+};
+
 /** What needs the network, MLS or the keystore; loaded when a command cannot do without. */
 export type Programs = {
   openMessenger(options: OpenOptions): Promise<Messenger>;
@@ -78,6 +104,7 @@ export type Dependencies = {
   openDirectory(place: { home: string; profile: string; create: boolean }): ProfileDirectory;
   tryLock(directory: ProfileDirectory): Promise<ProfileLock | LockHolder>;
   loadPrograms(): Promise<Programs>;
+  loadRelay(): Promise<{ startRelay(options: RelayOptions): Promise<RunningRelay> }>;
 };
 
 export type Terminal = {

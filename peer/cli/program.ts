@@ -9,6 +9,7 @@ import { online } from "./commands/online.ts";
 import { outbox } from "./commands/outbox.ts";
 import { presence } from "./commands/presence.ts";
 import { register } from "./commands/register.ts";
+import { relay } from "./commands/relay.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
 import { trust } from "./commands/trust.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly Command[] = [
   presence,
   status,
   whoami,
+  relay,
 ];
 
 export type ProgramOptions = {

@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, realpathSync, type Stats } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
 import { asStorageError } from "./durable-file.ts";
 
@@ -28,6 +28,20 @@ export function openProfileDirectory({ home, profile, create }: Place): ProfileD
   if (!PROFILE_NAME.test(profile)) {
     throw new ChatError("USAGE", "a profile's name has 1 to 32 characters: a-z, 0-9 and hyphens");
   }
+  return openDirectory({ home, profile, create });
+}
+
+/**
+ * The same for a program that has no profiles: any directory, made where it is missing.
+ *
+ * @throws ChatError PROFILE_UNSAFE, STORAGE
+ */
+export function openPrivateDirectory(path: string): ProfileDirectory {
+  const whole = resolve(path);
+  return openDirectory({ home: dirname(whole), profile: basename(whole), create: true });
+}
+
+function openDirectory({ home, profile, create }: Place): ProfileDirectory {
   try {
     const parent = openHome(home, create, profile);
     assertNobodyCanSwap(parent);

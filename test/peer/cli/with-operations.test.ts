@@ -29,6 +29,7 @@ function interruptedWhileOpening() {
     dependencies: {
       openDirectory: () => ({ path: profile, file: (name) => `${profile}/${name}` }),
       tryLock: async () => ({ release: () => void log.push("release") }),
+      loadRelay: () => Promise.reject(new Error("no relay here")),
       loadPrograms: async () => ({
         openMessenger: async () => {
           interruption.abort(new ChatError("INTERRUPTED", "interrupted"));
