@@ -20,9 +20,9 @@ export type ConnectionCounts = {
   readonly open: number;
   readonly inbound: number;
   readonly contacts: number;
-  /** To relays on which this device may be reached. */
+  /** To relays, on the way to others or to be reached. */
   readonly relays: number;
-  /** To others than those relays, by the way they run. */
+  /** To others than relays, by the way they run. */
   readonly paths: Readonly<Record<ConnectionPath, number>>;
 };
 
@@ -39,7 +39,9 @@ type Options = {
   readonly self: DeviceId;
   readonly limits: NetworkLimits;
   readonly isContact: (device: DeviceId) => boolean;
-  /** A relay that this device chose: its connection carries others, and is kept without a stream of its own. */
+  /** A relay, and nobody to talk to. */
+  readonly isRelay?: (device: DeviceId) => boolean;
+  /** A relay on which this device is to be reached: its connection is kept though nothing runs on it. */
   readonly isOwnRelay?: (device: DeviceId) => boolean;
 };
 
@@ -51,10 +53,12 @@ export class Connections<C extends TrackedConnection> {
   readonly #self: DeviceId;
   readonly #limits: NetworkLimits;
   readonly #isContact: (device: DeviceId) => boolean;
+  readonly #isRelay: (device: DeviceId) => boolean;
   readonly #isOwnRelay: (device: DeviceId) => boolean;
   readonly #byDevice = new Map<DeviceId, Entry<C>[]>();
 
-  constructor({ self, limits, isContact, isOwnRelay = () => false }: Options) {
+  constructor({ self, limits, isContact, isRelay = () => false, isOwnRelay = isRelay }: Options) {
+    this.#isRelay = isRelay;
     this.#isOwnRelay = isOwnRelay;
     this.#self = self;
     this.#limits = limits;
@@ -73,6 +77,19 @@ export class Connections<C extends TrackedConnection> {
     const strangers = all.filter((entry) => entry.connection.direction === "inbound" && !entry.contact).length;
     const forStrangers = limits.connections - limits.connectionsForContacts;
     return strangers >= forStrangers && !this.#isContact(device) ? "connections-of-strangers" : undefined;
+  }
+
+  /**
+   * Why a connection that a relay announces must be refused: strangers leave contacts some of the streams that a relay
+   * may open here.
+   *
+   * @param underWay  such connections that are not made yet, this one included
+   */
+  refusalThroughRelay(peerId: string, underWay: number): Refusal | undefined {
+    const device = findDevice(peerId);
+    if (device === undefined || this.#isContact(device)) return this.refusal(peerId);
+    const relayed = this.#all().filter(({ connection, contact }) => !connection.direct && !contact).length;
+    return relayed + underWay > this.#limits.relayedStrangers ? "connections-of-strangers" : this.refusal(peerId);
   }
 
   /** Takes note of a new connection; true when it is the only one to that device. */
@@ -115,7 +132,7 @@ export class Connections<C extends TrackedConnection> {
 
   counts(): ConnectionCounts {
     const all = this.#all();
-    const isRelay = ({ device }: Entry<C>) => this.#isOwnRelay(device);
+    const isRelay = ({ device }: Entry<C>) => this.#isRelay(device);
     const paths = { direct: 0, punched: 0, relay: 0 };
     for (const entry of all) if (!isRelay(entry)) paths[pathOf(entry.connection)] += 1;
     return {

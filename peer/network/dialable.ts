@@ -17,6 +17,12 @@ export function dialableAddresses(device: DeviceId, addresses: readonly string[]
   return [...dialable].slice(0, LIMITS.addressRecordMaxAddresses);
 }
 
+/** A direct address within a private network, or on this machine where that is allowed. */
+export function isNearby(device: DeviceId, address: string, allowLocal: boolean): boolean {
+  const parts = tcpParts(address);
+  return isDirectlyDialable(device, address, allowLocal) && parts !== undefined && ipScope(parts.host) !== "global";
+}
+
 /** Of relays that a list names, those that may be dialled: each ends in its own `/p2p/<relay>`, each once. */
 export function dialableRelays(addresses: readonly string[], allowLocal: boolean): string[] {
   return [...new Set(addresses)].filter((address) => {

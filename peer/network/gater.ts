@@ -7,6 +7,8 @@ type Options = {
   readonly allowLocal: boolean;
   /** Why an inbound connection of this peer is refused, or undefined. */
   readonly refusal: (peerId: string) => Refusal | undefined;
+  /** The same before one comes through a relay, which says whose it is. */
+  readonly refusalThroughRelay?: (peerId: string) => Refusal | undefined;
   readonly onRefused: (reason: Refusal) => void;
 };
 
@@ -14,9 +16,13 @@ type Options = {
  * Who may connect, and what may be dialled. libp2p's own limits count before anybody is known by name; these count
  * after the handshake has proved who it is.
  */
-export function connectionGater({ allowLocal, refusal, onRefused }: Options): ConnectionGater {
-  const denyInbound = (peerId: string) => {
-    const reason = refusal(peerId);
+export function connectionGater({
+  allowLocal,
+  refusal,
+  refusalThroughRelay = refusal,
+  onRefused,
+}: Options): ConnectionGater {
+  const denies = (reason: Refusal | undefined) => {
     if (reason !== undefined) onRefused(reason);
     return reason !== undefined;
   };
@@ -25,8 +31,9 @@ export function connectionGater({ allowLocal, refusal, onRefused }: Options): Co
       const device = findDevice(address.getComponents().at(-1)?.value ?? "");
       return device === undefined || dialableAddresses(device, [address.toString()], allowLocal).length === 0;
     },
-    denyInboundEncryptedConnection: (peer) => denyInbound(peer.toString()),
+    denyInboundRelayedConnection: (_, peer) => denies(refusalThroughRelay(peer.toString())),
+    denyInboundEncryptedConnection: (peer) => denies(refusal(peer.toString())),
     // again: others may have been admitted while this one agreed on its multiplexer
-    denyInboundUpgradedConnection: (peer) => denyInbound(peer.toString()),
+    denyInboundUpgradedConnection: (peer) => denies(refusal(peer.toString())),
   };
 }

@@ -58,6 +58,25 @@ export const NETWORK_LIMITS = {
   /** Strangers' connections through relays; each takes one of the streams that a relay may open here. */
   relayedStrangers: 16,
 
+  // Getting off a relay
+
+  /** Dialling straight, then punching. */
+  offRelayTimeoutMs: 20_000,
+  /** After a first failure; doubles up to the most, for as long as the relayed connection is there. */
+  offRelayRetryMs: 30_000,
+  offRelayRetryMaxMs: 30 * 60_000,
+
+  // Surroundings
+
+  /** How often the time and the own addresses are looked at. */
+  surroundingsIntervalMs: 3000,
+  /** Later than that by this much, the process or the computer was stopped. */
+  asleepMs: 8000,
+  /** For connections to show that they outlived it. */
+  wakeTimeoutMs: 4000,
+  /** A device on the local network, heard of every ten seconds. */
+  lanKeepMs: 60_000,
+
   // Streams
 
   /** Undecided or decided streams of one connection at once; beyond that they are reset unseen. */

@@ -25,16 +25,23 @@ export class RelayClient {
   readonly #deps: Deps;
   /** Those this device asked to pass connections on; from all others it takes none. */
   readonly #reservedOn = new WeakSet<Connection>();
+  readonly #relays = new Set<DeviceId>();
   #circuits: Promise<Circuits> | undefined;
   #accepting = 0;
 
   constructor(deps: Deps) {
     this.#deps = deps;
+    deps.node.addEventListener("connection:close", ({ detail }) => this.#forget(detail.remotePeer.toString()));
   }
 
   /** How many connections through relays are being made by others right now. */
   get accepting(): number {
     return this.#accepting;
+  }
+
+  /** True for what was dialled as a relay and is connected. */
+  isRelay(device: DeviceId): boolean {
+    return this.#relays.has(device);
   }
 
   /** A connection to the far end of `<relay address>/p2p-circuit/p2p/<device>`. */
@@ -106,9 +113,22 @@ export class RelayClient {
 
   async #connectionTo(relayAddress: string, signal: AbortSignal): Promise<Connection> {
     const { connections, node } = this.#deps;
-    const open = connections.best(relayOf(relayAddress));
+    const relay = relayOf(relayAddress);
+    const open = connections.best(relay);
     if (open?.direct) return open;
-    return node.services.parts.transportManager.dial(multiaddr(relayAddress), { signal });
+    // before it connects: the owner is not told of relays
+    this.#relays.add(relay);
+    try {
+      return await node.services.parts.transportManager.dial(multiaddr(relayAddress), { signal });
+    } catch (error) {
+      this.#forget(relay);
+      throw error;
+    }
+  }
+
+  #forget(peerId: string): void {
+    const relay = findDevice(peerId);
+    if (relay !== undefined && this.#deps.connections.best(relay) === undefined) this.#relays.delete(relay);
   }
 }
 

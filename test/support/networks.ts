@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type { Channel } from "../../peer/messaging/ports.ts";
 import { type Runtime, systemRuntime } from "../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../peer/network/limits.ts";
-import { type Network, startNetwork } from "../../peer/network/node.ts";
+import type { Network } from "../../peer/network/network.ts";
+import { type Punching, startNetwork } from "../../peer/network/node.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 
 /** A network of one device on loopback, with what it told its owner. */
@@ -28,6 +29,11 @@ type Options = {
   /** On which to be reachable. */
   readonly relays?: () => readonly string[];
   readonly onAddressesChanged?: () => void;
+  readonly onWoke?: () => void;
+  readonly onNearby?: (device: DeviceId) => void;
+  readonly addressesOf?: (device: DeviceId) => readonly string[];
+  readonly punching?: Punching;
+  readonly lan?: boolean;
 };
 
 /** The seed is a hash of `name`, so that a device keeps its key through a test. */
@@ -53,9 +59,14 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
       onChannel: options.onChannel ?? keep,
       onGossip: options.onGossip ?? keep,
       onConnected: (device) => connected.push(device),
-      ...(options.onAddressesChanged && { onAddressesChanged: options.onAddressesChanged }),
+      onAddressesChanged: () => options.onAddressesChanged?.(),
+      onWoke: () => options.onWoke?.(),
+      onNearby: (device) => options.onNearby?.(device),
     },
-    ...(options.relays && { relays: options.relays }),
+    relays: () => options.relays?.() ?? [],
+    addressesOf: (device) => options.addressesOf?.(device) ?? [],
+    lan: options.lan ?? false,
+    ...(options.punching && { punching: options.punching }),
     runtime,
     // most tests leave a channel open at one end
     limits: { closeTimeoutMs: 100, ...limits },

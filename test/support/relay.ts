@@ -2,6 +2,7 @@ import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
 import { circuitRelayServer, type ServerReservationStoreInit } from "@libp2p/circuit-relay-v2";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import type { Connection } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { seedOf } from "./networks.ts";
@@ -13,6 +14,8 @@ export type TestRelay = {
   readonly address: string;
   readonly id: string;
   readonly port: number;
+  /** As if the other side had asked for a place. */
+  pretendReserved(connection: Connection): void;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -38,6 +41,11 @@ export async function startRelay(name: string, { port = 0, reservations = {} }: 
     node,
     address,
     id: node.peerId.toString(),
+    pretendReserved: ({ remotePeer, remoteAddr }) => {
+      const expiry = new Date(Date.now() + 60_000);
+      const signal = Object.assign(AbortSignal.timeout(60_000), { reset() {}, clear() {} });
+      node.services.relay.reservations.set(remotePeer, { addr: remoteAddr, expiry, signal });
+    },
     port: Number(address.split("/")[4]),
     [Symbol.asyncDispose]: async () => node.stop(),
   };

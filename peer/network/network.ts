@@ -1,0 +1,263 @@
+import type { Connection, Stream, StreamHandler } from "@libp2p/interface";
+import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { LIMITS, STREAM_PROTOCOLS } from "../../shared/protocol.ts";
+import type { Channel, Transport } from "../messaging/ports.ts";
+import { assertAlive } from "./alive.ts";
+import type { Channels } from "./channels.ts";
+import type { ConnectionCounts, Connections } from "./connections.ts";
+import { dialFailure, isUnsupportedProtocol } from "./dial-failure.ts";
+import { announceableAddresses } from "./dialable.ts";
+import type { Dialler } from "./dialler.ts";
+import { findDevice } from "./find-device.ts";
+import { type Lan, startLan } from "./lan.ts";
+import type { Libp2pNode } from "./libp2p.ts";
+import type { NetworkLimits } from "./limits.ts";
+import type { NetworkOptions } from "./node.ts";
+import type { RelayStatus, Reservations } from "./reservations.ts";
+import { watchSurroundings } from "./surroundings.ts";
+import { Upgrades } from "./upgrades.ts";
+import { within } from "./waiting.ts";
+
+export type NetworkStatus = ConnectionCounts & {
+  readonly channels: number;
+  /** Connections and streams refused since the start, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** The relays that were tried, the preferred first. */
+  readonly reservations: readonly RelayStatus[];
+};
+
+type Parts = {
+  readonly self: DeviceId;
+  readonly node: Libp2pNode;
+  readonly connections: Connections<Connection>;
+  readonly reservations: Reservations;
+  readonly isRelay: (device: DeviceId) => boolean;
+  readonly channels: Channels;
+  readonly dialler: Dialler;
+  readonly limits: NetworkLimits;
+  readonly refused: ReadonlyMap<string, number>;
+  readonly options: NetworkOptions;
+  readonly log: NonNullable<NetworkOptions["log"]>;
+};
+
+type OpenedStream = { readonly stream: Stream; readonly connection: Connection };
+
+export class Network implements Transport {
+  readonly device: DeviceId;
+  readonly #parts: Parts;
+  readonly #upgrades: Upgrades;
+  #lan: Lan | undefined;
+  #stopWatching = () => {};
+  #stopSweeping = () => {};
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    const { limits, log, connections, options } = parts;
+    this.device = parts.self;
+    this.#parts = parts;
+    this.#upgrades = new Upgrades({
+      best: (device) => connections.best(device),
+      attempt: (device, relayed, signal) => this.#getOffRelay(device, relayed, signal),
+      ...{ runtime: options.runtime, limits, log },
+    });
+  }
+
+  async start(): Promise<void> {
+    const { node, limits, channels, options } = this.#parts;
+    node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
+    node.addEventListener("connection:close", ({ detail }) => this.#onDisconnection(detail));
+    const onStream: StreamHandler = (stream, connection) => channels.accept(stream, connection);
+    const handling = { maxInboundStreams: limits.inboundStreamsPerDevice, runOnLimitedConnection: true };
+    for (const id of Object.values(STREAM_PROTOCOLS)) await node.handle(id, onStream, handling);
+    try {
+      await node.start();
+    } catch (cause) {
+      throw new ChatError("CONFIG_INVALID", "the port or address to listen on is not free", {
+        reason: "listen",
+        cause,
+      });
+    }
+    this.#sweepLater();
+    if (options.listen !== undefined) await this.#becomeReachable();
+  }
+
+  async #becomeReachable(): Promise<void> {
+    const { node, limits, reservations, options, log } = this.#parts;
+    const { runtime, events, isContact, allowLocal } = options;
+    await options.punching?.start(node);
+    reservations.start();
+    this.#stopWatching = watchSurroundings({
+      runtime,
+      limits,
+      onWoke: () => {
+        this.#lookAfresh();
+        events.onWoke?.();
+      },
+      onMoved: () => {
+        this.#lookAfresh();
+        events.onAddressesChanged?.();
+      },
+    });
+    if (options.lan !== true) return;
+    this.#lan = await startLan({
+      parts: node.services.parts,
+      addresses: () => this.#directAddresses(),
+      ...{ isContact, allowLocal, runtime, keepMs: limits.lanKeepMs },
+      onFound: (device) => events.onNearby?.(device),
+    }).catch((error: Error) => {
+      log("local network not searched", { error: error.message });
+      return undefined;
+    });
+  }
+
+  async connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
+    if (this.#stopping !== undefined) {
+      throw new ChatError("PEER_UNREACHABLE", "the node has stopped", { reason: "stopped" });
+    }
+    const { stream, connection } = await this.#openStream(device, addresses, signal);
+    return this.#parts.channels.openTo(device, stream, connection);
+  }
+
+  async openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined> {
+    const connection = this.#parts.connections.best(device);
+    if (connection === undefined || this.#stopping !== undefined) return undefined;
+    try {
+      const stream = await this.#negotiate(connection, STREAM_PROTOCOLS.checkpoint, signal);
+      return this.#parts.channels.track(device, stream, connection);
+    } catch (error) {
+      throw dialFailure(error, signal);
+    }
+  }
+
+  addresses(): readonly string[] {
+    const direct = this.#directAddresses();
+    const relayed = this.#parts.reservations.held().map((relay) => `${relay}/p2p-circuit/p2p/${this.device}`);
+    return [...direct.slice(0, LIMITS.addressRecordMaxAddresses - relayed.length), ...relayed];
+  }
+
+  #directAddresses(): readonly string[] {
+    const { node, options } = this.#parts;
+    const listening = node.services.parts.transportManager.getAddrs().map(String);
+    return announceableAddresses(this.device, listening, options.allowLocal);
+  }
+
+  /** What the option `relays` answers is different now. */
+  relaysChanged(): void {
+    if (this.#stopping === undefined) this.#parts.reservations.refresh();
+  }
+
+  connections(): NetworkStatus {
+    const { connections, refused, channels, reservations } = this.#parts;
+    return {
+      ...connections.counts(),
+      channels: channels.count,
+      refused: Object.fromEntries(refused),
+      reservations: reservations.status(),
+    };
+  }
+
+  /** Lets channels finish what they have queued, then closes everything; idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopSweeping();
+    this.#stopWatching();
+    this.#upgrades.stop();
+    await Promise.all([this.#parts.channels.close(), this.#lan?.stop()]);
+    this.#parts.reservations.stop();
+    await this.#parts.node.stop();
+  }
+
+  #sweepLater(): void {
+    const { connections, limits, options } = this.#parts;
+    this.#stopSweeping = options.runtime.after(limits.sweepIntervalMs, () => {
+      connections.sweep(options.runtime.monotonic());
+      this.#sweepLater();
+    });
+  }
+
+  /**
+   * libp2p resolves a dial before the other side has decided: only a stream whose protocol both agreed on shows that it
+   * is there and willing. One that does not answer is passed over for good.
+   */
+  async #openStream(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<OpenedStream> {
+    const { connections, dialler } = this.#parts;
+    const open = async (connection: Connection) => ({
+      stream: await this.#negotiate(connection, STREAM_PROTOCOLS.message, signal),
+      connection,
+    });
+    try {
+      for (;;) {
+        const current = connections.best(device);
+        if (current === undefined) {
+          const nearby = this.#lan?.addressesOf(device) ?? [];
+          return await open(await dialler.dial(device, [...nearby, ...addresses], signal));
+        }
+        try {
+          return await open(current);
+        } catch (error) {
+          if (signal.aborted || isUnsupportedProtocol(error)) throw error;
+          connections.distrust(device, current);
+        }
+      }
+    } catch (error) {
+      throw dialFailure(error, signal);
+    }
+  }
+
+  #negotiate(connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> {
+    return connection.newStream([protocol], {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(this.#parts.limits.negotiationTimeoutMs)]),
+      runOnLimitedConnection: true,
+    });
+  }
+
+  /** Thrown into libp2p's event target, an error of the owner's would end the process. */
+  #onConnection(connection: Connection): void {
+    const { connections, isRelay, options, log } = this.#parts;
+    try {
+      const device = parseDeviceId(connection.remotePeer.toString());
+      const isFirst = connections.add(device, connection);
+      if (isFirst && !isRelay(device)) options.events.onConnected(device);
+      const staysLong = options.listen !== undefined;
+      if (!connection.direct && staysLong && options.isContact(device)) this.#upgrades.offer(device);
+    } catch (error) {
+      log("connection dropped", { error: String(error) });
+      connection.abort(new Error("not accepted", { cause: error }));
+    }
+  }
+
+  async #getOffRelay(device: DeviceId, relayed: Connection, signal: AbortSignal): Promise<void> {
+    const { dialler, options } = this.#parts;
+    const known = [...(this.#lan?.addressesOf(device) ?? []), ...(options.addressesOf?.(device) ?? [])];
+    const direct = await dialler.dialDirectly(device, known, signal).catch(() => undefined);
+    if (direct === undefined) await options.punching?.upgrade(relayed, signal);
+  }
+
+  /** Something happened to the network or this computer: ends every connection that does not answer at once. */
+  #lookAfresh(): void {
+    const { connections, reservations, limits, options } = this.#parts;
+    reservations.check();
+    for (const connection of connections.all()) {
+      const limit = { runtime: options.runtime, ms: limits.wakeTimeoutMs, signal: new AbortController().signal };
+      within(limit, (signal) => assertAlive(connection, signal)).catch((error: Error) => connection.abort(error));
+    }
+  }
+
+  #onDisconnection({ id, remotePeer }: Connection): void {
+    const device = findDevice(remotePeer.toString());
+    if (device === undefined || !this.#parts.connections.remove(device, id)) return;
+    // libp2p remembers every stranger for good; nothing here asks it for addresses
+    this.#parts.node.peerStore.delete(remotePeer).catch((error: Error) => {
+      this.#parts.log("peer not forgotten", { error: error.message });
+    });
+  }
+}
