@@ -1,6 +1,7 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { ChatError } from "../../shared/errors.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
+import type { RelayDescriptor } from "../../shared/relay-descriptor.ts";
 import type { Username } from "../../shared/username.ts";
 
 /*
@@ -202,6 +203,8 @@ export interface NamingServer {
   ): Promise<{ count: number; lastResort: boolean }>;
   claimKeyPackages(username: Username, signal?: AbortSignal): Promise<readonly ClaimedKeyPackage[]>;
   online(signal?: AbortSignal): Promise<readonly OnlinePerson[]>;
+  /** Relays that offer themselves to this server's users: verified, unexpired, in no order that means anything. */
+  relays(signal?: AbortSignal): Promise<readonly RelayDescriptor[]>;
   /** Ends with the signal, in peace, and with an error only where trying again would be in vain. */
   watchPresence(signal: AbortSignal): AsyncIterable<PresenceUpdate>;
 }

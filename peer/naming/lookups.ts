@@ -2,16 +2,22 @@ import { verifyAddressRecord } from "../../shared/address-record.ts";
 import { historySchema, nameSchema, presenceSchema } from "../../shared/api.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
+import { verifyMailboxRecord } from "../../shared/mailbox-record.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
-import type { NameAnswer, NamingServer } from "../messaging/ports.ts";
+import type { NameAnswer, NamingServer, PublicMailbox } from "../messaging/ports.ts";
 import { readAnswer } from "./answer.ts";
 import type { Clock } from "./clock.ts";
 import type { Call } from "./http.ts";
 
-/** A name as last answered in full; an address record in it is judged anew each time it is used. */
-type Remembered = { readonly etag: string; readonly record: NameRecord; readonly addresses: readonly ListedAddress[] };
-type ListedAddress = { readonly device: DeviceId; readonly record: string };
+/** A name as last answered in full; what its devices publish is judged anew each time it is used. */
+type Remembered = {
+  readonly etag: string;
+  readonly record: NameRecord;
+  readonly addresses: readonly Listed[];
+  readonly mailboxes: readonly Listed[];
+};
+type Listed = { readonly device: DeviceId; readonly record: string };
 
 /** Where the record stands in the log is looked up in this device's own copy. */
 const shownNameSchema = nameSchema.omit({ log: true });
@@ -34,8 +40,8 @@ export function createLookups({
     const headers = known === undefined ? {} : { "if-none-match": known.etag };
     const answer = await call({ method: "GET", path: `/v1/names/${username}`, headers }, signal);
     if (answer.status === 304 && known !== undefined) return known;
-    const { record, addresses } = readAnswer(answer, shownNameSchema);
-    const fresh = { record: readRecord(record, username), addresses };
+    const { record, addresses, mailboxes } = readAnswer(answer, shownNameSchema);
+    const fresh = { record: readRecord(record, username), addresses, mailboxes };
     remember(username, answer.headers.etag, fresh);
     return fresh;
   }
@@ -50,8 +56,13 @@ export function createLookups({
 
   return {
     async lookup(username, signal): Promise<NameAnswer> {
-      const { record, addresses } = await fetchName(username, signal);
-      return { record, addresses: await liveAddresses(record, addresses, clock.now()) };
+      const { record, addresses, mailboxes } = await fetchName(username, signal);
+      const nowMs = clock.now();
+      return {
+        record,
+        addresses: await liveAddresses(record, addresses, nowMs),
+        mailboxes: await liveMailboxes(record, mailboxes, nowMs),
+      };
     },
 
     async history(username, after, signal) {
@@ -89,20 +100,38 @@ function readNext(text: string, username: Username, seq: number): NameRecord {
   throw new ChatError("RECORD_INVALID", `record ${seq} is missing from the history`, { reason: "history" });
 }
 
-/** Leaves out what proves nothing: the server may withhold addresses anyway, so a bad one is no worse than none. */
 async function liveAddresses(
-  { payload, devices }: NameRecord,
-  listed: readonly ListedAddress[],
+  record: NameRecord,
+  listed: readonly Listed[],
   nowMs: number,
 ): Promise<ReadonlyMap<DeviceId, readonly string[]>> {
-  const newest = new Map<DeviceId, { seq: number; addrs: readonly string[] }>();
-  for (const { device, record } of listed) {
-    const address = await verifyAddressRecord(record, nowMs).catch(asAbsent);
-    if (address?.payload.device !== device || address.payload.name !== payload.name) continue;
-    const { seq, addrs } = address.payload;
-    if (devices.includes(device) && seq > (newest.get(device)?.seq ?? 0)) newest.set(device, { seq, addrs });
-  }
+  const newest = await newestOf(record, listed, (text) => verifyAddressRecord(text, nowMs));
   return new Map([...newest].map(([device, { addrs }]) => [device, addrs]));
+}
+
+async function liveMailboxes(
+  record: NameRecord,
+  listed: readonly Listed[],
+  nowMs: number,
+): Promise<ReadonlyMap<DeviceId, PublicMailbox>> {
+  const newest = await newestOf(record, listed, (text) => verifyMailboxRecord(text, nowMs));
+  const open = [...newest].filter(([, { boxes }]) => boxes.length > 0);
+  return new Map(open.map(([device, { key, boxes, exp }]) => [device, { key, boxes, exp }]));
+}
+
+/** Leaves out what proves nothing: the server may withhold such records anyway, so a bad one is no worse than none. */
+async function newestOf<T extends { device: DeviceId; name: Username; seq: number }>(
+  { payload: { name }, devices }: NameRecord,
+  listed: readonly Listed[],
+  verify: (text: string) => Promise<{ readonly payload: T }>,
+): Promise<ReadonlyMap<DeviceId, T>> {
+  const newest = new Map<DeviceId, T>();
+  for (const { device, record } of listed) {
+    const payload = (await verify(record).catch(asAbsent))?.payload;
+    if (payload?.device !== device || payload.name !== name || !devices.includes(device)) continue;
+    if (payload.seq > (newest.get(device)?.seq ?? 0)) newest.set(device, payload);
+  }
+  return newest;
 }
 
 function asAbsent(error: unknown): undefined {

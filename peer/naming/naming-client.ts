@@ -1,14 +1,16 @@
 import { tokenSchema } from "../../shared/api.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { NamingServer } from "../messaging/ports.ts";
-import { errorOf, readAnswer } from "./answer.ts";
+import { readAnswer } from "./answer.ts";
 import { createAudience } from "./audience.ts";
 import type { Clock } from "./clock.ts";
 import { type Answer, type Call, createHttpClient, type Request } from "./http.ts";
 import { createLogSource, type LogSource } from "./log/log-source.ts";
 import { createLookups } from "./lookups.ts";
+import { createOpenCall } from "./open-call.ts";
 import { createPresenceWatch, type OpenStream, type Timers } from "./presence-watch.ts";
 import { createPublishing } from "./publishing.ts";
+import { createRelayLookup } from "./relay-lookup.ts";
 import { parseServerUrl } from "./server-url.ts";
 import { type Credentials, createAccessTokens, type GrantedToken } from "./tokens.ts";
 
@@ -48,24 +50,7 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
   const http = createHttpClient({ url, ca });
   const audience = createAudience(options.audience, url, options.onAudience);
 
-  const call: Call = async (request, signal) => {
-    const answer = await http.send(request, signal);
-    if (isExpected(request, answer)) return answer;
-    throw learn(errorOf(answer));
-  };
-
-  function learn(error: ChatError): ChatError {
-    const { serverTime, expectedAudience } = error.details ?? {};
-    if (typeof serverTime === "number") clock.adopt(serverTime);
-    if (error.reason !== "aud" || typeof expectedAudience !== "string") return error;
-    if (audience.adopt(expectedAudience) || expectedAudience === audience.current) return error;
-    return new ChatError(
-      "SERVER_MISMATCH",
-      `this profile belongs to ${audience.current}, the server is ${expectedAudience}`,
-      { details: { expectedAudience }, cause: error },
-    );
-  }
-
+  const { call, refusalOf } = createOpenCall({ http, clock, audience });
   const exchange = async (assertion: string) => toGrant(await call(tokenRequest(assertion), undefined));
   const tokens = credentials && createAccessTokens({ credentials, audience, clock, randomId, exchange });
 
@@ -92,11 +77,12 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
     authorise(request, signal, async (signed) => {
       const answer = await http.open(signed, signal);
       if (answer.stream !== undefined) return answer.stream;
-      throw learn(errorOf(answer));
+      throw refusalOf(answer);
     });
 
   return {
     ...createLookups({ call: authorised, clock }),
+    ...createRelayLookup({ call: authorised, clock, audience }),
     ...createPresenceWatch(openStream, timers),
     log: createLogSource(call),
     ...createPublishing({ open: call, authorised, device: credentials?.device, invite: options.invite }),
@@ -105,10 +91,6 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
     },
     close: () => http.close(),
   };
-}
-
-function isExpected({ headers }: Request, { status }: Answer): boolean {
-  return (status >= 200 && status < 300) || (status === 304 && headers?.["if-none-match"] !== undefined);
 }
 
 /** RFC 7523 2.2. */

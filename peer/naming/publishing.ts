@@ -11,7 +11,7 @@ import type { Call } from "./http.ts";
 
 type Publishing = Pick<
   NamingServer,
-  "putRecord" | "publishAddresses" | "withdrawAddresses" | "uploadKeyPackages" | "claimKeyPackages"
+  "putRecord" | "publishAddresses" | "withdrawAddresses" | "publishMailbox" | "uploadKeyPackages" | "claimKeyPackages"
 >;
 
 const JOSE = { "content-type": JOSE_MEDIA_TYPE };
@@ -52,6 +52,10 @@ export function createPublishing({
 
     async withdrawAddresses(signal) {
       await authorised({ method: "DELETE", path: own("addresses") }, signal);
+    },
+
+    async publishMailbox(record, signal) {
+      await authorised({ method: "PUT", path: own("mailbox"), headers: JOSE, body: record }, signal);
     },
 
     async uploadKeyPackages({ keyPackages, lastResort }, signal) {

@@ -17,7 +17,7 @@ const problem = { type: "about:blank", title: "Not found", status: 404, code: "N
 describe("bodies of the REST interface", () => {
   test("may grow members in answers", () => {
     const answer = { name: "bob", record: "a.b.c", log: { index: 0, size: 1, proof: [] }, addresses: [] };
-    expect(nameSchema.parse({ ...answer, seen: 1 })).toEqual(answer);
+    expect(nameSchema.parse({ ...answer, seen: 1 })).toEqual({ ...answer, mailboxes: [] });
     expect(presenceSchema.parse({ online: [], at: 1, more: true })).toEqual({ online: [], at: 1 });
     expect(problemSchema.parse({ ...problem, instance: "x" })).toEqual(problem);
   });

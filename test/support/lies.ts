@@ -52,11 +52,25 @@ export function showingHistory(name: string, records: readonly string[]): Lie {
 
 /** The real record of the name with these address records. */
 export function showingAddresses(name: string, addresses: readonly { device: string; record: string }[]): Lie {
+  return showingWith(name, { addresses });
+}
+
+/** The real record of the name with these mailbox records. */
+export function showingMailboxes(name: string, mailboxes: readonly { device: string; record: string }[]): Lie {
+  return showingWith(name, { mailboxes });
+}
+
+/** These descriptors as the whole list of relays. */
+export function listingRelays(relays: readonly string[]): Lie {
+  return answering("GET", "/v1/relays", json({ relays }));
+}
+
+function showingWith(name: string, facts: object): Lie {
   return async ({ method, path }, ask) => {
     if (method !== "GET" || path !== `/v1/names/${name}`) return undefined;
     const real = await ask();
     if (real.status !== 200) return real;
-    return json({ ...(JSON.parse(real.body.toString()) as object), addresses });
+    return json({ ...(JSON.parse(real.body.toString()) as object), ...facts });
   };
 }
 

@@ -2,6 +2,7 @@ import type { ClaimedKeyPackage, NamingServer } from "../../peer/messaging/ports
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
+import type { RelayDescriptor } from "../../shared/relay-descriptor.ts";
 import type { Username } from "../../shared/username.ts";
 import { type MemoryNaming, memoryNaming } from "./memory-naming.ts";
 import { addressOf } from "./memory-network.ts";
@@ -15,6 +16,8 @@ export interface MemoryDirectory extends NamingServer, Pick<MemoryNaming, "fail"
   /** One-time packages of that device which are left. */
   left(device: DeviceId): number;
   readonly claims: number;
+  /** Lists these relays from now on. */
+  listRelays(...descriptors: readonly RelayDescriptor[]): void;
 }
 
 type Packages = { readonly once: Uint8Array[]; lastResort: Uint8Array | undefined };
@@ -22,7 +25,9 @@ type Packages = { readonly once: Uint8Array[]; lastResort: Uint8Array | undefine
 export function memoryDirectory(): MemoryDirectory {
   const naming = memoryNaming();
   const packages = new Map<DeviceId, Packages>();
+  const published = new Map<DeviceId, { readonly text: string; readonly seq: number }>();
   let claims = 0;
+  let relays: readonly RelayDescriptor[] = [];
 
   const packagesOf = (device: DeviceId): Packages => {
     const known = packages.get(device) ?? { once: [], lastResort: undefined };
@@ -51,6 +56,9 @@ export function memoryDirectory(): MemoryDirectory {
       packagesOf(device).once.push(...once);
       packagesOf(device).lastResort = lastResort ?? packagesOf(device).lastResort;
     },
+    listRelays(...descriptors) {
+      relays = descriptors;
+    },
     left: (device) => packagesOf(device).once.length,
     async claimKeyPackages(username: Username) {
       claims += 1;
@@ -60,11 +68,22 @@ export function memoryDirectory(): MemoryDirectory {
     async online() {
       return [];
     },
+    async relays() {
+      return relays;
+    },
     async *watchPresence() {},
     putRecord: notHere,
     publishAddresses: notHere,
     withdrawAddresses: notHere,
     uploadKeyPackages: notHere,
+    async publishMailbox(text) {
+      const { name, device, ...mailbox } = (await verifyMailboxRecord(text, Date.now())).payload;
+      const last = published.get(device);
+      if (last?.text === text) return;
+      if (mailbox.seq <= (last?.seq ?? 0)) throw new ChatError("RECORD_CONFLICT", "the sequence must rise");
+      published.set(device, { text, seq: mailbox.seq });
+      naming.showMailbox(name, device, mailbox);
+    },
     get lookups() {
       return naming.lookups;
     },

@@ -9,6 +9,8 @@ import { type MemoryLog, memoryLog } from "./memory-log.ts";
 export interface MemoryNaming extends Pick<NamingServer, "lookup" | "history"> {
   /** Shows the last record, and all of them as history. */
   show(records: readonly NameRecord[], addresses?: Readonly<Record<string, readonly string[]>>): void;
+  /** Shows it with the name; one without boxes is shown no longer. */
+  showMailbox(username: Username, device: DeviceId, mailbox: PublicMailbox): void;
   /** Shows this record and that history, whether they fit or not. */
   pretend(record: NameRecord, history: readonly NameRecord[]): void;
   /** Fails with this error, or answers again. */
@@ -51,6 +53,14 @@ export function memoryNaming(): MemoryNaming {
       const newest = records.at(-1);
       if (newest === undefined) throw new Error("nothing to show");
       put(newest, records, new Map(Object.entries(addresses) as [DeviceId, readonly string[]][]));
+    },
+    showMailbox(username, device, mailbox) {
+      const found = shown.get(username);
+      if (found === undefined) return;
+      const mailboxes = new Map(found.answer.mailboxes);
+      if (mailbox.boxes.length > 0) mailboxes.set(device, mailbox);
+      else mailboxes.delete(device);
+      shown.set(username, { ...found, answer: { ...found.answer, mailboxes } });
     },
     pretend: (record, history) => put(record, history, new Map()),
     fail(error) {

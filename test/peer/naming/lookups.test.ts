@@ -1,11 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { expectError } from "../../support/expect-error.ts";
 import { startNamingClient as start } from "../../support/naming-client.ts";
-import { addressRecordOf, chainOf, NOW_SECONDS, personOf, recordTextOf } from "../../support/people.ts";
+import {
+  addressRecordOf,
+  chainOf,
+  mailboxPayloadOf,
+  mailboxRecordOf,
+  NOW_SECONDS,
+  personOf,
+  recordTextOf,
+} from "../../support/people.ts";
 import { json, problem, type ScriptedAnswer } from "../../support/scripted-server.ts";
 
 const bob = personOf("bob");
 const record = await recordTextOf(bob);
+const [{ box: boxId } = { box: "" }] = mailboxPayloadOf(bob).boxes;
 const chain = await chainOf(bob, 5);
 const bobOf = (facts: object = {}, etag = `"1"`) =>
   json({ name: "bob", record, addresses: [], ...facts }, 200, { etag });
@@ -73,6 +82,51 @@ describe("looking a name up", () => {
     const addresses = [{ device: bob.device, record: await addressRecordOf(laptop) }];
     await using it = await start(() => bobOf({ record: both, addresses }));
     expect((await it.client.lookup(bob.username)).addresses).toEqual(new Map());
+  });
+
+  test("answers verified mailboxes, and asks again only where something changed", async () => {
+    const mailbox = await mailboxRecordOf(bob, { exp: NOW_SECONDS + 60 });
+    await using it = await start(({ headers }) =>
+      headers["if-none-match"] ? { status: 304 } : bobOf({ mailboxes: [{ device: bob.device, record: mailbox }] }),
+    );
+    const { key, boxes, exp } = mailboxPayloadOf(bob, { exp: NOW_SECONDS + 60 });
+    for (let count = 0; count < 2; count += 1) {
+      expect((await it.client.lookup(bob.username)).mailboxes).toEqual(new Map([[bob.device, { key, boxes, exp }]]));
+    }
+    it.time.ms += 91_000;
+    expect((await it.client.lookup(bob.username)).mailboxes).toEqual(new Map());
+  });
+
+  test("takes the newest of two mailbox records of one device, and none that was withdrawn", async () => {
+    const list = async (...seqs: number[]) => {
+      const records = seqs.map((seq) => mailboxRecordOf(bob, { seq, ...(seq === 3 && { boxes: [] }) }));
+      return (await Promise.all(records)).map((text) => ({ device: bob.device, record: text }));
+    };
+    const shown = [await list(2, 1), await list(3, 2)];
+    await using it = await start(() => bobOf({ mailboxes: shown.shift() }));
+    expect((await it.client.lookup(bob.username)).mailboxes.size).toBe(1);
+    expect((await it.client.lookup(bob.username)).mailboxes.size).toBe(0);
+  });
+
+  test.each([
+    ["that have expired", () => mailboxRecordOf(bob, { exp: NOW_SECONDS - 31 })],
+    ["at no relay", () => mailboxRecordOf(bob, { boxes: [{ relay: "/ip4/192.0.2.9/tcp/4001", box: boxId }] })],
+    ["of another device", () => mailboxRecordOf(carol)],
+    ["signed by another device", () => mailboxRecordOf(carol, { device: bob.device })],
+    ["under another name", () => mailboxRecordOf(personOf("carol", { device: "bob device" }))],
+    ["that are address records", () => addressRecordOf(bob)],
+    ["that are garbage", async () => "a.b.c"],
+  ])("leaves out mailboxes %s", async (_, make) => {
+    const mailboxes = [{ device: bob.device, record: await make() }];
+    await using it = await start(() => bobOf({ mailboxes }));
+    expect((await it.client.lookup(bob.username)).mailboxes).toEqual(new Map());
+  });
+
+  test("leaves out mailboxes of a device that the record does not list", async () => {
+    const stranger = personOf("bob", { device: "stranger" });
+    const mailboxes = [{ device: stranger.device, record: await mailboxRecordOf(stranger) }];
+    await using it = await start(() => bobOf({ mailboxes }));
+    expect((await it.client.lookup(bob.username)).mailboxes).toEqual(new Map());
   });
 
   test("refuses another name's record", async () => {

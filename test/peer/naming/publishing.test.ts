@@ -2,8 +2,15 @@ import { describe, expect, test } from "vitest";
 import { encodeBase64url } from "../../../shared/base64url.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { startNamingClient as start } from "../../support/naming-client.ts";
-import { addressRecordOf, NOW_SECONDS, personOf, recordOf, recordTextOf } from "../../support/people.ts";
-import { json, problem } from "../../support/scripted-server.ts";
+import {
+  addressRecordOf,
+  mailboxRecordOf,
+  NOW_SECONDS,
+  personOf,
+  recordOf,
+  recordTextOf,
+} from "../../support/people.ts";
+import { json, problem, type ScriptedAnswer } from "../../support/scripted-server.ts";
 
 const alice = personOf("alice");
 const bob = personOf("bob");
@@ -49,6 +56,18 @@ describe("publishing", () => {
       { method: "DELETE", path },
     ]);
     expect(it.seen()[0]?.body.toString()).toBe(address);
+  });
+
+  test("puts this device's mailbox record, and hands the refusal of an old one on", async () => {
+    const answers: ScriptedAnswer[] = [{ status: 204 }, problem(412, "RECORD_CONFLICT")];
+    await using it = await start(() => answers.shift() ?? "reset");
+    const mailbox = await mailboxRecordOf(alice);
+    await it.client.publishMailbox(mailbox);
+    await expectError(it.client.publishMailbox(mailbox), "RECORD_CONFLICT");
+    const [put] = it.seen();
+    expect(put).toMatchObject({ method: "PUT", path: `/v1/devices/${alice.device}/mailbox` });
+    expect(put?.headers).toMatchObject({ "content-type": "application/jose", authorization: "Bearer token-1" });
+    expect(put?.body.toString()).toBe(mailbox);
   });
 
   test("uploads key packages and learns how many are left", async () => {

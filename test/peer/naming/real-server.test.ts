@@ -15,6 +15,7 @@ import {
   showing,
   showingAddresses,
   showingHistory,
+  showingMailboxes,
 } from "../../support/lies.ts";
 import { startLyingServer } from "../../support/lying-server.ts";
 import { memoryContacts } from "../../support/memory-contacts.ts";
@@ -23,6 +24,8 @@ import { openedStore } from "../../support/opened-store.ts";
 import {
   AUDIENCE,
   addressRecordOf,
+  mailboxPayloadOf,
+  mailboxRecordOf,
   NOW_MS,
   NOW_SECONDS,
   type Person,
@@ -98,6 +101,21 @@ describe("with the real naming server", () => {
     expect((await it.server.lookup(bob.username)).addresses.get(bob.device)).toHaveLength(1);
     await it.bobs.withdrawAddresses();
     expect((await it.server.lookup(bob.username)).addresses.size).toBe(0);
+  });
+
+  test("mailboxes come and go, and a server that forges them shows none", async () => {
+    await using it = await setUp();
+    const shown = async () => (await it.server.lookup(bob.username)).mailboxes;
+    await it.bobs.publishMailbox(await mailboxRecordOf(bob));
+    const forged = await mailboxRecordOf({ ...bob, deviceKey: alice.deviceKey }, { seq: 9 });
+    const takeBack = it.liar.tell(showingMailboxes("bob", [{ device: bob.device, record: forged }]));
+    expect(await shown()).toEqual(new Map());
+    takeBack();
+    const { key, boxes, exp } = mailboxPayloadOf(bob);
+    expect(await shown()).toEqual(new Map([[bob.device, { key, boxes, exp }]]));
+    await it.bobs.publishMailbox(await mailboxRecordOf(bob, { seq: 2, boxes: [] }));
+    expect(await shown()).toEqual(new Map());
+    await expectError(it.bobs.publishMailbox(await mailboxRecordOf(bob)), "RECORD_CONFLICT");
   });
 
   test("key packages are handed out once, the last resort again and again", async () => {
