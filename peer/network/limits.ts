@@ -46,8 +46,8 @@ export const NETWORK_LIMITS = {
   relays: 2,
   /** Connecting and asking for a place. */
   reserveTimeoutMs: 8000,
-  /** Faster than for peers: with the timeout, and a moment for the next relay, half a minute at most. */
-  relayPingIntervalMs: 6000,
+  /** With the timeout, and a moment for the next relay, half a minute at most; a relay has thousands to answer. */
+  relayPingIntervalMs: 12_000,
   /** A slow uplink holds a ping back behind a window of 1 MiB. */
   relayPingTimeoutMs: 12_000,
   /** After the first failure; doubles up to the most. */
@@ -72,8 +72,8 @@ export const NETWORK_LIMITS = {
   surroundingsIntervalMs: 3000,
   /** Later than that by this much, the process or the computer was stopped. */
   asleepMs: 8000,
-  /** For connections to show that they outlived it. */
-  wakeTimeoutMs: 4000,
+  /** For a connection that may be dead to show that it is not. */
+  aliveTimeoutMs: 4000,
   /** A device on the local network, heard of every ten seconds. */
   lanKeepMs: 60_000,
 

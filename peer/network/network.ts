@@ -3,7 +3,7 @@ import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { LIMITS, STREAM_PROTOCOLS } from "../../shared/protocol.ts";
 import type { Channel, Transport } from "../messaging/ports.ts";
-import { assertAlive } from "./alive.ts";
+import { endUnlessAlive } from "./alive.ts";
 import type { Channels } from "./channels.ts";
 import type { ConnectionCounts, Connections } from "./connections.ts";
 import { dialFailure, isUnsupportedProtocol } from "./dial-failure.ts";
@@ -17,7 +17,6 @@ import type { NetworkOptions } from "./node.ts";
 import type { RelayStatus, Reservations } from "./reservations.ts";
 import { watchSurroundings } from "./surroundings.ts";
 import { Upgrades } from "./upgrades.ts";
-import { within } from "./waiting.ts";
 
 export type NetworkStatus = ConnectionCounts & {
   readonly channels: number;
@@ -246,10 +245,7 @@ export class Network implements Transport {
   #lookAfresh(): void {
     const { connections, reservations, limits, options } = this.#parts;
     reservations.check();
-    for (const connection of connections.all()) {
-      const limit = { runtime: options.runtime, ms: limits.wakeTimeoutMs, signal: new AbortController().signal };
-      within(limit, (signal) => assertAlive(connection, signal)).catch((error: Error) => connection.abort(error));
-    }
+    for (const connection of connections.all()) endUnlessAlive(connection, { runtime: options.runtime, limits });
   }
 
   #onDisconnection({ id, remotePeer }: Connection): void {

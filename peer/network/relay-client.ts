@@ -3,7 +3,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
-import { assertAlive } from "./alive.ts";
+import { assertAlive, endUnlessAlive } from "./alive.ts";
 import { addCircuits, type Circuits } from "./circuit.ts";
 import { STOP_PROTOCOL } from "./circuit-protocols.ts";
 import type { Connections } from "./connections.ts";
@@ -16,15 +16,15 @@ import { reserve } from "./reserve.ts";
 type Deps = {
   readonly node: Libp2pNode;
   readonly connections: Connections<Connection>;
-  readonly runtime: Pick<Runtime, "now">;
+  readonly runtime: Pick<Runtime, "now" | "after">;
   readonly limits: NetworkLimits;
 };
 
 /** Relays as a device uses them: on the way to others, and to be reached. Loads libp2p's part on first use. */
 export class RelayClient {
   readonly #deps: Deps;
-  /** Those this device asked to pass connections on; from all others it takes none. */
-  readonly #reservedOn = new WeakSet<Connection>();
+  /** Those this device asked to pass connections on, over whichever connection; from all others it takes none. */
+  readonly #reservedAt = new Set<DeviceId>();
   readonly #relays = new Set<DeviceId>();
   #circuits: Promise<Circuits> | undefined;
   #accepting = 0;
@@ -48,8 +48,13 @@ export class RelayClient {
   async dialThrough(address: string, relayAddress: string, signal: AbortSignal): Promise<Connection> {
     await this.#load();
     // dialled here: libp2p would try every address that anybody ever gave for that relay
-    await this.#connectionTo(relayAddress, signal);
-    return this.#deps.node.services.parts.transportManager.dial(multiaddr(address), { signal });
+    const relay = await this.#connectionTo(relayAddress, signal);
+    try {
+      return await this.#deps.node.services.parts.transportManager.dial(multiaddr(address), { signal });
+    } catch (error) {
+      if (relay.status === "open") endUnlessAlive(relay, this.#deps);
+      throw error;
+    }
   }
 
   /** Asks a relay to pass connections on. */
@@ -63,7 +68,7 @@ export class RelayClient {
       return { lifetimeMs: expiresAtSeconds * 1000 - this.#deps.runtime.now() };
     };
     // before it is asked: connections may arrive together with the answer
-    this.#reservedOn.add(connection);
+    this.#reservedAt.add(relayOf(relayAddress));
     try {
       const { lifetimeMs } = await ask(signal);
       if (connection.status !== "open") throw new ChatError("PEER_UNREACHABLE", "the relay is gone");
@@ -75,7 +80,6 @@ export class RelayClient {
         abandon: () => connection.abort(new Error("the relay does not answer")),
       };
     } catch (error) {
-      this.#reservedOn.delete(connection);
       // one that hangs would hang the next time too
       if (signal.aborted) connection.abort(new Error("the relay does not answer"));
       throw error;
@@ -97,7 +101,8 @@ export class RelayClient {
   }
 
   async #accept(circuits: Circuits, stream: Stream, connection: Connection): Promise<void> {
-    if (!this.#reservedOn.has(connection)) {
+    const relay = findDevice(connection.remotePeer.toString());
+    if (relay === undefined || !this.#reservedAt.has(relay)) {
       stream.abort(new Error("not my relay"));
       return;
     }
@@ -128,7 +133,9 @@ export class RelayClient {
 
   #forget(peerId: string): void {
     const relay = findDevice(peerId);
-    if (relay !== undefined && this.#deps.connections.best(relay) === undefined) this.#relays.delete(relay);
+    if (relay === undefined || this.#deps.connections.best(relay) !== undefined) return;
+    this.#relays.delete(relay);
+    this.#reservedAt.delete(relay);
   }
 }
 

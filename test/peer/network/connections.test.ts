@@ -80,6 +80,46 @@ describe("admission", () => {
   });
 });
 
+describe("relays", () => {
+  test("those on which this device is to be reached are kept, others as long as something runs through them", () => {
+    const connections = new Connections<Fake>({
+      ...{ self, limits, isContact: () => false },
+      isRelay: () => true,
+      isOwnRelay: (device) => device === smaller,
+    });
+    const [own, used, unused] = [fake(smaller, "outbound"), fake(bigger, "outbound"), fake(self, "outbound")];
+    used.streams.push({ protocol: "/libp2p/circuit/relay/0.2.0/hop" });
+    for (const [device, connection] of [[smaller, own] as const, [bigger, used] as const, [self, unused] as const]) {
+      connections.add(device, connection);
+    }
+    for (let nowMs = 0; nowMs <= 10 * limits.unusedConnectionMs; nowMs += limits.sweepIntervalMs)
+      connections.sweep(nowMs);
+    expect([own, used, unused].map(({ status }) => status)).toEqual(["open", "open", "closed"]);
+    expect(connections.counts()).toMatchObject({ relays: 3, paths: { direct: 0, punched: 0, relay: 0 } });
+  });
+
+  test("take no place from strangers", () => {
+    const connections = table();
+    for (const relay of others.slice(0, 4)) connections.add(relay, fake(relay, "outbound"));
+    expect(connections.refusal(bigger)).toBeUndefined();
+  });
+
+  test("strangers who come through them leave room for contacts", () => {
+    const [contact = self, ...strangers] = others;
+    const connections = new Connections<Fake>({
+      ...{ self, limits: { ...limits, relayedStrangers: 2 }, isContact: (device) => device === contact },
+    });
+    for (const stranger of strangers.slice(0, 2)) {
+      expect(connections.refusalThroughRelay(stranger, 1)).toBeUndefined();
+      connections.add(stranger, fake(stranger, "inbound", false));
+    }
+    expect(connections.refusalThroughRelay(bigger, 1)).toBe("connections-of-strangers");
+    expect(connections.refusalThroughRelay(contact, 9)).toBeUndefined();
+    expect(connections.refusal(bigger)).toBeUndefined();
+    expect(connections.refusalThroughRelay("", 1)).toBe("key-type");
+  });
+});
+
 describe("two connections to one device", () => {
   test.each([
     { peer: "a smaller", device: smaller, kept: "inbound" as const },
@@ -98,6 +138,19 @@ describe("two connections to one device", () => {
     const newest = fake(bigger, "outbound");
     connections.add(bigger, newest);
     expect(connections.best(bigger)?.id).toBe(newest.id);
+  });
+
+  test("one without a relay is used rather than any through one, whoever dialled it and when", () => {
+    for (const direction of ["inbound", "outbound"] as const) {
+      const connections = table();
+      const direct = fake(bigger, direction);
+      connections.add(bigger, fake(bigger, "outbound", false));
+      connections.add(bigger, direct);
+      connections.add(bigger, fake(bigger, "inbound", false));
+      expect(connections.best(bigger)?.id).toBe(direct.id);
+      connections.distrust(bigger, direct);
+      expect(connections.best(bigger)?.direct).toBe(false);
+    }
   });
 
   test("a closed or distrusted one is not used", () => {

@@ -272,7 +272,7 @@ describe("a process that was held", () => {
     let woke = 0;
     await using bob = await startTestNetwork("bob", {
       runtime: { ...systemRuntime, monotonic: () => systemRuntime.monotonic() + heldMs },
-      limits: { surroundingsIntervalMs: 100, wakeTimeoutMs: 500, relayRetryMs: 100 },
+      limits: { surroundingsIntervalMs: 100, aliveTimeoutMs: 500, relayRetryMs: 100 },
       relays: () => [proxy.address(relay.id)],
       onWoke: () => {
         woke += 1;

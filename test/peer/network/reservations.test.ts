@@ -115,7 +115,7 @@ describe("reservations", () => {
     const { reservations, relay, start, pass } = world("a", "b", "c");
     await start();
     relay("a").state = "frozen";
-    await pass(20_000);
+    await pass(26_000);
     expect(reservations.held()).toEqual(["b", "c"]);
     expect(relay("a").abandoned).toBe(1);
     expect(reservations.status()[0]).toMatchObject({ relay: "a", error: "TIMED_OUT" });
