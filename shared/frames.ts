@@ -70,7 +70,7 @@ const grant = z.strictObject({
         tokens: z.array(bytesOf(32)).max(LIMITS.grantMaxTokens),
       }),
     )
-    .max(LIMITS.mailboxesPerDevice),
+    .max(LIMITS.mailboxRecordMaxBoxes),
 });
 
 /** The grant with that sequence is on disk. */

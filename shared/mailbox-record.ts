@@ -10,16 +10,13 @@ import { JWS_TYPES, LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { findRelayOf } from "./relay-address.ts";
 import { base64urlOf, deviceIdSchema, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
 
-/** X-Wing: ML-KEM-768's 1184 bytes and X25519's 32. */
-const PARCEL_KEY_BYTES = 1216;
-
 const boxSchema = z.strictObject({ relay: z.string().max(256), box: base64urlOf(ED25519.publicKeyBytes) });
 
 const payloadSchema = z.strictObject({
   v: z.literal(PROTOCOL_VERSION),
   name: usernameSchema,
   device: deviceIdSchema,
-  key: base64urlOf(PARCEL_KEY_BYTES),
+  key: base64urlOf(LIMITS.sealKeyBytes),
   boxes: z.array(boxSchema).max(LIMITS.mailboxRecordMaxBoxes),
   seq: sequence,
   exp: unixSeconds,

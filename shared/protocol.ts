@@ -111,7 +111,6 @@ export const LIMITS = {
   addressMaxLength: 256,
   /** An X-Wing public key (draft-connolly-cfrg-xwing-kem). */
   sealKeyBytes: 1216,
-  mailboxesPerDevice: 2,
   /** Of one box in one grant: as many parcels as a contact may leave before the next grant. */
   grantMaxTokens: 128,
   parcelMaxFrames: 256,

@@ -27,7 +27,7 @@ const bodies: Record<Frame["type"], fc.Arbitrary<unknown>> = {
     seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     key: bytesOf(LIMITS.sealKeyBytes),
     boxes: fc.array(fc.record({ relay: fc.string({ maxLength: 64 }), box: key, tokens: fc.array(id) }), {
-      maxLength: LIMITS.mailboxesPerDevice,
+      maxLength: LIMITS.mailboxRecordMaxBoxes,
     }),
   }),
   granted: fc.record({ seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }) }),
