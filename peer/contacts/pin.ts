@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { equalBytes } from "../../shared/bytes.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
 import type { Contact, ContactStore, NameAnswer } from "../messaging/ports.ts";
 import { keyChanged } from "./follow.ts";
@@ -7,7 +8,7 @@ import { keyChanged } from "./follow.ts";
 /** Pins the record of somebody new. */
 export function pin(answer: NameAnswer, nowMs: number): Contact {
   return {
-    ...fromRecord(answer, {}),
+    ...fromRecord(answer, { addresses: {}, mailboxes: {} }),
     verified: false,
     blocked: false,
     accepted: false,
@@ -19,19 +20,30 @@ export function pin(answer: NameAnswer, nowMs: number): Contact {
 /** Moves a pin on to a record that may be relied on; another key has not been compared yet. */
 export function movePin(contact: Contact, answer: NameAnswer): Contact {
   const verified = contact.verified && equalBytes(contact.identity, answer.record.identity);
-  return { ...contact, ...fromRecord(answer, contact.addresses), verified, changed: undefined };
+  return { ...contact, ...fromRecord(answer, contact), verified, changed: undefined };
 }
 
-function fromRecord({ record, addresses }: NameAnswer, lastKnown: Contact["addresses"]) {
-  const found = record.devices.map((device) => [device, addresses.get(device) ?? lastKnown[device]] as const);
+/** What a device published last is better than nothing. */
+function fromRecord({ record, addresses, mailboxes }: NameAnswer, lastKnown: Pick<Contact, "addresses" | "mailboxes">) {
+  const { devices } = record;
   return {
     username: record.payload.name,
     record: record.jws.text,
     seq: record.payload.seq,
     identity: record.identity,
-    devices: record.devices,
-    addresses: Object.fromEntries(found.flatMap(([device, addrs]) => (addrs === undefined ? [] : [[device, addrs]]))),
+    devices,
+    addresses: newest(devices, addresses, lastKnown.addresses),
+    mailboxes: newest(devices, mailboxes, lastKnown.mailboxes),
   };
+}
+
+function newest<T>(
+  devices: readonly DeviceId[],
+  shown: ReadonlyMap<DeviceId, T>,
+  lastKnown: Readonly<Record<string, T>>,
+): Readonly<Record<string, T>> {
+  const found = devices.map((device) => [device, shown.get(device) ?? lastKnown[device]] as const);
+  return Object.fromEntries(found.flatMap(([device, value]) => (value === undefined ? [] : [[device, value]])));
 }
 
 /**

@@ -21,7 +21,7 @@ export async function acceptChange(deps: Examining, contact: Contact, signal?: A
   const history = records.historyOf(contact.username, signal);
   const answer = await records.ask(contact.username, signal).catch((error: unknown): NameAnswer => {
     if (!isServerUnusable(error)) throw error;
-    return { record: shown, addresses: new Map() };
+    return { record: shown, addresses: new Map(), mailboxes: new Map() };
   });
   try {
     const outcome = await follow(parseNameRecord(contact.record), answer.record, history);

@@ -19,7 +19,8 @@ export function contactTable(database: Database, sealer: Sealer): ContactStore {
     const known = opened.get(name);
     if (known !== undefined && equalBytes(known.sealed, row.sealed)) return known.contact;
     const stored = sealed.open(name, row.sealed);
-    const contact = { ...stored, changed: stored.changed ?? undefined };
+    // Contacts of the first versions have none.
+    const contact = { ...stored, mailboxes: stored.mailboxes ?? {}, changed: stored.changed ?? undefined };
     opened.set(name, { sealed: row.sealed, contact });
     return contact;
   };

@@ -4,7 +4,7 @@ import { bob, bobAgain, chain, first, rotated, second, swapped } from "../../sup
 import { memoryContacts } from "../../support/memory-contacts.ts";
 import { NOW_MS } from "../../support/people.ts";
 
-const answerOf = (record: typeof first) => ({ record, addresses: new Map() });
+const answerOf = (record: typeof first) => ({ record, addresses: new Map(), mailboxes: new Map() });
 const pinned = pin(answerOf(first), NOW_MS);
 
 describe("moving a pin", () => {

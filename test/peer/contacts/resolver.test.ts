@@ -31,6 +31,7 @@ describe("resolving a name for the first time", () => {
       identity: bob.identity,
       devices: [bob.device],
       addresses: { [bob.device]: addrs },
+      mailboxes: {},
       verified: false,
       blocked: false,
       accepted: false,
