@@ -5,11 +5,15 @@ import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
 import { Gossip } from "./messaging/gossip.ts";
 import type { Hiding } from "./messaging/hiding.ts";
+import { Grants } from "./messaging/mailbox/grants.ts";
+import { keepMailbox } from "./messaging/mailbox/keep-mailbox.ts";
+import { ParcelSender } from "./messaging/mailbox/parcel-sender.ts";
 import type { Engine } from "./messaging/messenger.ts";
 import { giveUpOld } from "./messaging/outbox-upkeep.ts";
 import { RecordKeeper } from "./messaging/own-record.ts";
-import type { KeyLog, Resolver } from "./messaging/ports.ts";
+import type { KeyLog, MailboxNetwork, Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
+import { parseRelayPolicy, RelayChoice } from "./messaging/relay-choice.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import type { OpenProfile } from "./open-profile.ts";
@@ -52,21 +56,16 @@ export function lazyEngine(deps: EngineDeps): LazyEngine {
 
 type RunningEngine = Engine & { stop(signal: AbortSignal): Promise<void> };
 
-async function startEngine({
-  opened,
-  options,
-  runtime,
-  resolver,
-  keyLog,
-  hiding,
-  notices,
-  log,
-}: EngineDeps): Promise<RunningEngine> {
-  const { self, store, naming, keystore, clock, profile } = opened;
+async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
+  const { opened, options, runtime, resolver, keyLog, hiding, notices, log } = deps;
+  const { self, store, naming, keystore, clock, profile, settings } = opened;
   const { deviceSeed } = keystore.secrets;
-  const [{ startNetwork }, { createSecureSessions }] = await Promise.all([
+  const allowLocal = settings.allowLocal ?? profile.allowLocal;
+  const policy = parseRelayPolicy(settings.relays);
+  const [{ startNetwork }, { createSecureSessions }, { parcelSeals }] = await Promise.all([
     import("./network/node.ts"),
     import("./sessions/secure-sessions.ts"),
+    import("./sessions/parcel-seal.ts"),
   ]);
   const sessions = createSecureSessions({ device: self.device, deviceSeed, now: () => clock.now() });
   const gossip = new Gossip({
@@ -78,18 +77,33 @@ async function startEngine({
     failed: notices.failed,
   });
   const book = new SessionBook(sessions, store);
-  const core: Core = { self, store, runtime, sessions, book, resolver, gossip, notices };
-  const delivery: Delivery = new Delivery({
-    ...core,
-    naming,
-    transport: async () => network,
-  });
+  const seals = parcelSeals(runtime.randomBytes);
+  const grants = new Grants({ store, runtime, seals });
+  const core: Core = { self, store, runtime, sessions, book, resolver, gossip, grants, notices };
+  const mailboxes = mailboxNetwork({ allowLocal, runtime });
+  const mail = { ...core, naming, mailboxes, seals, grants };
+  const parcels = new ParcelSender(mail);
+  const delivery: Delivery = new Delivery({ ...core, naming, parcels, transport: async () => network });
   const daemon = options.mode === "daemon";
+  const serverNow = () => clock.now();
+  const mailbox = daemon
+    ? keepMailbox({ ...mail, sender: parcels, serverNow, retry: (device) => delivery.retry(device) })
+    : undefined;
+  const relays = new RelayChoice({
+    ...{ policy, self: self.device, runtime, failed: notices.failed },
+    list: async (signal) => (await naming.relays(signal)).map(({ payload }) => payload),
+    changed: () => {
+      network.relaysChanged();
+      mailbox?.use(relays.withRole("mailbox"));
+    },
+  });
   const network = await startNetwork({
     deviceSeed,
     ...(daemon && { listen: { port: options.port ?? 0 } }),
-    allowLocal: options.settings.allowLocal ?? profile.allowLocal,
+    allowLocal,
     isContact: (device) => store.contacts.findByDevice(device) !== undefined,
+    relays: () => relays.withRole("nat"),
+    addressesOf: (device) => store.contacts.findByDevice(device)?.addresses[device] ?? [],
     events: {
       onChannel: (channel) => delivery.serve(channel),
       onGossip: (channel) => void gossip.serve(channel),
@@ -97,6 +111,9 @@ async function startEngine({
         delivery.connected(device);
         gossip.connected(device);
       },
+      onAddressesChanged: () => void publisher?.refresh(),
+      onWoke: () => delivery.retry(),
+      onNearby: (device) => delivery.retry(device),
     },
     runtime,
     log,
@@ -105,8 +122,7 @@ async function startEngine({
   const publisher = daemon
     ? new Publisher(
         {
-          ...{ self, store, runtime, sessions, naming, keeper },
-          serverNow: () => clock.now(),
+          ...{ self, store, runtime, sessions, naming, keeper, serverNow },
           hidden: () => hiding.hidden,
           failed: notices.failed,
         },
@@ -120,18 +136,34 @@ async function startEngine({
     delivery.start();
   });
   if (publisher !== undefined) await atMost(FIRST_PUBLISH_MS, publisher.start(), runtime);
-  if (daemon) delivery.greet();
+  if (daemon) {
+    mailbox?.use(relays.withRole("mailbox"));
+    void relays.start();
+    delivery.greet();
+  }
   return {
     delivery,
     publisher,
+    mailboxes: () => mailbox?.status() ?? [],
     addresses: () => network.addresses(),
-    connections: () => network.connections().open,
+    connections: () => network.connections(),
     async stop(signal) {
       upkeep();
+      relays.stop();
       gossip.stop();
       await publisher?.stop(signal);
-      await delivery.stop();
+      await Promise.all([delivery.stop(), mailbox?.stop(), parcels.stop()]);
       await network.stop();
+    },
+  };
+}
+
+/** Relays learn nothing of this device: each connection has a key of its own. */
+function mailboxNetwork({ allowLocal, runtime }: { allowLocal: boolean; runtime: Runtime }): MailboxNetwork {
+  return {
+    async connect(relay, signal) {
+      const { connectMailbox } = await import("./network/mailbox-client.ts");
+      return connectMailbox({ relay, allowLocal, runtime, signal });
     },
   };
 }

@@ -16,6 +16,8 @@ export type Settings = {
   /** At most one of these two is set. */
   readonly passphraseFile?: string;
   readonly passphraseCommand?: string;
+  /** `parseRelayPolicy`. */
+  readonly relays?: string;
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,6 +34,7 @@ const MEMBERS = {
   allowLocal: { kind: "flag", variable: "P2PCHAT_ALLOW_LOCAL", flag: "allow-local" },
   passphraseFile: { kind: "path", variable: "P2PCHAT_PASSPHRASE_FILE", flag: "passphrase-file" },
   passphraseCommand: { kind: "text", variable: "P2PCHAT_PASSPHRASE_COMMAND", flag: "passphrase-command" },
+  relays: { kind: "text", variable: "P2PCHAT_RELAYS", flag: "relays" },
 } as const satisfies Record<keyof Settings, Member>;
 
 type Layer = Partial<Record<keyof Settings, string | boolean>>;

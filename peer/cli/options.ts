@@ -14,4 +14,8 @@ export const GLOBAL_OPTIONS = {
   "no-allow-local": { describe: "never do so" },
   "passphrase-file": { value: "FILE", describe: "read the passphrase from it (P2PCHAT_PASSPHRASE_FILE)" },
   "passphrase-command": { value: "CMD", describe: "run it and read what it prints" },
+  relays: {
+    value: "LIST",
+    describe: "multiaddrs of relays to use first, auto (those the server lists), none (P2PCHAT_RELAYS)",
+  },
 } as const satisfies Record<string, Option>;

@@ -5,7 +5,11 @@ import type { Sealer } from "./sealer.ts";
 
 const PAGE = 256;
 
-export function historyTable(database: Database, sealer: Sealer, outbox: Pick<OutboxStore, "stateOf">): HistoryStore {
+export function historyTable(
+  database: Database,
+  sealer: Sealer,
+  outbox: Pick<OutboxStore, "stateOf" | "pathOf">,
+): HistoryStore {
   const rows = messageRows(sealer);
   const insert = database.prepare(
     `INSERT INTO messages (key, message_id, inbound, conversation, seq, at, bytes, readable, sealed)
@@ -20,7 +24,7 @@ export function historyTable(database: Database, sealer: Sealer, outbox: Pick<Ou
   );
   const read = (row: MessageRow): HistoryEntry => {
     if (row.inbound === 1) return { direction: "in", ...rows.visible(row) };
-    return { direction: "out", ...rows.own(row), state: outbox.stateOf(row.key) };
+    return { direction: "out", ...rows.own(row), state: outbox.stateOf(row.key), path: outbox.pathOf(row.key) };
   };
   return {
     addOwn(message) {

@@ -79,6 +79,9 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     `SELECT DISTINCT CASE WHEN tombstone THEN 'failed' WHEN state = 'queued' AND relayed IS NOT NULL THEN 'relayed'
        ELSE state END AS state FROM outbox WHERE message_id = ?`,
   );
+  const path = database.prepare<{ path: Path }>(
+    "SELECT path FROM outbox WHERE message_id = ? AND path IS NOT NULL ORDER BY state = 'stored' DESC, id LIMIT 1",
+  );
   const open = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE state IN ('queued', 'failed') ORDER BY id`);
   const failed = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE state = 'failed' AND error = ? ORDER BY id`,
@@ -135,6 +138,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
       const found = states.all(messageId).map(({ state }) => state);
       return (["stored", "relayed", "queued"] as const).find((state) => found.includes(state)) ?? "failed";
     },
+    pathOf: (messageId) => path.get(messageId)?.path ?? null,
     open: () => open.all().map(read),
     failed: (error) => failed.all(error).map(read),
     queuedBefore: (acceptedAtMs) => queuedBefore.all(acceptedAtMs).map(read),

@@ -49,7 +49,7 @@ function knownContact({ store, server }: MessengerDeps, typed: string): Contact 
 function removeContact(deps: MessengerDeps, typed: string): Contact {
   const { store } = deps;
   const contact = knownContact(deps, typed);
-  const waiting = store.outbox.open().filter(({ to, state }) => to === contact.username && state === "queued");
+  const waiting = store.outbox.open().filter(({ to, state }) => to === contact.username && state !== "failed");
   store.transaction(() => {
     for (const { id } of waiting) store.outbox.markFailed(id, "CONTACT_UNKNOWN", undefined);
     for (const device of contact.devices) {

@@ -1,5 +1,6 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { Gossip } from "./gossip.ts";
+import type { Grants } from "./mailbox/grants.ts";
 import type { Resolver, SecureSessions } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
@@ -16,6 +17,7 @@ export type Core = {
   readonly book: SessionBook;
   readonly resolver: Resolver;
   readonly gossip: Pick<Gossip, "claim" | "claimed">;
+  readonly grants: Pick<Grants, "dueTo" | "granted">;
   readonly notices: Notices;
 };
 

@@ -77,6 +77,7 @@ export function viewMessage(message: VisibleMessage, verified: boolean): ChatMes
     receivedAt: isoTime(message.receivedAtMs),
     seq: message.seq,
     verified,
+    path: message.path,
     cursor: message.cursor,
   };
 }

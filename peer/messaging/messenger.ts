@@ -1,6 +1,6 @@
 import { hex, utf8 } from "../../shared/bytes.ts";
 import { directConversation } from "../../shared/conversation.ts";
-import { ChatError } from "../../shared/errors.ts";
+import { ChatError, type ErrorCode } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { parseNameRecord } from "../../shared/name-record.ts";
 import { readText } from "../../shared/text.ts";
@@ -14,6 +14,7 @@ import { isoTime, viewMessage } from "./event-feed.ts";
 import type { Hiding } from "./hiding.ts";
 import { keyOperations, viewLog } from "./key-operations.ts";
 import type { LogFinding } from "./log-watch.ts";
+import type { MailboxStatus } from "./mailbox/mailbox-keeper.ts";
 import type {
   ChatMessage,
   HistoryMessage,
@@ -40,7 +41,21 @@ export type Engine = {
   readonly delivery: Delivery;
   readonly publisher: Publisher | undefined;
   readonly addresses: () => readonly string[];
-  readonly connections: () => number;
+  readonly connections: () => Connectivity;
+  readonly mailboxes: () => readonly MailboxStatus[];
+};
+
+/** How this device is connected now. */
+export type Connectivity = {
+  readonly open: number;
+  readonly paths: Status["paths"];
+  readonly reservations: readonly {
+    readonly relay: string;
+    readonly state: "connecting" | "reserved" | "waiting";
+    /** Milliseconds since the Unix epoch. */
+    readonly sinceMs: number;
+    readonly error?: ErrorCode;
+  }[];
 };
 
 export type MessengerDeps = {
@@ -97,10 +112,11 @@ async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult
   const text = readText(utf8(params.text));
   const to = await recipient(deps, username, params);
   const message = await acceptor.accept({ to, text, requestKey: params.id });
-  const running = params.wait === "stored" ? await deps.engine() : deps.running();
+  const { wait } = params;
+  const running = wait === "queued" ? deps.running() : await deps.engine();
   running?.delivery.deliver(to.username, to.devices);
-  if (params.wait === "stored") {
-    await watch.settled(message.messageId, params.timeoutMs - (runtime.monotonic() - startedMs));
+  if (wait !== "queued") {
+    await watch.settled(message.messageId, wait, params.timeoutMs - (runtime.monotonic() - startedMs));
   }
   return sendResult(store, message.messageId, to.username);
 }
@@ -181,7 +197,7 @@ function history({ self, store, server }: MessengerDeps, params: HistoryParams):
 function viewEntry(entry: HistoryEntry, self: Username, verified: boolean): HistoryMessage {
   if (entry.direction === "in") return { ...viewMessage(entry, verified), direction: "in" };
   const at = isoTime(entry.acceptedAtMs);
-  const { text, seq, state } = entry;
+  const { text, seq, state, path } = entry;
   const own: ChatMessage = {
     id: hex(entry.messageId),
     from: self,
@@ -190,6 +206,7 @@ function viewEntry(entry: HistoryEntry, self: Username, verified: boolean): Hist
     receivedAt: at,
     seq,
     verified: true,
+    path,
     cursor: 0,
   };
   return { ...own, direction: "out", state };
@@ -212,7 +229,7 @@ function viewOutbox(row: OutboxRow): OutboxItem {
     id: hex(row.messageId),
     to: row.to,
     device: row.device,
-    state: row.state === "failed" || row.tombstone ? "failed" : "queued",
+    state: row.tombstone ? "failed" : row.state,
     queuedAt: isoTime(row.acceptedAtMs),
     attempts: row.attempts,
     ...why(row),
@@ -234,7 +251,7 @@ async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ ret
   });
   (await deps.engine()).delivery.retry();
   if (deps.daemon === null) {
-    await Promise.all(rows.map(({ messageId }) => deps.watch.settled(messageId, RETRY_PATIENCE_MS)));
+    await Promise.all(rows.map(({ messageId }) => deps.watch.settled(messageId, "stored", RETRY_PATIENCE_MS)));
   }
   return { retried: rows.length };
 }
@@ -279,8 +296,20 @@ async function status(deps: MessengerDeps): Promise<Status> {
     log,
     outbox: store.outbox.counts(),
     contacts: store.contacts.list().length,
-    connections: running?.connections() ?? 0,
+    ...viewConnectivity(running),
   };
+}
+
+function viewConnectivity(running: Engine | undefined): Pick<Status, "connections" | "paths" | "relays" | "mailboxes"> {
+  const { open, paths, reservations } = running?.connections() ?? {
+    open: 0,
+    paths: { direct: 0, punched: 0, relay: 0 },
+    reservations: [],
+  };
+  const relays = reservations.map(({ relay, state, sinceMs, error }) => {
+    return { relay, state, since: isoTime(sinceMs), ...(error !== undefined && { error }) };
+  });
+  return { connections: open, paths, relays, mailboxes: running?.mailboxes() ?? [] };
 }
 
 const codeOf = (error: unknown) => (error instanceof ChatError ? error.code : "INTERNAL");

@@ -51,6 +51,8 @@ export type ChatMessage = {
   readonly seq: number;
   /** The safety number of `from` was compared. */
   readonly verified: boolean;
+  /** How it came, or went; null for one's own that did not reach anybody yet. */
+  readonly path: Path | null;
   /** Place in the order in which messages became visible here; `listen --since` takes it. 0 for one's own. */
   readonly cursor: number;
 };
@@ -71,7 +73,7 @@ export type OutboxItem = {
   readonly id: string;
   readonly to: string;
   readonly device: string;
-  readonly state: "queued" | "relayed" | "failed";
+  readonly state: DeliveryState;
   readonly queuedAt: string;
   readonly attempts: number;
   readonly error?: ErrorCode;
@@ -185,9 +187,20 @@ export type Status = Identity & {
   readonly hidden: boolean;
   readonly keyPackages: number | null;
   readonly log: LogView;
-  readonly outbox: { readonly queued: number; readonly failed: number };
+  readonly outbox: { readonly queued: number; readonly relayed: number; readonly failed: number };
   readonly contacts: number;
   readonly connections: number;
+  /** The connections to people, by the way they run. */
+  readonly paths: Readonly<Record<Exclude<Path, "mailbox">, number>>;
+  /** Relays through which others reach this device, or would. */
+  readonly relays: readonly {
+    readonly relay: string;
+    readonly state: "connecting" | "reserved" | "waiting";
+    readonly since: string;
+    readonly error?: ErrorCode;
+  }[];
+  /** Where others leave messages while this device is away. */
+  readonly mailboxes: readonly { readonly relay: string; readonly open: boolean }[];
 };
 
 export type VisibilityView = {

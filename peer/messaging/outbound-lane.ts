@@ -1,22 +1,17 @@
 import { equalBytes } from "../../shared/bytes.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
-import { asChatError, ChatError, type ErrorCode } from "../../shared/errors.ts";
+import { asChatError, ChatError } from "../../shared/errors.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameOf } from "../../shared/frames.ts";
 import { type Claim, oldCopy, provesOldCopy } from "./old-copy.ts";
 import { OutboundSession, type SessionDeps } from "./outbound-session.ts";
 import type { Channel } from "./ports.ts";
 import { Progress } from "./progress.ts";
+import { refusesMessage, refusesSender, refusesSession } from "./refusals.ts";
 import { SendWindow } from "./send-window.ts";
 import type { OutboxRow } from "./store.ts";
 
 const ANSWER_TIMEOUT_MS = 15_000;
-
-/** Refusals that no later try can change: of one message, or of all that this person is sent. */
-const MESSAGE_REFUSED: readonly ErrorCode[] = ["ENVELOPE_INVALID", "VERSION_UNSUPPORTED"];
-const SENDER_REFUSED: readonly ErrorCode[] = ["QUOTA", "CONTACT_BLOCKED"];
-/** Refusals of a session that another session may overcome. */
-const SESSION_REFUSED: readonly ErrorCode[] = ["KEY_PACKAGE_INVALID", "SESSION_INVALID", "SESSION_OUT_OF_ORDER"];
 
 /**
  * Sends the outbox of one device over one channel that this side opened: hello, a session, then messages in a window,
@@ -100,6 +95,13 @@ export class OutboundLane {
     const { incarnation } = this.#deps.self;
     await this.#send([encodeFrame({ type: "hello", incarnation, stored: [] })]);
     await this.#progress.until(() => this.#greeted);
+    await this.#grant();
+  }
+
+  /** Tells the device how to leave parcels for this one, where it does not know. */
+  async #grant(): Promise<void> {
+    const grant = this.#deps.grants.dueTo(this.#device);
+    if (grant !== undefined) await this.#send([encodeFrame(grant)]);
   }
 
   /** Asks the peer for proof of what it claims; without it, the claim costs the one message that it was about. */
@@ -194,6 +196,7 @@ export class OutboundLane {
     else if (frame.type === "committed") this.#session.takeCommitted(frame);
     else if (frame.type === "resend") this.#takeResend(frame);
     else if (frame.type === "proof") this.#proof = frame;
+    else if (frame.type === "granted") this.#deps.grants.granted(this.#device, frame.seq);
     else if (frame.type === "reset") await this.#restartAfter(frame.sessionId, () => this.#session.takeReset(frame));
     else if (frame.type === "refuse") await this.#takeRefusal(frame);
     else throw new ChatError("FRAME_INVALID", `a ${frame.type} frame is no answer`, { reason: "type" });
@@ -238,15 +241,14 @@ export class OutboundLane {
     const { code, reason } = error;
     // Another message of this profile stands under that number.
     if (code === "ENVELOPE_INVALID" && reason === "seq") this.#claim ??= { to: this.#to, row };
-    else if (SENDER_REFUSED.includes(code)) this.#failAll(error);
-    // A device that is not listed yet, or a full disk, may be different next time.
-    else if (MESSAGE_REFUSED.includes(code) && reason !== "identity") this.#fail([row], error);
+    else if (refusesSender(error)) this.#failAll(error);
+    else if (refusesMessage(error)) this.#fail([row], error);
     else throw error;
   }
 
   async #sessionRefused(sessionId: Uint8Array, error: ChatError): Promise<void> {
-    if (SENDER_REFUSED.includes(error.code)) this.#failAll(error);
-    if (!SESSION_REFUSED.includes(error.code)) throw error;
+    if (refusesSender(error)) this.#failAll(error);
+    if (!refusesSession(error)) throw error;
     await this.#restartAfter(sessionId, () => this.#session.drop(sessionId));
   }
 

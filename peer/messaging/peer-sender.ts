@@ -2,6 +2,7 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { asChatError, ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import { backOff, retryAfterMs } from "./back-off.ts";
+import type { ParcelSender } from "./mailbox/parcel-sender.ts";
 import { OutboundLane } from "./outbound-lane.ts";
 import type { SessionDeps } from "./outbound-session.ts";
 import type { Transport } from "./ports.ts";
@@ -11,11 +12,15 @@ const CONNECT_TIMEOUT_MS = 15_000;
 /** How old an answer of the naming server may be when things go well, and when they do not. */
 const RECORD_AGE_MS = 60_000;
 const RECORD_AGE_AFTER_FAILURE_MS = 1000;
+/** A device that is not reached by then may be away: what waits is left in its mailbox meanwhile. */
+const MAILBOX_AFTER_MS = 1500;
 /** Between tries for what is added: a flood of messages for somebody who is away is no flood of tries. */
 const PAUSE_MS = 1000;
 
 export type SenderDeps = SessionDeps & {
   readonly transport: () => Promise<Transport>;
+  /** Leaves what waits for a device in its mailbox. */
+  readonly parcels: Pick<ParcelSender, "leave">;
   /** That device is no longer in its owner's record. */
   readonly deviceGone: (to: Username, gone: DeviceId) => void;
 };
@@ -140,10 +145,13 @@ export class PeerSender {
     this.#wake.lower();
     this.#isTrying = true;
     this.#connectedMeanwhile = false;
+    const cancelLeaving = this.#deps.runtime.after(MAILBOX_AFTER_MS, () => void this.#leave());
     try {
       const lane = await this.#openLane();
+      cancelLeaving();
       await (errand === "greet" ? lane.greet() : lane.pump());
     } finally {
+      cancelLeaving();
       this.#isTrying = false;
       this.#attempt.resolve();
       this.#attempt = Promise.withResolvers();
@@ -180,6 +188,16 @@ export class PeerSender {
     return new OutboundLane(this.#deps, channel, this.to);
   }
 
+  /** In the background: the device itself is tried again whatever comes of it. */
+  async #leave(): Promise<void> {
+    const { parcels, notices } = this.#deps;
+    try {
+      if (this.hasQueued() && !this.#stopping.signal.aborted) await parcels.leave(this.#device);
+    } catch (error) {
+      notices.failed(error);
+    }
+  }
+
   async #recover(error: unknown): Promise<void> {
     const known = asChatError(error);
     const wasConnected = this.#lane !== undefined;
@@ -190,6 +208,7 @@ export class PeerSender {
     this.#failures += 1;
     this.#failedAtMs = this.#deps.runtime.monotonic();
     if (!this.#noteFailure(known)) return;
+    void this.#leave();
     if (!wasConnected && this.#connectedMeanwhile && this.#mayTryAtOnce) this.#mayTryAtOnce = false;
     else await this.#backedOff(retryAfterMs(known));
   }

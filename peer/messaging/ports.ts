@@ -1,5 +1,7 @@
+import type { KeyObject } from "node:crypto";
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { ChatError } from "../../shared/errors.ts";
+import type { MailboxRecordPayload } from "../../shared/mailbox-record.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import type { RelayDescriptor } from "../../shared/relay-descriptor.ts";
 import type { Username } from "../../shared/username.ts";
@@ -142,6 +144,43 @@ export interface SecureSessions {
   restore(bytes: Uint8Array): Session;
 }
 
+/** What the owner of a box opens it with: a box of contacts has a token key, one of requests has none. */
+export type BoxKey = { readonly key: KeyObject } & (
+  | { readonly kind: "contacts"; readonly tokenKey: Uint8Array }
+  | { readonly kind: "requests"; readonly tokenKey: null }
+);
+
+/** The mailbox of one relay, over a connection that says nothing of who uses it. Calls throw the relay's ChatErrors. */
+export interface Mailbox {
+  /** The relay's store, 16 bytes: another than before means that all in it is lost. */
+  readonly store: Uint8Array;
+  /** Resolves once the connection is gone. */
+  readonly closed: Promise<unknown>;
+  /** Makes the box or keeps it alive, and asks for notices. */
+  open(box: BoxKey): Promise<unknown>;
+  /** One listener, which never throws: something arrived in a box that was opened here. */
+  onNotice(listener: (box: Uint8Array) => void): void;
+  /** What lies behind that place, 0 for all; `more`: ask again from `last`. */
+  fetch(
+    box: Uint8Array,
+    after: number,
+  ): Promise<{
+    readonly parcels: readonly { readonly place: number; readonly parcel: Uint8Array }[];
+    readonly last: number;
+    readonly more: boolean;
+  }>;
+  /** Those parcels are safe: the relay deletes them. */
+  receipt(box: KeyObject, places: readonly number[]): Promise<void>;
+  /** Resolves once the parcel is on the relay's disk. @param token  null for a box of requests */
+  deposit(box: Uint8Array, token: Uint8Array | null, parcel: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface MailboxNetwork {
+  /** @param relay  a multiaddr that ends in `/p2p/<relay>` @throws ChatError PEER_UNREACHABLE, TIMED_OUT */
+  connect(relay: string, signal: AbortSignal): Promise<Mailbox>;
+}
+
 /** What hides the content of a parcel from the relay that keeps it: HPKE (RFC 9180) with X-Wing. */
 export interface ParcelSeals {
   /** What others seal to, 1216 bytes. @param seed  32 secret bytes */
@@ -157,7 +196,12 @@ export interface NameAnswer {
   readonly record: NameRecord;
   /** Verified, unexpired addresses by device. */
   readonly addresses: ReadonlyMap<DeviceId, readonly string[]>;
+  /** Verified, unexpired mailboxes by device. */
+  readonly mailboxes: ReadonlyMap<DeviceId, PublicMailbox>;
 }
+
+/** Where anybody may leave a parcel for a device, and for which key it is sealed. */
+export type PublicMailbox = Pick<MailboxRecordPayload, "key" | "boxes" | "exp">;
 
 export interface ClaimedKeyPackage {
   readonly device: DeviceId;
@@ -196,6 +240,8 @@ export interface NamingServer {
   putRecord(username: Username, record: string, signal?: AbortSignal): Promise<void>;
   publishAddresses(record: string, signal?: AbortSignal): Promise<void>;
   withdrawAddresses(signal?: AbortSignal): Promise<void>;
+  /** @throws ChatError RECORD_CONFLICT where the server knows a newer one */
+  publishMailbox(record: string, signal?: AbortSignal): Promise<void>;
   /** How many one-time packages the server holds now, and whether a last resort. */
   uploadKeyPackages(
     upload: { keyPackages: readonly Uint8Array[]; lastResort?: Uint8Array },
@@ -272,6 +318,8 @@ export interface Contact {
   readonly devices: readonly DeviceId[];
   /** Where each device was last found. */
   readonly addresses: Readonly<Record<string, readonly string[]>>;
+  /** What each device last published for people without a grant of it. */
+  readonly mailboxes: Readonly<Record<string, PublicMailbox>>;
   /** The safety number was compared with this identity key. */
   readonly verified: boolean;
   readonly blocked: boolean;

@@ -121,6 +121,8 @@ export interface OutboxStore {
   ofMessage(messageId: Uint8Array): readonly OutboxRow[];
   /** What became of a message as a whole: one device that has it is enough; a tombstone counts as failed. */
   stateOf(messageId: Uint8Array): OutboxState;
+  /** How the message reached the device that decides its state; null where it has not. */
+  pathOf(messageId: Uint8Array): Path | null;
   /** Everything that is queued or failed, tombstones included. */
   open(): readonly OutboxRow[];
   /** What failed for that reason. */
@@ -236,7 +238,7 @@ export type HistoryQuery = {
 
 export type HistoryEntry =
   | ({ readonly direction: "in" } & VisibleMessage)
-  | ({ readonly direction: "out" } & OwnMessage & { readonly state: OutboxState });
+  | ({ readonly direction: "out" } & OwnMessage & { readonly state: OutboxState; readonly path: Path | null });
 
 export interface HistoryStore {
   addOwn(message: OwnMessage): void;
@@ -283,8 +285,8 @@ export type MailboxSecret = {
 export type WaitingParcel = {
   readonly id: number;
   readonly parcel: Uint8Array;
-  /** The outbox rows whose messages are in it. */
-  readonly rows: readonly number[];
+  /** Whose messages are in it. */
+  readonly rows: readonly Pick<OutboxRow, "id" | "messageId" | "envelopeId">[];
 };
 
 export interface MailboxStore {

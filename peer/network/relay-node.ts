@@ -17,8 +17,8 @@ import { isRelayAddressOf } from "../../shared/relay-address.ts";
 import type { Channel } from "../messaging/ports.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { StreamChannel } from "./channel.ts";
-import { findDevice } from "./connections.ts";
 import { announceableAddresses } from "./dialable.ts";
+import { findDevice } from "./find-device.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
 import { type Listen, listenAddresses } from "./listen-addresses.ts";
 import { natRelay, type RelayingRules } from "./nat-relay.ts";
@@ -279,7 +279,8 @@ class Relay implements RelayNode {
       stream.abort(new Error("no place"));
       return;
     }
-    const channel = new StreamChannel({ stream, remote, limits: this.#limits, runtime: this.#options.runtime });
+    const { runtime } = this.#options;
+    const channel = new StreamChannel({ stream, connection, remote, limits: this.#limits, runtime });
     this.#channels.add(channel);
     void channel.closed.then(() => {
       this.#channels.delete(channel);

@@ -38,6 +38,7 @@ export const MESSAGE: ChatMessage = {
   receivedAt: "2026-11-20T18:30:01.000Z",
   seq: 1,
   verified: false,
+  path: "direct",
   cursor: 7,
 };
 
@@ -119,9 +120,12 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       hidden: false,
       keyPackages: 50,
       log: { size: 3, signedAt: "2026-11-20T18:30:00.000Z", state: "ok" },
-      outbox: { queued: 0, failed: 0 },
+      outbox: { queued: 0, relayed: 0, failed: 0 },
       contacts: 1,
       connections: 0,
+      paths: { direct: 0, punched: 0, relay: 0 },
+      relays: [],
+      mailboxes: [],
     }),
     whoami: async () => ALICE,
   };

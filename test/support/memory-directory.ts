@@ -1,6 +1,7 @@
 import type { ClaimedKeyPackage, NamingServer } from "../../peer/messaging/ports.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
+import { verifyMailboxRecord } from "../../shared/mailbox-record.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import type { RelayDescriptor } from "../../shared/relay-descriptor.ts";
 import type { Username } from "../../shared/username.ts";

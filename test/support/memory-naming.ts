@@ -1,4 +1,4 @@
-import type { NameAnswer, NamingServer } from "../../peer/messaging/ports.ts";
+import type { NameAnswer, NamingServer, PublicMailbox } from "../../peer/messaging/ports.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
@@ -39,7 +39,8 @@ export function memoryNaming(): MemoryNaming {
   }
 
   function put(record: NameRecord, history: readonly NameRecord[], addresses: NameAnswer["addresses"]): void {
-    shown.set(record.payload.name, { answer: { record, addresses }, history });
+    const mailboxes = new Map(shown.get(record.payload.name)?.answer.mailboxes);
+    shown.set(record.payload.name, { answer: { record, addresses, mailboxes }, history });
   }
 
   const log = memoryLog((username) => {

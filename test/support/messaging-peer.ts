@@ -6,16 +6,28 @@ import type { Core, Notices } from "../../peer/messaging/core.ts";
 import { Delivery } from "../../peer/messaging/delivery.ts";
 import { EventFeed } from "../../peer/messaging/event-feed.ts";
 import { Gossip } from "../../peer/messaging/gossip.ts";
+import { Grants } from "../../peer/messaging/mailbox/grants.ts";
+import { keepMailbox } from "../../peer/messaging/mailbox/keep-mailbox.ts";
+import type { MailboxKeeper } from "../../peer/messaging/mailbox/mailbox-keeper.ts";
+import { ParcelSender } from "../../peer/messaging/mailbox/parcel-sender.ts";
 import { createOperations, type Engine } from "../../peer/messaging/messenger.ts";
 import { standDown } from "../../peer/messaging/old-copy.ts";
 import type { Operations, SendResult } from "../../peer/messaging/operations.ts";
 import { giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
-import type { Contact, ContactStore, KeyLog, Resolver, SecureSessions } from "../../peer/messaging/ports.ts";
+import type {
+  Contact,
+  ContactStore,
+  KeyLog,
+  MailboxNetwork,
+  Resolver,
+  SecureSessions,
+} from "../../peer/messaging/ports.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { SessionBook } from "../../peer/messaging/session-book.ts";
 import type { OutboxRow } from "../../peer/messaging/store.ts";
 import { GapTimers } from "../../peer/messaging/visibility.ts";
+import { parcelSeals } from "../../peer/sessions/parcel-seal.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { sha256 } from "../../shared/hash.ts";
@@ -31,6 +43,7 @@ export type Surroundings = {
   readonly directory: MemoryDirectory;
   /** Counts what is under way outside the event loop's turns. */
   readonly pending: { count: number };
+  readonly mailboxes: MailboxNetwork;
 };
 
 export type PeerOptions = {
@@ -51,6 +64,8 @@ export class MessagingPeer {
   readonly sessions: SecureSessions;
   readonly core: Core;
   readonly delivery: Delivery;
+  readonly parcels: ParcelSender;
+  readonly mailbox: MailboxKeeper;
   readonly feed: EventFeed;
   readonly operations: Operations;
   readonly failures: unknown[] = [];
@@ -117,22 +132,35 @@ export class MessagingPeer {
       transport: async () => transport,
       failed,
     });
-    this.core = { self, store, runtime, sessions: this.sessions, book, resolver, gossip, notices };
+    const seals = parcelSeals((length) => runtime.randomBytes(length));
+    const grants = new Grants({ store, runtime, seals });
+    this.core = { self, store, runtime, sessions: this.sessions, book, resolver, gossip, grants, notices };
     const transport = network.attach(self.device, {
       onChannel: (channel) => this.delivery.serve(channel),
       onGossip: (channel) => void gossip.serve(channel),
       onConnected: (device) => this.delivery.connected(device),
     });
+    const mailbox = { ...this.core, naming: directory, mailboxes: surroundings.mailboxes, seals, grants };
+    const parcels = new ParcelSender(mailbox);
+    this.parcels = parcels;
+    this.mailbox = keepMailbox({
+      ...mailbox,
+      sender: parcels,
+      serverNow: () => runtime.now(),
+      retry: (device) => this.delivery.retry(device),
+    });
     this.delivery = new Delivery({
       ...this.core,
       naming: directory,
+      parcels,
       transport: async () => transport,
     });
     const engine: Engine = {
       delivery: this.delivery,
       publisher: undefined,
       addresses: () => transport.addresses(),
-      connections: () => 0,
+      connections: () => ({ open: 0, paths: { direct: 0, punched: 0, relay: 0 }, reservations: [] }),
+      mailboxes: () => this.mailbox.status(),
     };
     this.operations = createOperations({
       self,
@@ -213,12 +241,14 @@ export class MessagingPeer {
   /** Ends as a program does that is asked to. */
   async stop(): Promise<void> {
     this.#gaps.stop();
-    await this.delivery.stop();
+    await Promise.all([this.delivery.stop(), this.mailbox.stop(), this.parcels.stop()]);
     this.kill();
   }
 
   /** Ends between two instructions: nothing that follows reaches the network or the disk. */
   kill(): void {
+    void this.mailbox.stop();
+    void this.parcels.stop();
     this.#runtime.stop();
     this.#surroundings.network.detach(this.self.device);
     this.store.close();

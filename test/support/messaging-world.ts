@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import type { NameRecord } from "../../shared/name-record.ts";
 import { FakeTime } from "./fake-time.ts";
 import { memoryDirectory } from "./memory-directory.ts";
+import { MemoryMailboxes, MemoryRelay } from "./memory-mailboxes.ts";
 import { MemoryNetwork } from "./memory-network.ts";
 import { MessagingPeer, type PeerOptions, type Surroundings } from "./messaging-peer.ts";
 import { type Person, personOf, recordOf } from "./people.ts";
@@ -23,6 +24,7 @@ export class MessagingWorld implements Surroundings {
   readonly network = new MemoryNetwork();
   readonly directory = memoryDirectory();
   readonly pending = { count: 0 };
+  readonly mailboxes = new MemoryMailboxes();
   readonly #path = temporaryDirectory();
   readonly #running = new Set<MessagingPeer>();
 
@@ -43,6 +45,14 @@ export class MessagingWorld implements Surroundings {
     const peer = this.run(person, options);
     await peer.leaveKeyPackages(keyPackages, { lastResort });
     return peer;
+  }
+
+  /** A relay that keeps mailboxes. */
+  relay(name: string): MemoryRelay {
+    const touch = () => {
+      this.network.activity += 1;
+    };
+    return this.mailboxes.add(new MemoryRelay(personOf(name).device, touch));
   }
 
   async list(person: Person, ...earlier: readonly NameRecord[]): Promise<NameRecord> {

@@ -23,7 +23,7 @@ export const send: Command = {
   options: {
     wait: {
       value: "STATE",
-      describe: "queued (safe here) or stored (on a device of theirs); stored unless said otherwise",
+      describe: "queued (safe here), relayed (in their mailbox) or stored (on a device of theirs); stored by default",
     },
     timeout: { value: "TIME", describe: "how long to wait; 10s unless said otherwise" },
     id: { value: "KEY", describe: "your name for this message: the same again changes nothing" },
@@ -42,8 +42,8 @@ export const send: Command = {
 
 function readWait(args: Args): SendParams["wait"] {
   const wait = args.value("wait") ?? "stored";
-  if (wait === "queued" || wait === "stored") return wait;
-  throw new ChatError("USAGE", `--wait takes queued or stored, not "${wait}"`);
+  if (wait === "queued" || wait === "relayed" || wait === "stored") return wait;
+  throw new ChatError("USAGE", `--wait takes queued, relayed or stored, not "${wait}"`);
 }
 
 function readId(args: Args): string | undefined {
@@ -87,7 +87,8 @@ async function queueBeside(
 
 function exitCode({ state }: SendResult, wait: SendParams["wait"]): ExitCode {
   if (state === "failed") return EXIT.user;
-  return state === "stored" || wait === "queued" ? EXIT.ok : EXIT.notDelivered;
+  const isFarEnough = state === "stored" || wait === "queued" || wait === state;
+  return isFarEnough ? EXIT.ok : EXIT.notDelivered;
 }
 
 function describe({ id, to, state, devices }: SendResult): string {
@@ -95,5 +96,8 @@ function describe({ id, to, state, devices }: SendResult): string {
   const why = devices.map(({ error, reason }) => reason ?? error).find((part) => part !== undefined);
   const because = why === undefined ? "" : `: ${visibleReason(why)}`;
   if (state === "failed") return `failed to reach ${to} (${id})${because}`;
+  if (state === "relayed") {
+    return `left in a mailbox for ${to} (${id})\nIt stays in the outbox until a device of theirs has it.`;
+  }
   return `queued for ${to} (${id})${because}\nIt is safe in the outbox; a running p2pchat listen, or the next send, goes on trying.`;
 }

@@ -15,6 +15,11 @@ export const status: Command = {
   },
 };
 
+function describePaths({ connections, paths }: Status): string {
+  const ways = Object.entries(paths).filter(([, count]) => count > 0);
+  return ways.length === 0 ? String(connections) : ways.map(([path, count]) => `${count} ${path}`).join(", ");
+}
+
 function describeLog({ size, signedAt, state }: LogView): string {
   const signed = signedAt === null ? "" : `, signed ${localTime(signedAt)}`;
   return `${size} entries${signed} (${state === "ok" ? "ok" : `not to be relied on: ${state}`})`;
@@ -31,8 +36,10 @@ function describeStatus(found: Status): string {
     ["log", describeLog(found.log)],
     ["published", found.published ? "yes" : found.hidden ? "no, presence is off" : "no"],
     ["key packages", found.keyPackages === null ? "unknown" : String(found.keyPackages)],
-    ["outbox", `${outbox.queued} queued, ${outbox.failed} failed`],
+    ["outbox", `${outbox.queued} queued, ${outbox.relayed} in mailboxes, ${outbox.failed} failed`],
     ["contacts", String(found.contacts)],
-    ["connections", String(found.connections)],
+    ["connections", describePaths(found)],
+    ["relays", found.relays.map(({ relay, state }) => `${relay} (${state})`).join(" ") || "none"],
+    ["mailboxes", found.mailboxes.map(({ relay, open }) => `${relay} (${open ? "open" : "away"})`).join(" ") || "none"],
   ]);
 }

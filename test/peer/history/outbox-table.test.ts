@@ -48,7 +48,7 @@ describe("the outbox", () => {
     transaction(() => outbox.requeue(one?.id ?? 0));
     expect(outbox.queued(bob.device, 0, 1)).toMatchObject([{ seq: 1, error: undefined, reason: undefined }]);
     transaction(() => outbox.markStored(bob.device, idOf("own envelope 2"), "direct"));
-    expect(outbox.counts()).toEqual({ queued: 2, failed: 0 });
+    expect(outbox.counts()).toEqual({ queued: 2, relayed: 0, failed: 0 });
   });
 
   test("counts attempts of queued messages of that device, and leaves tombstones their reason", () => {

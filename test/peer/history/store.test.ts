@@ -28,6 +28,7 @@ async function contactOf(person: typeof bob): Promise<Contact> {
     identity: person.identity,
     devices: record.devices,
     addresses: { [person.device]: [`/ip4/192.0.2.7/tcp/4001/p2p/${person.device}`] },
+    mailboxes: {},
     verified: false,
     blocked: false,
     accepted: true,

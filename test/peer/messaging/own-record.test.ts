@@ -20,7 +20,7 @@ function keeping(kept: readonly NameRecord[], held: NameRecord[], options: { isL
       if (options.isLetIn === false) throw new ChatError("TOKEN_INVALID", "no", { reason: "device" });
       const record = held.at(-1);
       if (record === undefined) throw new ChatError("NAME_UNKNOWN", "no such name");
-      return { record, addresses: new Map() };
+      return { record, addresses: new Map(), mailboxes: new Map() };
     },
     history: async (_username: string, after: number) => held.slice(after),
     async putRecord(_username: string, text: string) {

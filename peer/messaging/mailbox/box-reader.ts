@@ -1,0 +1,151 @@
+import { hex } from "../../../shared/bytes.ts";
+import type { DeviceId } from "../../../shared/device-id.ts";
+import { ChatError } from "../../../shared/errors.ts";
+import { MAILBOX_LIMITS } from "../../../shared/protocol.ts";
+import { backOff } from "../back-off.ts";
+import type { Mailbox, MailboxNetwork } from "../ports.ts";
+import type { Runtime } from "../runtime.ts";
+import { Signal } from "../signal.ts";
+import type { MailboxSecret } from "../store.ts";
+import { type OwnBox, ownBox } from "./own-boxes.ts";
+import type { Taken, TakeOptions } from "./parcel-inbox.ts";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A relay that forgets to give notice costs this much time. */
+const FETCH_EVERY_MS = 5 * 60_000;
+/** How long a parcel waits for the one it follows on, which may lie at another relay. */
+const EARLY_FOR_MS = 60_000;
+const LOOK_AGAIN_MS = 10_000;
+
+export type BoxReaderDeps = {
+  readonly mailboxes: MailboxNetwork;
+  readonly runtime: Runtime;
+  readonly secrets: () => readonly MailboxSecret[];
+  readonly take: (parcel: Uint8Array, options: TakeOptions) => Promise<Taken>;
+  /** All that was there has been taken in. */
+  readonly drained: () => Promise<void>;
+  /** The boxes are open, or no longer. */
+  readonly changed: (isOpen: boolean) => void;
+  readonly failed: (error: unknown) => void;
+};
+
+/** Keeps this device's boxes at one relay open, and takes in what comes. */
+export class BoxReader {
+  readonly #deps: BoxReaderDeps;
+  readonly #relay: { readonly address: string; readonly id: DeviceId };
+  readonly #stopping = new AbortController();
+  readonly #wake = new Signal();
+  readonly #running: Promise<void>;
+  /** When each parcel that came too early was first seen, by box and place. */
+  readonly #early = new Map<string, number>();
+  #isOpen = false;
+
+  constructor(deps: BoxReaderDeps, relay: { address: string; id: DeviceId }) {
+    this.#deps = deps;
+    this.#relay = relay;
+    this.#running = Promise.resolve().then(() => this.#run());
+  }
+
+  /** Looks now: something may have made what came too early readable. */
+  look(): void {
+    if (this.#early.size > 0) this.#wake.raise();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new ChatError("INTERRUPTED", "stopping"));
+    this.#wake.raise();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const pause = backOff(this.#deps.runtime);
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#visit(() => pause.reset());
+      } catch (error) {
+        if (!this.#stopping.signal.aborted) this.#deps.failed(error);
+      }
+      this.#setOpen(false);
+      if (!this.#stopping.signal.aborted) await this.#rest(pause.next());
+    }
+  }
+
+  /** One connection, for as long as it lasts. */
+  async #visit(succeeded: () => void): Promise<void> {
+    const { mailboxes } = this.#deps;
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]);
+    const mailbox = await mailboxes.connect(this.#relay.address, signal);
+    let isGone = false;
+    const gone = () => {
+      isGone = true;
+      this.#wake.raise();
+    };
+    void mailbox.closed.then(gone, gone);
+    mailbox.onNotice(() => this.#wake.raise());
+    try {
+      let boxes: readonly OwnBox[] = [];
+      while (!isGone && !this.#stopping.signal.aborted) {
+        boxes = await this.#openBoxes(mailbox, boxes);
+        succeeded();
+        this.#setOpen(true);
+        for (const box of boxes) await this.#drain(mailbox, box);
+        await this.#deps.drained();
+        await this.#rest(this.#early.size > 0 ? LOOK_AGAIN_MS : FETCH_EVERY_MS);
+      }
+    } finally {
+      await mailbox.close();
+    }
+  }
+
+  /**
+   * Those of a new week are opened besides. In the order in which people come to use them: what lies in one may follow on
+   * what lies in one before it.
+   */
+  async #openBoxes(mailbox: Mailbox, open: readonly OwnBox[]): Promise<readonly OwnBox[]> {
+    const kinds = ["requests", "contacts"] as const;
+    const oldestFirst = this.#deps.secrets().toReversed();
+    const wanted = oldestFirst.flatMap((secret) => kinds.map((kind) => ownBox(secret, this.#relay.id, kind)));
+    const known = new Set(open.map(({ box }) => hex(box)));
+    await Promise.all(wanted.filter(({ box }) => !known.has(hex(box))).map((box) => mailbox.open(box)));
+    return wanted;
+  }
+
+  async #drain(mailbox: Mailbox, { box, key }: OwnBox): Promise<void> {
+    let after = 0;
+    for (let more = true; more && !this.#stopping.signal.aborted; ) {
+      const page = await mailbox.fetch(box, after);
+      const done: number[] = [];
+      for (const { place, parcel } of page.parcels) {
+        if (await this.#takeOne(`${hex(box)}/${place}`, parcel)) done.push(place);
+      }
+      for (let at = 0; at < done.length; at += MAILBOX_LIMITS.receiptMaxPlaces) {
+        await mailbox.receipt(key, done.slice(at, at + MAILBOX_LIMITS.receiptMaxPlaces));
+      }
+      ({ last: after, more } = page);
+    }
+  }
+
+  /** True when the mailbox may delete it. */
+  async #takeOne(name: string, parcel: Uint8Array): Promise<boolean> {
+    const { take, secrets, runtime } = this.#deps;
+    const nowMs = runtime.monotonic();
+    const seenAtMs = this.#early.get(name) ?? nowMs;
+    const final = nowMs - seenAtMs >= EARLY_FOR_MS;
+    const taken = await take(parcel, { secrets: secrets(), final, signal: this.#stopping.signal });
+    if (taken === "done") this.#early.delete(name);
+    else this.#early.set(name, seenAtMs);
+    return taken === "done";
+  }
+
+  #setOpen(isOpen: boolean): void {
+    if (this.#isOpen === isOpen) return;
+    this.#isOpen = isOpen;
+    this.#deps.changed(isOpen);
+  }
+
+  async #rest(ms: number): Promise<void> {
+    const cancel = this.#deps.runtime.after(ms, () => this.#wake.raise());
+    await this.#wake.wait();
+    cancel();
+  }
+}

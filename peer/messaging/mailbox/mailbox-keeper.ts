@@ -1,0 +1,188 @@
+import { encodeBase64url } from "../../../shared/base64url.ts";
+import { signMailboxRecord } from "../../../shared/mailbox-record.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
+import { findRelayOf } from "../../../shared/relay-address.ts";
+import { retryAfterMs } from "../back-off.ts";
+import type { NamingServer, ParcelSeals } from "../ports.ts";
+import type { Self } from "../self.ts";
+import { Signal } from "../signal.ts";
+import type { MailboxSecret, Store } from "../store.ts";
+import { BoxReader, type BoxReaderDeps } from "./box-reader.ts";
+import type { Grants } from "./grants.ts";
+import { mailboxSecrets, ownBox, sealSeed } from "./own-boxes.ts";
+import type { ParcelInbox } from "./parcel-inbox.ts";
+import type { ParcelSender } from "./parcel-sender.ts";
+
+const RECORD_LIFETIME_SECONDS = 35 * 24 * 3600;
+const PUBLISH_EVERY_MS = 12 * 60 * 60_000;
+const RETRY_AFTER_MS = 30_000;
+/** How often is looked whether the week has changed, or another relay is needed. */
+const LOOK_EVERY_MS = 30_000;
+/** A relay that is away for less stays published: people try the other one, and every change costs each contact a grant. */
+const PATIENCE_MS = 10 * 60_000;
+
+export type MailboxKeeperDeps = Pick<BoxReaderDeps, "mailboxes" | "runtime" | "failed"> & {
+  readonly self: Self;
+  readonly store: Store;
+  readonly seals: ParcelSeals;
+  readonly naming: Pick<NamingServer, "publishMailbox">;
+  /** The server's idea of the time, milliseconds since the Unix epoch. */
+  readonly serverNow: () => number;
+  readonly grants: Grants;
+  readonly inbox: ParcelInbox;
+  readonly sender: Pick<ParcelSender, "answer">;
+};
+
+export type MailboxStatus = { readonly relay: string; readonly open: boolean };
+
+type Kept = { readonly reader: BoxReader; isOpen: boolean; changedAtMs: number; wasOpen: boolean };
+
+/**
+ * This device's own mailboxes: keeps boxes open at two relays, the first of those it may use that work, reads them, and
+ * tells people where they are.
+ */
+export class MailboxKeeper {
+  readonly #deps: MailboxKeeperDeps;
+  readonly #kept = new Map<string, Kept>();
+  readonly #wake = new Signal();
+  readonly #stopping = new AbortController();
+  #candidates: readonly string[] = [];
+  #publishing: Promise<void> | undefined;
+  #published = "";
+  #publishedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: MailboxKeeperDeps) {
+    this.#deps = deps;
+  }
+
+  /** The relays, by multiaddr, that may keep this device's boxes from now on, the preferred first. */
+  use(candidates: readonly string[]): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#candidates = candidates;
+    for (const [address, { reader }] of this.#kept) {
+      if (candidates.includes(address)) continue;
+      this.#kept.delete(address);
+      void reader.stop();
+    }
+    if (candidates.length > 0) this.#publishing ??= this.#keepOn();
+    this.#wake.raise();
+  }
+
+  status(): readonly MailboxStatus[] {
+    return [...this.#kept].map(([relay, { isOpen }]) => ({ relay, open: isOpen }));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake.raise();
+    await Promise.all([this.#publishing, ...[...this.#kept.values()].map(({ reader }) => reader.stop())]);
+  }
+
+  async #keepOn(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#fill();
+      const delayMs = await this.#publish();
+      const cancel = this.#deps.runtime.after(delayMs, () => this.#wake.raise());
+      await this.#wake.wait();
+      cancel();
+    }
+  }
+
+  /** What lies at a relay that does not answer is read once it does; meanwhile the next one takes its place. */
+  #fill(): void {
+    const isHopeful = (address: string) => {
+      const kept = this.#kept.get(address);
+      return kept === undefined || kept.isOpen || this.#deps.runtime.monotonic() - kept.changedAtMs < LOOK_EVERY_MS;
+    };
+    const wanted = this.#candidates.filter(isHopeful).slice(0, LIMITS.mailboxRecordMaxBoxes);
+    for (const address of wanted) if (!this.#kept.has(address)) this.#read(address);
+  }
+
+  #read(address: string): void {
+    const id = findRelayOf(address);
+    if (id === undefined) return;
+    const { mailboxes, runtime, failed, inbox } = this.#deps;
+    const deps: BoxReaderDeps = {
+      ...{ mailboxes, runtime, failed },
+      secrets: () => this.#secrets(),
+      take: (parcel, options) => inbox.take(parcel, options),
+      drained: () => this.#drained(address),
+      changed: (isOpen) => this.#changed(kept, isOpen),
+    };
+    const reader = new BoxReader(deps, { address, id });
+    const kept: Kept = { reader, isOpen: false, changedAtMs: runtime.monotonic(), wasOpen: false };
+    this.#kept.set(address, kept);
+  }
+
+  #changed(kept: Kept, isOpen: boolean): void {
+    kept.isOpen = isOpen;
+    kept.wasOpen ||= isOpen;
+    kept.changedAtMs = this.#deps.runtime.monotonic();
+    this.#wake.raise();
+  }
+
+  /** Answers what was taken in; what lay too early at another relay may be readable now. */
+  async #drained(address: string): Promise<void> {
+    for (const [other, { reader }] of this.#kept) if (other !== address) reader.look();
+    for (const [device, answers] of this.#deps.inbox.answers()) {
+      await this.#deps.sender.answer(device, answers).catch(this.#deps.failed);
+    }
+  }
+
+  #secrets(): readonly [MailboxSecret, ...MailboxSecret[]] {
+    return mailboxSecrets(this.#deps.store, this.#deps.runtime);
+  }
+
+  /** Those that work before those that worked until lately. */
+  #inUse(): readonly string[] {
+    const nowMs = this.#deps.runtime.monotonic();
+    const known = this.#candidates.flatMap((relay) => {
+      const kept = this.#kept.get(relay);
+      return kept === undefined ? [] : [{ relay, ...kept }];
+    });
+    const open = known.filter(({ isOpen }) => isOpen);
+    const lately = known.filter(({ isOpen, wasOpen, changedAtMs }) => {
+      return !isOpen && wasOpen && nowMs - changedAtMs < PATIENCE_MS;
+    });
+    return [...open, ...lately].map(({ relay }) => relay).slice(0, LIMITS.mailboxRecordMaxBoxes);
+  }
+
+  /** @returns how long until the next look */
+  async #publish(): Promise<number> {
+    const { grants, runtime, failed } = this.#deps;
+    const [secret] = this.#secrets();
+    const relays = this.#inUse();
+    const label = [secret.week, ...relays].join(" ");
+    const isOld = runtime.monotonic() - this.#publishedAtMs >= PUBLISH_EVERY_MS;
+    if (relays.length === 0 || (label === this.#published && !isOld)) return LOOK_EVERY_MS;
+    grants.use({ secret, relays });
+    try {
+      await this.#publishRecord(secret, relays);
+      this.#published = label;
+      this.#publishedAtMs = runtime.monotonic();
+      return LOOK_EVERY_MS;
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) failed(error);
+      return Math.max(RETRY_AFTER_MS, retryAfterMs(error));
+    }
+  }
+
+  async #publishRecord(secret: MailboxSecret, relays: readonly string[]): Promise<void> {
+    const { self, seals, naming, serverNow } = this.#deps;
+    const nowMs = Math.floor(serverNow());
+    const boxes = relays.flatMap((relay) => {
+      const id = findRelayOf(relay);
+      return id === undefined ? [] : [{ relay, box: encodeBase64url(ownBox(secret, id, "requests").box) }];
+    });
+    const record = await signMailboxRecord(
+      {
+        ...{ name: self.username, device: self.device, boxes },
+        key: encodeBase64url(seals.publicKey(sealSeed(secret))),
+        seq: nowMs,
+        exp: Math.floor(nowMs / 1000) + RECORD_LIFETIME_SECONDS,
+      },
+      self.deviceKey,
+    );
+    await naming.publishMailbox(record, this.#stopping.signal);
+  }
+}

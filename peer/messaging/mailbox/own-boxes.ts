@@ -1,0 +1,49 @@
+import { hkdfSync } from "node:crypto";
+import { utf8 } from "../../../shared/bytes.ts";
+import type { DeviceId } from "../../../shared/device-id.ts";
+import { privateKeyObject, rawPublicKey } from "../../../shared/ed25519.ts";
+import type { BoxKey } from "../ports.ts";
+import type { Runtime } from "../runtime.ts";
+import type { MailboxSecret, Store } from "../store.ts";
+
+const WEEK_MS = 7 * 24 * 60 * 60_000;
+/** Relays keep a parcel for 30 days, and whoever left it may have known the box for a while. */
+const KEPT_SECRETS = 6;
+const SECRET_BYTES = 32;
+
+/** One of this device's boxes, in one week, at one relay. */
+export type OwnBox = BoxKey & { readonly box: Uint8Array };
+
+/**
+ * The secrets of this week and of those before it that may still be in use, newest first. What they make open is closed
+ * for good once they are forgotten.
+ */
+export function mailboxSecrets(
+  { mailbox, transaction }: Pick<Store, "mailbox" | "transaction">,
+  { now, randomBytes }: Pick<Runtime, "now" | "randomBytes">,
+): readonly [MailboxSecret, ...MailboxSecret[]] {
+  const week = Math.floor(now() / WEEK_MS);
+  const [newest, ...older] = mailbox.secrets();
+  // A clock that was set back makes nothing new.
+  if (newest !== undefined && newest.week >= week) return [newest, ...older];
+  const made: MailboxSecret = { week, secret: randomBytes(SECRET_BYTES) };
+  const kept = [...(newest === undefined ? [] : [newest]), ...older].slice(0, KEPT_SECRETS - 1);
+  transaction(() => mailbox.saveSecrets([made, ...kept]));
+  return [made, ...kept];
+}
+
+export function ownBox({ secret }: MailboxSecret, relay: DeviceId, kind: BoxKey["kind"]): OwnBox {
+  const key = privateKeyObject(derive(secret, `box/${kind}/${relay}`));
+  const box = rawPublicKey(key);
+  if (kind === "requests") return { kind, key, box, tokenKey: null };
+  return { kind, key, box, tokenKey: derive(secret, `tokens/${relay}`) };
+}
+
+/** From which parcels for this device are opened. */
+export function sealSeed({ secret }: MailboxSecret): Uint8Array {
+  return derive(secret, "seal");
+}
+
+function derive(secret: Uint8Array, use: string): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", secret, "", utf8(`p2pchat/mailbox/1/${use}`), 32));
+}

@@ -1,0 +1,238 @@
+import { equalBytes } from "../../../shared/bytes.ts";
+import { type DeviceId, publicKeyOfDevice } from "../../../shared/device-id.ts";
+import { asChatError, ChatError } from "../../../shared/errors.ts";
+import { encodeFrame, type FrameBody } from "../../../shared/frames.ts";
+import { encodeParcel, PARCEL_FRAME_OVERHEAD, PARCEL_MAX_FRAME_BYTES } from "../../../shared/parcel.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
+import { singleFlight } from "../../../shared/single-flight.ts";
+import type { Username } from "../../../shared/username.ts";
+import type { SessionDeps } from "../outbound-session.ts";
+import type { MailboxNetwork, ParcelSeals } from "../ports.ts";
+import type { LiveSession } from "../session-book.ts";
+import type { OutboxRow, WaitingParcel } from "../store.ts";
+import { DepositRun } from "./deposit-run.ts";
+import { findDestination } from "./destination.ts";
+import type { Grants } from "./grants.ts";
+
+/** A mailbox that still holds what was left there is asked whether it does, and may forget, no more often than this. */
+const CHECK_EVERY_MS = 10 * 60_000;
+/** What nobody has acknowledged for so long is left again, elsewhere if there is an elsewhere. */
+const LEAVE_AGAIN_AFTER_MS = 24 * 60 * 60_000;
+
+export type ParcelSenderDeps = SessionDeps & {
+  readonly mailboxes: MailboxNetwork;
+  readonly seals: ParcelSeals;
+  readonly grants: Grants;
+};
+
+/**
+ * Leaves messages in the mailboxes of devices that are away. Each goes out in a session that its parcels have to
+ * themselves, the session's new state on disk before the parcel leaves; rows stay queued until their device's own ack.
+ */
+export class ParcelSender {
+  readonly #deps: ParcelSenderDeps;
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #checkedAtMs = new Map<DeviceId, number>();
+  /** The relay where a parcel was left in vain. */
+  readonly #avoided = new Map<DeviceId, DeviceId>();
+
+  constructor(deps: ParcelSenderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Leaves all that waits for that device, where it has a mailbox; nothing else is there to do otherwise.
+   *
+   * @throws ChatError why not all could be left
+   */
+  readonly leave = singleFlight((device: DeviceId) => this.#tracked(this.#leave(device)));
+
+  /** Resolves once nothing here touches the store any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new ChatError("INTERRUPTED", "stopping"));
+    await Promise.allSettled(this.#running);
+  }
+
+  #tracked<T>(work: Promise<T>): Promise<T> {
+    const tracked = work.finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
+    return tracked;
+  }
+
+  /** Leaves answers to what a parcel brought; they are not kept where that fails, for whoever asks again hears them again. */
+  async answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
+    const grant = this.#deps.grants.dueTo(device);
+    const frames = [...answers, ...(grant === undefined ? [] : [grant])].map(encodeFrame);
+    const destination = findDestination(this.#deps.store, device);
+    if (frames.length === 0 || destination === undefined) return;
+    await using run = this.#run(device);
+    for (const some of inParcels(frames)) await run.deposit(destination, this.#seal(destination.key, device, some));
+  }
+
+  /**
+   * The device cannot read what was left on that session: all goes out again on another.
+   *
+   * @returns false when it is no session of parcels for that device
+   */
+  async restart(device: DeviceId, sessionId: Uint8Array): Promise<boolean> {
+    const live = this.#deps.book.forMailbox(device);
+    if (live === undefined || !equalBytes(live.session.id, sessionId)) return false;
+    await this.#startOver(device);
+    return true;
+  }
+
+  #run(device: DeviceId): DepositRun {
+    return new DepositRun(this.#deps, { device, avoid: this.#avoided.get(device), signal: this.#stopping.signal });
+  }
+
+  async #leave(device: DeviceId): Promise<void> {
+    const { store } = this.#deps;
+    const contact = store.contacts.findByDevice(device);
+    if (contact === undefined || contact.changed !== undefined) return;
+    if (findDestination(store, device) === undefined) return;
+    await using run = this.#run(device);
+    await this.#review(device, run);
+    for (;;) {
+      const waiting = store.mailbox.parcels(device)[0];
+      if (waiting !== undefined && !this.#isCurrent(device, waiting)) await this.#startOver(device);
+      else if (waiting !== undefined) await this.#depositWaiting(device, run, waiting);
+      else if (!(await this.#pack(contact.username, device))) return;
+    }
+  }
+
+  /** A message that was acknowledged or cancelled meanwhile does not go out any more. */
+  #isCurrent(device: DeviceId, { rows }: WaitingParcel): boolean {
+    return rows.every(({ envelopeId }) => this.#deps.store.outbox.awaiting(device, envelopeId) !== undefined);
+  }
+
+  async #depositWaiting(device: DeviceId, run: DepositRun, { id, parcel, rows }: WaitingParcel): Promise<void> {
+    const { store, runtime, notices } = this.#deps;
+    const destination = findDestination(store, device);
+    if (destination === undefined) throw new ChatError("PEER_UNREACHABLE", "that device has no mailbox any more");
+    const left = await run.deposit(destination, parcel);
+    store.transaction(() => {
+      store.mailbox.removeParcel(id);
+      store.outbox.markRelayed(
+        rows.map((row) => row.id),
+        { ...left, atMs: runtime.now() },
+      );
+    });
+    notices.outboxChanged(rows.map(({ messageId }) => messageId));
+  }
+
+  /** Puts the next messages in a parcel, on disk. False when nothing waits. */
+  async #pack(to: Username, device: DeviceId): Promise<boolean> {
+    const { store, book } = this.#deps;
+    const rows = store.outbox.unrelayed(device, LIMITS.sendWindowMessages);
+    const key = findDestination(store, device)?.key;
+    if (rows.length === 0 || key === undefined) return false;
+    const { session } = book.forMailbox(device) ?? (await this.#open(to, device));
+    await book.locked(device, async () => {
+      const live = book.find(device, session.id);
+      if (live !== undefined) await this.#packLocked(device, { key, live, rows });
+    });
+    return true;
+  }
+
+  async #packLocked(
+    device: DeviceId,
+    { key, live, rows }: { key: Uint8Array; live: LiveSession; rows: readonly OutboxRow[] },
+  ): Promise<void> {
+    const { store, book } = this.#deps;
+    const packed = await this.#encrypt(device, live, rows);
+    const parcel = this.#seal(key, device, packed.frames);
+    // From here on the recipient can open the session by this parcel alone.
+    const next: LiveSession = { ...live, session: packed.session, welcome: undefined };
+    store.transaction(() => {
+      book.save(device, next);
+      store.mailbox.addParcel(device, { parcel, rows: packed.rows });
+    });
+    book.remember(device, next);
+  }
+
+  /** As many messages as fit in one parcel, behind the opening of their session where that is new. */
+  async #encrypt(device: DeviceId, { session: first, welcome }: LiveSession, rows: readonly OutboxRow[]) {
+    const { self, sessions, gossip } = this.#deps;
+    const recipientDevice = publicKeyOfDevice(device);
+    const sessionId = first.id;
+    const frames: Uint8Array[] = [];
+    const packed: WaitingParcel["rows"][number][] = [];
+    let session = first;
+    if (welcome !== undefined) {
+      frames.push(encodeFrame({ type: "open", sessionId, recipientDevice, hint: self.username, welcome }));
+    }
+    for (const { id, messageId, envelopeId, plaintext } of rows) {
+      const encrypted = await sessions.encrypt(session, plaintext, gossip.claim());
+      const { ciphertext } = encrypted;
+      const frame = encodeFrame({ type: "message", sessionId, recipientDevice, envelopeId, ciphertext });
+      if (packed.length > 0 && sizeOf([...frames, frame]) > PARCEL_MAX_FRAME_BYTES) break;
+      session = encrypted.session;
+      frames.push(frame);
+      packed.push({ id, messageId, envelopeId });
+    }
+    return { session, frames, rows: packed };
+  }
+
+  async #open(to: Username, device: DeviceId): Promise<LiveSession> {
+    const { naming, sessions, book, runtime } = this.#deps;
+    const claimed = await naming.claimKeyPackages(to, this.#stopping.signal);
+    const theirs = claimed.find((one) => one.device === device);
+    if (theirs === undefined) throw new ChatError("NO_KEY_PACKAGE", "the recipient has no key package left for now");
+    const { session, welcome } = await sessions.open(device, theirs.keyPackage);
+    const live: LiveSession = { session, welcome, healedAtMs: runtime.now(), via: "mailbox" };
+    await book.locked(device, async () => book.put(device, live));
+    return live;
+  }
+
+  #seal(key: Uint8Array, device: DeviceId, frames: readonly Uint8Array[]): Uint8Array {
+    const { self, seals } = this.#deps;
+    return seals.seal(key, device, encodeParcel({ from: self.device, frames }, device, self.deviceKey));
+  }
+
+  /** Now and then: does the mailbox still have what was left there, and is it of any use? */
+  async #review(device: DeviceId, run: DepositRun): Promise<void> {
+    const { store, runtime } = this.#deps;
+    const oldest = store.outbox.queued(device, 0, 1)[0]?.relayed;
+    if (oldest === undefined) return;
+    if (Math.abs(runtime.now() - oldest.atMs) > LEAVE_AGAIN_AFTER_MS) {
+      this.#avoided.set(device, oldest.relay);
+      run.avoid(oldest.relay);
+      return this.#startOver(device);
+    }
+    const sinceMs = runtime.monotonic() - (this.#checkedAtMs.get(device) ?? Number.NEGATIVE_INFINITY);
+    if (sinceMs < CHECK_EVERY_MS) return;
+    this.#checkedAtMs.set(device, runtime.monotonic());
+    const store_ = await run.storeOf(oldest.relay).catch(asChatError);
+    if (store_ instanceof Uint8Array && !equalBytes(store_, oldest.store)) await this.#startOver(device);
+  }
+
+  async #startOver(device: DeviceId): Promise<void> {
+    const { book, store } = this.#deps;
+    await book.locked(device, async () => {
+      const live = book.forMailbox(device);
+      if (live !== undefined) book.close(device, [live.session.id]);
+      store.transaction(() => {
+        store.mailbox.removeParcels(device);
+        store.outbox.forgetRelayed(device);
+      });
+    });
+  }
+}
+
+function sizeOf(frames: readonly Uint8Array[]): number {
+  return frames.reduce((sum, { length }) => sum + length + PARCEL_FRAME_OVERHEAD, 0);
+}
+
+/** Frames, in as few parcels as hold them. */
+function inParcels(frames: readonly Uint8Array[]): Uint8Array[][] {
+  const parcels: Uint8Array[][] = [];
+  for (const frame of frames) {
+    const last = parcels.at(-1);
+    const fits =
+      last !== undefined && last.length < LIMITS.parcelMaxFrames && sizeOf([...last, frame]) <= PARCEL_MAX_FRAME_BYTES;
+    if (fits) last.push(frame);
+    else parcels.push([frame]);
+  }
+  return parcels;
+}

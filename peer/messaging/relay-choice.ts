@@ -1,0 +1,94 @@
+import { utf8 } from "../../shared/bytes.ts";
+import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { sha256 } from "../../shared/hash.ts";
+import { findRelayOf } from "../../shared/relay-address.ts";
+import type { RelayDescriptorPayload, RelayRole } from "../../shared/relay-descriptor.ts";
+import type { Runtime } from "./runtime.ts";
+
+const REFRESH_EVERY_MS = 10 * 60_000;
+const RETRY_AFTER_MS = 30_000;
+
+/** Which relays a profile uses: its own first, and after them those that the naming server lists, where that is wanted. */
+export type RelayPolicy = { readonly own: readonly string[]; readonly listed: boolean };
+
+/**
+ * Reads `relays` of the configuration: multiaddrs that end in `/p2p/<relay>`, `auto` for those that the naming server
+ * lists, or both, between commas or spaces; or `none`.
+ *
+ * @throws ChatError CONFIG_INVALID
+ */
+export function parseRelayPolicy(text = "auto"): RelayPolicy {
+  const words = text.split(/[\s,]+/).filter((word) => word !== "");
+  if (words.length === 1 && words[0] === "none") return { own: [], listed: false };
+  const own = words.filter((word) => word !== "auto");
+  const wrong = own.find((word) => findRelayOf(word) === undefined);
+  if (words.length > 0 && wrong === undefined) return { own, listed: words.includes("auto") };
+  throw new ChatError(
+    "CONFIG_INVALID",
+    `relays: "${wrong ?? text}" is no multiaddr that ends in /p2p/<relay>, auto or none`,
+    { reason: "relays" },
+  );
+}
+
+type Options = {
+  readonly policy: RelayPolicy;
+  readonly self: DeviceId;
+  readonly list: (signal: AbortSignal) => Promise<readonly RelayDescriptorPayload[]>;
+  readonly runtime: Pick<Runtime, "after">;
+  /** What `withRole` answers may be different now. */
+  readonly changed: () => void;
+  readonly failed: (error: unknown) => void;
+};
+
+/** The relays to use, in the order in which to try them. */
+export class RelayChoice {
+  readonly #options: Options;
+  readonly #stopping = new AbortController();
+  #listed: readonly RelayDescriptorPayload[] = [];
+  #cancel = () => {};
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Asks the naming server now and from then on; resolves after the first answer, whatever it was. */
+  async start(): Promise<void> {
+    if (this.#options.policy.listed) await this.#refresh();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#cancel();
+  }
+
+  /**
+   * Own relays are taken at their owner's word. Each device puts the others in an order of its own, always the same, so
+   * that all together spread over them.
+   */
+  withRole(role: RelayRole): readonly string[] {
+    const { own } = this.#options.policy;
+    const others = this.#listed
+      .filter(({ roles, relay }) => roles.includes(role) && !own.some((address) => findRelayOf(address) === relay))
+      .toSorted((a, b) => Buffer.compare(this.#rank(a.relay), this.#rank(b.relay)))
+      .flatMap(({ addrs }) => addrs.slice(0, 1));
+    return [...own, ...others];
+  }
+
+  #rank(relay: DeviceId): Uint8Array {
+    return sha256(utf8(`${this.#options.self} ${relay}`));
+  }
+
+  async #refresh(): Promise<void> {
+    const { list, changed, failed, runtime } = this.#options;
+    let delayMs = REFRESH_EVERY_MS;
+    try {
+      this.#listed = await list(this.#stopping.signal);
+      changed();
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) failed(error);
+      delayMs = RETRY_AFTER_MS;
+    }
+    if (!this.#stopping.signal.aborted) this.#cancel = runtime.after(delayMs, () => void this.#refresh());
+  }
+}
