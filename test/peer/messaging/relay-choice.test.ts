@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import { parseRelayPolicy, RelayChoice } from "../../../peer/messaging/relay-choice.ts";
+import { ChatError } from "../../../shared/errors.ts";
+import type { RelayDescriptorPayload, RelayRole } from "../../../shared/relay-descriptor.ts";
+import { expectError } from "../../support/expect-error.ts";
+import { FakeTime } from "../../support/fake-time.ts";
+import { personOf } from "../../support/people.ts";
+
+const addressOf = (name: string, host = "192.0.2.1") => `/ip4/${host}/tcp/4001/p2p/${personOf(name).device}`;
+
+const listed = (name: string, roles: readonly RelayRole[] = ["mailbox", "nat"]): RelayDescriptorPayload => ({
+  v: 1,
+  relay: personOf(name).device,
+  aud: "https://names.example.org",
+  addrs: [addressOf(name), addressOf(name, "192.0.2.2")],
+  roles: [...roles],
+  limits: { reservations: 1, boxes: 1, parcelsPerBox: 1, bytesPerBox: 1, keepSeconds: 1 },
+  operator: "somebody",
+  seq: 1,
+  exp: 1,
+});
+
+function choosing(policy: string, list: () => Promise<readonly RelayDescriptorPayload[]>, self = "alice") {
+  const time = new FakeTime();
+  const failures: unknown[] = [];
+  const changes = { count: 0 };
+  const choice = new RelayChoice({
+    policy: parseRelayPolicy(policy),
+    self: personOf(self).device,
+    list,
+    runtime: time.runtime("choice"),
+    changed: () => {
+      changes.count += 1;
+    },
+    failed: (error) => failures.push(error),
+  });
+  return { choice, time, failures, changes };
+}
+
+describe("the configuration of relays", () => {
+  test("is auto where nothing is said", () => {
+    expect(parseRelayPolicy(undefined)).toEqual({ own: [], listed: true });
+    expect(parseRelayPolicy("auto")).toEqual({ own: [], listed: true });
+  });
+
+  test("names relays of one's own, alone or before those that are listed, between commas or spaces", () => {
+    const [one, two] = [addressOf("relay-one"), addressOf("relay-two")];
+    expect(parseRelayPolicy(one)).toEqual({ own: [one], listed: false });
+    expect(parseRelayPolicy(`${one}, ${two} auto`)).toEqual({ own: [one, two], listed: true });
+  });
+
+  test("can do without any", () => {
+    expect(parseRelayPolicy("none")).toEqual({ own: [], listed: false });
+  });
+
+  const wrong = ["", " ", "nonsense", "none,auto", "/ip4/192.0.2.1/tcp/4001", `${addressOf("one")}/p2p-circuit`];
+  test.each(wrong)("%j is refused", async (text) => {
+    await expectError(() => parseRelayPolicy(text), "CONFIG_INVALID", "relays");
+  });
+});
+
+describe("the choice of relays", () => {
+  const three = ["relay-one", "relay-two", "relay-three"].map((name) => listed(name));
+
+  test("has those with the role, one's own first, each by its first address", async () => {
+    const own = addressOf("relay-mine");
+    const { choice } = choosing(`${own},auto`, async () => [listed("relay-one", ["nat"]), listed("relay-two")]);
+    expect(choice.withRole("nat")).toEqual([own]);
+    await choice.start();
+    expect(choice.withRole("mailbox")).toEqual([own, addressOf("relay-two")]);
+    expect(new Set(choice.withRole("nat"))).toEqual(new Set([own, addressOf("relay-one"), addressOf("relay-two")]));
+  });
+
+  test("does not name one's own twice when it is listed too", async () => {
+    const own = addressOf("relay-one", "10.0.0.7");
+    const { choice } = choosing(`${own},auto`, async () => [listed("relay-one")]);
+    await choice.start();
+    expect(choice.withRole("nat")).toEqual([own]);
+  });
+
+  test("is the same for a device whatever the order of the list, and another for another device", async () => {
+    const { choice } = choosing("auto", async () => three);
+    const { choice: again } = choosing("auto", async () => three.toReversed());
+    await Promise.all([choice.start(), again.start()]);
+    expect(again.withRole("nat")).toEqual(choice.withRole("nat"));
+    const orders = new Set<string>();
+    for (let who = 0; who < 30; who += 1) {
+      const { choice: theirs } = choosing("auto", async () => three, `person-${who}`);
+      await theirs.start();
+      orders.add(String(theirs.withRole("nat")[0]));
+    }
+    expect(orders.size).toBe(3);
+  });
+
+  test("asks nobody where the list is not wanted", async () => {
+    const { choice, changes } = choosing(addressOf("relay-one"), () => Promise.reject(new Error("asked")));
+    await choice.start();
+    expect(changes.count).toBe(0);
+  });
+
+  test("keeps the last list while the server cannot be asked, and asks again soon", async () => {
+    let answer = async (): Promise<readonly RelayDescriptorPayload[]> => [listed("relay-one")];
+    const { choice, time, failures, changes } = choosing("auto", () => answer());
+    await choice.start();
+    answer = () => Promise.reject(new ChatError("SERVER_UNREACHABLE", "gone"));
+    time.step(10 * 60_000);
+    await Promise.resolve();
+    expect(choice.withRole("nat")).toEqual([addressOf("relay-one")]);
+    answer = async () => [listed("relay-two")];
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(failures).toHaveLength(1);
+    time.step(30_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(choice.withRole("nat")).toEqual([addressOf("relay-two")]);
+    expect(changes.count).toBe(2);
+    choice.stop();
+  });
+});
