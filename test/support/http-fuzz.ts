@@ -30,7 +30,10 @@ function pathFor({ name, device }: Insider): fc.Arbitrary<string> {
     `/v1/names/${name}/history`,
     `/v1/names/${name}/key-packages/claim`,
     `/v1/devices/${device}/addresses`,
+    `/v1/devices/${device}/mailbox`,
     `/v1/devices/${device}/key-packages`,
+    "/v1/relays",
+    `/v1/relays/${device}`,
     "/v1/token",
     "/v1/presence",
     "/v1/log/checkpoint",
@@ -58,6 +61,7 @@ function pathFor({ name, device }: Insider): fc.Arbitrary<string> {
     },
     { weight: 2, arbitrary: piece.map((text) => `/v1/names/${text}`) },
     { weight: 1, arbitrary: piece.map((text) => `/v1/devices/${text}/addresses`) },
+    { weight: 1, arbitrary: piece.map((text) => `/v1/relays/${text}`) },
     { weight: 1, arbitrary: fc.oneof(piece, fc.constantFrom("*", "http://x/healthz", "//healthz", "")) },
   );
 }
