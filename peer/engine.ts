@@ -102,7 +102,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     ...(daemon && { listen: { port: options.port ?? 0 } }),
     allowLocal,
     isContact: (device) => store.contacts.findByDevice(device) !== undefined,
-    relays: () => relays.withRole("nat"),
+    relays: () => (hiding.hidden ? [] : relays.withRole("nat")),
     addressesOf: (device) => store.contacts.findByDevice(device)?.addresses[device] ?? [],
     events: {
       onChannel: (channel) => delivery.serve(channel),

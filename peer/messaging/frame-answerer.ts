@@ -1,10 +1,11 @@
 import { equalBytes, hex } from "../../shared/bytes.ts";
 import { publicKeyOfDevice } from "../../shared/device-id.ts";
-import { asChatError, ChatError, isChatError } from "../../shared/errors.ts";
+import { asChatError, ChatError } from "../../shared/errors.ts";
 import type { Frame, FrameBody, FrameOf } from "../../shared/frames.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { Core } from "./core.ts";
 import { acceptSession, applyCommit } from "./inbound-session.ts";
+import { isOwnFault } from "./own-fault.ts";
 import { type Arrival, receiveMessages, refusal } from "./receive-messages.ts";
 import type { SessionVia } from "./store.ts";
 
@@ -51,9 +52,8 @@ export class FrameAnswerer {
 
   /** What is this side's fault is said here too, not only to the peer. */
   refuse(subject: Uint8Array | null, error: unknown): FrameBody {
-    const known = asChatError(error);
-    if (isChatError(known, "INTERNAL", "STORAGE", "STORE_CORRUPT")) this.#core.notices.failed(error);
-    return refusal(subject, known);
+    if (isOwnFault(error)) this.#core.notices.failed(error);
+    return refusal(subject, error);
   }
 
   async #open(frame: FrameOf<"open">): Promise<FrameBody> {

@@ -5,6 +5,7 @@ import { backOff, retryAfterMs } from "./back-off.ts";
 import type { ParcelSender } from "./mailbox/parcel-sender.ts";
 import { OutboundLane } from "./outbound-lane.ts";
 import type { SessionDeps } from "./outbound-session.ts";
+import { isOwnFault } from "./own-fault.ts";
 import type { Transport } from "./ports.ts";
 import { Signal } from "./signal.ts";
 
@@ -194,7 +195,7 @@ export class PeerSender {
     try {
       if (this.hasQueued() && !this.#stopping.signal.aborted) await parcels.leave(this.#device);
     } catch (error) {
-      notices.failed(error);
+      if (isOwnFault(error)) notices.failed(error);
     }
   }
 

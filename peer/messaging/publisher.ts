@@ -4,6 +4,7 @@ import { LIMITS } from "../../shared/protocol.ts";
 import { retryAfterMs } from "./back-off.ts";
 import type { RecordKeeper } from "./own-record.ts";
 import type { NamingServer, SecureSessions, Transport } from "./ports.ts";
+import { RisingSequence } from "./rising-sequence.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 import type { Store } from "./store.ts";
@@ -18,9 +19,6 @@ const COUNT_EVERY_MS = 60 * 60_000;
 /** A private half outlives its package's validity (90 days), in case a Welcome is still on its way. */
 const KEEP_KEY_PACKAGES_MS = 120 * 24 * 60 * 60_000;
 const ROTATE_LAST_RESORT_MS = 30 * 24 * 60 * 60_000;
-/** How far a sequence that is too low is raised, then twice as far, up to the most. */
-const LEAD_MS = 24 * 60 * 60_000;
-const MAX_LEAD_MS = 10 * 366 * LEAD_MS;
 
 export type PublisherDeps = {
   readonly self: Self;
@@ -44,8 +42,7 @@ export class Publisher {
   #renewing: Promise<void> = Promise.resolve();
   #cancel: () => void = () => undefined;
   #countedAtMs = Number.NEGATIVE_INFINITY;
-  /** How far the sequence is ahead of the clock. */
-  #leadMs = 0;
+  readonly #sequence = new RisingSequence();
   /** The server may list the addresses, whatever its last answer was. */
   #isListed = false;
   #published = false;
@@ -155,22 +152,16 @@ export class Publisher {
         name: self.username,
         device: self.device,
         addrs: this.#transport.addresses().slice(0, LIMITS.addressRecordMaxAddresses),
-        // Rises with the clock, and so across restarts.
-        seq: Math.floor(nowMs) + this.#leadMs,
+        seq: this.#sequence.next(nowMs),
         exp: Math.floor(nowMs / 1000) + ADDRESS_LIFETIME_SECONDS,
       },
       self.deviceKey,
     );
     this.#isListed = true;
     await naming.publishAddresses(record, this.#stopping.signal).catch((error) => {
-      if (isChatError(error, "RECORD_CONFLICT")) this.#raiseSequence();
+      if (isChatError(error, "RECORD_CONFLICT")) this.#sequence.raise();
       throw error;
     });
-  }
-
-  /** The server knows a higher one, from a time when its clock was ahead. */
-  #raiseSequence(): void {
-    this.#leadMs = this.#leadMs < MAX_LEAD_MS ? Math.max(LEAD_MS, 2 * this.#leadMs) : 0;
   }
 }
 

@@ -23,7 +23,7 @@ export interface MemoryDirectory extends NamingServer, Pick<MemoryNaming, "fail"
 
 type Packages = { readonly once: Uint8Array[]; lastResort: Uint8Array | undefined };
 
-export function memoryDirectory(): MemoryDirectory {
+export function memoryDirectory(now: () => number = Date.now): MemoryDirectory {
   const naming = memoryNaming();
   const packages = new Map<DeviceId, Packages>();
   const published = new Map<DeviceId, { readonly text: string; readonly seq: number }>();
@@ -78,7 +78,7 @@ export function memoryDirectory(): MemoryDirectory {
     withdrawAddresses: notHere,
     uploadKeyPackages: notHere,
     async publishMailbox(text) {
-      const { name, device, ...mailbox } = (await verifyMailboxRecord(text, Date.now())).payload;
+      const { name, device, ...mailbox } = (await verifyMailboxRecord(text, now())).payload;
       const last = published.get(device);
       if (last?.text === text) return;
       if (mailbox.seq <= (last?.seq ?? 0)) throw new ChatError("RECORD_CONFLICT", "the sequence must rise");

@@ -23,6 +23,7 @@ import type {
   Resolver,
   SecureSessions,
 } from "../../peer/messaging/ports.ts";
+import type { Runtime } from "../../peer/messaging/runtime.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { SessionBook } from "../../peer/messaging/session-book.ts";
 import type { OutboxRow } from "../../peer/messaging/store.ts";
@@ -52,6 +53,8 @@ export type PeerOptions = {
   readonly incarnation?: string;
   /** Instead of the one that believes the directory. */
   readonly log?: KeyLog;
+  /** Which relays keep this person's mailboxes, by multiaddr. */
+  readonly relays?: readonly string[];
   /** Stands between the rules and the sessions. */
   readonly wrapSessions?: (sessions: SecureSessions) => SecureSessions;
 };
@@ -145,8 +148,8 @@ export class MessagingPeer {
     this.parcels = parcels;
     this.mailbox = keepMailbox({
       ...mailbox,
+      ...countedPublishing(mailbox, pending),
       sender: parcels,
-      serverNow: () => runtime.now(),
       retry: (device) => this.delivery.retry(device),
     });
     this.delivery = new Delivery({
@@ -192,6 +195,7 @@ export class MessagingPeer {
     });
     this.#gaps.refresh();
     this.delivery.start();
+    if (options.relays !== undefined) this.mailbox.use(options.relays);
   }
 
   /** Makes key packages and leaves them in the directory. */
@@ -265,6 +269,23 @@ function inTransactions({ contacts, transaction }: OpenStore): ContactStore {
     ...contacts,
     save: (contact) => transaction(() => contacts.save(contact)),
     remove: (username) => transaction(() => contacts.remove(username)),
+  };
+}
+
+/** A mailbox record is signed, and its signature checked, outside the event loop too. */
+function countedPublishing(
+  { naming, runtime }: { naming: MemoryDirectory; runtime: Runtime },
+  pending: { count: number },
+) {
+  return {
+    serverNow: () => {
+      pending.count += 1;
+      return runtime.now();
+    },
+    naming: {
+      ...naming,
+      publishMailbox: (record: string) => naming.publishMailbox(record).finally(() => (pending.count -= 1)),
+    },
   };
 }
 

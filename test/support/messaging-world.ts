@@ -22,7 +22,7 @@ type StartOptions = Partial<Omit<PeerOptions, "person">> & {
 export class MessagingWorld implements Surroundings {
   readonly time = new FakeTime();
   readonly network = new MemoryNetwork();
-  readonly directory = memoryDirectory();
+  readonly directory = memoryDirectory(() => this.time.nowMs);
   readonly pending = { count: 0 };
   readonly mailboxes = new MemoryMailboxes();
   readonly #path = temporaryDirectory();

@@ -3,6 +3,7 @@ import type { DeviceId } from "../../../shared/device-id.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { MAILBOX_LIMITS } from "../../../shared/protocol.ts";
 import { backOff } from "../back-off.ts";
+import { isOwnFault } from "../own-fault.ts";
 import type { Mailbox, MailboxNetwork } from "../ports.ts";
 import type { Runtime } from "../runtime.ts";
 import { Signal } from "../signal.ts";
@@ -63,7 +64,7 @@ export class BoxReader {
       try {
         await this.#visit(() => pause.reset());
       } catch (error) {
-        if (!this.#stopping.signal.aborted) this.#deps.failed(error);
+        if (isOwnFault(error) && !this.#stopping.signal.aborted) this.#deps.failed(error);
       }
       this.#setOpen(false);
       if (!this.#stopping.signal.aborted) await this.#rest(pause.next());

@@ -1,9 +1,12 @@
 import { encodeBase64url } from "../../../shared/base64url.ts";
+import { isChatError } from "../../../shared/errors.ts";
 import { signMailboxRecord } from "../../../shared/mailbox-record.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import { findRelayOf } from "../../../shared/relay-address.ts";
 import { retryAfterMs } from "../back-off.ts";
+import { isOwnFault } from "../own-fault.ts";
 import type { NamingServer, ParcelSeals } from "../ports.ts";
+import { RisingSequence } from "../rising-sequence.ts";
 import type { Self } from "../self.ts";
 import { Signal } from "../signal.ts";
 import type { MailboxSecret, Store } from "../store.ts";
@@ -46,6 +49,7 @@ export class MailboxKeeper {
   readonly #kept = new Map<string, Kept>();
   readonly #wake = new Signal();
   readonly #stopping = new AbortController();
+  readonly #sequence = new RisingSequence();
   #candidates: readonly string[] = [];
   #publishing: Promise<void> | undefined;
   #published = "";
@@ -125,7 +129,9 @@ export class MailboxKeeper {
   async #drained(address: string): Promise<void> {
     for (const [other, { reader }] of this.#kept) if (other !== address) reader.look();
     for (const [device, answers] of this.#deps.inbox.answers()) {
-      await this.#deps.sender.answer(device, answers).catch(this.#deps.failed);
+      await this.#deps.sender.answer(device, answers).catch((error) => {
+        if (isOwnFault(error)) this.#deps.failed(error);
+      });
     }
   }
 
@@ -178,11 +184,14 @@ export class MailboxKeeper {
       {
         ...{ name: self.username, device: self.device, boxes },
         key: encodeBase64url(seals.publicKey(sealSeed(secret))),
-        seq: nowMs,
+        seq: this.#sequence.next(nowMs),
         exp: Math.floor(nowMs / 1000) + RECORD_LIFETIME_SECONDS,
       },
       self.deviceKey,
     );
-    await naming.publishMailbox(record, this.#stopping.signal);
+    await naming.publishMailbox(record, this.#stopping.signal).catch((error) => {
+      if (isChatError(error, "RECORD_CONFLICT")) this.#sequence.raise();
+      throw error;
+    });
   }
 }
