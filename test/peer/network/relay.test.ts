@@ -89,12 +89,13 @@ describe("dialling", () => {
     expect(performance.now() - startedAt).toBeLessThan(3000);
   });
 
-  test("prefers the direct address, wherever in the record it stands", async () => {
+  test("prefers a direct address, wherever in the record it stands and though it is slower", async () => {
     await using relay = await startRelay("relay");
-    await using alice = await startTestNetwork("alice", { dialOnly: true });
+    await using alice = await startTestNetwork("alice", { dialOnly: true, limits: { relayHeadStartMs: 3000 } });
     await using bob = await startTestNetwork("bob", { relays: () => [relay.address] });
     const [circuit = ""] = await relayed(bob);
-    expect(await expectEcho(alice, bob, [circuit, bob.address])).toBe("direct");
+    await using slow = await startFaultProxy(tcpAddress(bob.address), { latencyMs: 30 });
+    expect(await expectEcho(alice, bob, [circuit, slow.address(bob.device)])).toBe("direct");
     expect(alice.network.connections()).toMatchObject({ open: 1, paths: { relay: 0 } });
   });
 
