@@ -11,8 +11,8 @@ import type { NetworkLimits } from "./limits.ts";
 
 type ChannelOptions = {
   readonly stream: Stream;
-  /** The one that carries the stream. */
-  readonly connection: Pick<Connection, "direct">;
+  /** The one that carries the stream; needed where somebody asks for the path. */
+  readonly connection?: Pick<Connection, "direct">;
   readonly remote: DeviceId;
   readonly limits: NetworkLimits;
   readonly runtime: Pick<Runtime, "after" | "monotonic">;
@@ -41,7 +41,7 @@ export class StreamChannel implements Channel {
   #remoteFinished: boolean;
   #closing: Promise<void> | undefined;
 
-  constructor({ stream, connection, remote, limits, runtime }: ChannelOptions) {
+  constructor({ stream, connection = { direct: true }, remote, limits, runtime }: ChannelOptions) {
     this.remote = remote;
     this.#connection = connection;
     this.#stream = stream;

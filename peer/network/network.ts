@@ -82,10 +82,10 @@ export class Network implements Transport {
   }
 
   async #becomeReachable(): Promise<void> {
-    const { node, limits, reservations, options, log } = this.#parts;
-    const { runtime, events, isContact, allowLocal } = options;
+    const { node, limits, reservations, options } = this.#parts;
+    const { runtime, events } = options;
     await options.punching?.start(node);
-    reservations.start();
+    if (options.lan === true) await this.#searchLan();
     this.#stopWatching = watchSurroundings({
       runtime,
       limits,
@@ -98,16 +98,23 @@ export class Network implements Transport {
         events.onAddressesChanged?.();
       },
     });
-    if (options.lan !== true) return;
-    this.#lan = await startLan({
-      parts: node.services.parts,
-      addresses: () => this.#directAddresses(),
-      ...{ isContact, allowLocal, runtime, keepMs: limits.lanKeepMs },
-      onFound: (device) => events.onNearby?.(device),
-    }).catch((error: Error) => {
-      log("local network not searched", { error: error.message });
-      return undefined;
-    });
+    // last of all: the owner, who waits for this start, is not told of relays before it is over
+    reservations.start();
+  }
+
+  async #searchLan(): Promise<void> {
+    const { node, limits, options, log } = this.#parts;
+    const { runtime, events, isContact, allowLocal } = options;
+    try {
+      this.#lan = await startLan({
+        parts: node.services.parts,
+        addresses: () => this.#directAddresses(),
+        ...{ isContact, allowLocal, runtime, keepMs: limits.lanKeepMs },
+        onFound: (device) => events.onNearby?.(device),
+      });
+    } catch (error) {
+      log("local network not searched", { error: String(error) });
+    }
   }
 
   async connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
