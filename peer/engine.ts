@@ -101,6 +101,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     deviceSeed,
     ...(daemon && { listen: { port: options.port ?? 0 } }),
     allowLocal,
+    lan: settings.lan,
     isContact: (device) => store.contacts.findByDevice(device) !== undefined,
     relays: () => (hiding.hidden ? [] : relays.withRole("nat")),
     addressesOf: (device) => store.contacts.findByDevice(device)?.addresses[device] ?? [],

@@ -18,6 +18,8 @@ export type Settings = {
   readonly passphraseCommand?: string;
   /** `parseRelayPolicy`. */
   readonly relays?: string;
+  /** Look for contacts on the local network, and be seen there. */
+  readonly lan: boolean;
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,6 +37,7 @@ const MEMBERS = {
   passphraseFile: { kind: "path", variable: "P2PCHAT_PASSPHRASE_FILE", flag: "passphrase-file" },
   passphraseCommand: { kind: "text", variable: "P2PCHAT_PASSPHRASE_COMMAND", flag: "passphrase-command" },
   relays: { kind: "text", variable: "P2PCHAT_RELAYS", flag: "relays" },
+  lan: { kind: "flag", variable: "P2PCHAT_LAN", flag: "lan" },
 } as const satisfies Record<keyof Settings, Member>;
 
 type Layer = Partial<Record<keyof Settings, string | boolean>>;
@@ -65,7 +68,7 @@ export function loadSettings({ env, flags, systemFile = SYSTEM_FILE }: ConfigSou
   apply(merged, flagLayer(flags));
   const home = join(xdgDataHome(env), "p2pchat");
   // Each layer has been checked member by member against the kinds above.
-  return { home, profile: "default", allowHttp: false, ...merged } as Settings;
+  return { home, profile: "default", allowHttp: false, lan: false, ...merged } as Settings;
 }
 
 export function xdgDataHome(env: Environment): string {

@@ -14,6 +14,7 @@ export const GLOBAL_OPTIONS = {
   "no-allow-local": { describe: "never do so" },
   "passphrase-file": { value: "FILE", describe: "read the passphrase from it (P2PCHAT_PASSPHRASE_FILE)" },
   "passphrase-command": { value: "CMD", describe: "run it and read what it prints" },
+  lan: { describe: "find contacts on the local network, and be seen there (P2PCHAT_LAN)" },
   relays: {
     value: "LIST",
     describe: "multiaddrs of relays to use first, auto (those the server lists), none (P2PCHAT_RELAYS)",

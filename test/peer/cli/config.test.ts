@@ -20,7 +20,12 @@ function machine() {
 
 test("without any of it the defaults stand", () => {
   const { home, load } = machine();
-  expect(load()).toEqual({ home: join(home, ".local/share/p2pchat"), profile: "default", allowHttp: false });
+  expect(load()).toEqual({
+    home: join(home, ".local/share/p2pchat"),
+    profile: "default",
+    allowHttp: false,
+    lan: false,
+  });
 });
 
 test("each layer gives way to the next: system, named file, user's file, environment, flags", () => {

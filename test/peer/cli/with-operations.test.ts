@@ -22,7 +22,7 @@ function interruptedWhileOpening() {
   };
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {} };
   const context: CliContext = {
-    settings: { home, profile: "default", allowHttp: false },
+    settings: { home, profile: "default", allowHttp: false, lan: false },
     verbose: false,
     output: createOutput(streams, { json: true, quiet: false }),
     terminal: streams,
