@@ -61,6 +61,8 @@ export type RelayNode = {
   readonly device: DeviceId;
   /** What others are told, each ending in `/p2p/<relay>`. */
   readonly addresses: readonly string[];
+  /** The TCP port it listens on. */
+  readonly port: number;
   counts(): { readonly connections: number; readonly reservations: number };
   /** Accepts nothing new, lets mailbox streams finish what they write, and closes. Idempotent. */
   stop(): Promise<void>;
@@ -79,6 +81,7 @@ const RELAY_NETWORK_LIMITS = {
 /** Renewed by those who hold one well before. */
 const RESERVATION_MS = 3_600_000;
 const MAX_HOP_STREAMS = 32;
+const MAX_PING_STREAMS = 1024;
 const MAX_HELD_BYTES = 256 * 1024;
 const AGENT = "p2pchat";
 
@@ -110,6 +113,7 @@ class Relay implements RelayNode {
   readonly #open = new Map<string, () => void>();
   readonly #unusedSince = new Map<string, number>();
   #addresses: readonly string[] = [];
+  #port = 0;
   #node: Node | undefined;
   #stopSweeping = () => {};
   #stopping: Promise<void> | undefined;
@@ -122,6 +126,10 @@ class Relay implements RelayNode {
 
   get addresses(): readonly string[] {
     return this.#addresses;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   async start(): Promise<void> {
@@ -145,7 +153,9 @@ class Relay implements RelayNode {
         cause,
       });
     }
-    this.#addresses = this.#announced(node.services.listeners.getAddrs().map(String));
+    const listening = node.services.listeners.getAddrs().map(String);
+    this.#addresses = this.#announced(listening);
+    this.#port = Number(multiaddr(listening[0] ?? "/").getComponents()[1]?.value ?? 0);
     this.#sweepLater();
   }
 
@@ -214,7 +224,8 @@ class Relay implements RelayNode {
       listeners: ({ transportManager }) => ({ getAddrs: () => transportManager.getAddrs() }),
       // whoever asks is told; nobody is asked
       identify: identify({ runOnConnectionOpen: false }),
-      ping: ping({ maxInboundStreams: 2 }),
+      // by default a second ping of our own, where the other side leaves the stream of the first open, ends the connection
+      ping: ping({ maxInboundStreams: 2, maxOutboundStreams: MAX_PING_STREAMS }),
       ...(nat !== undefined && { nat: natRelay({ ...shared, ...nat }) }),
     };
   }
