@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { systemRuntime } from "../../peer/messaging/runtime.ts";
+import { connectMailbox } from "../../peer/network/mailbox-client.ts";
+import type { MailboxConnection } from "../../peer/network/mailbox-connection.ts";
+import { soon } from "./channels.ts";
+import { CODE_CACHE, REPOSITORY } from "./p2pchat.ts";
+import { type Outcome, Program } from "./program.ts";
+
+export type RelayProcess = {
+  readonly program: Program;
+  readonly peerId: string;
+  readonly address: string;
+  readonly metricsUrl: string;
+  connect(): Promise<MailboxConnection>;
+  /** Asks it to stop, and waits. */
+  stop(): Promise<Outcome>;
+};
+
+type Options = {
+  readonly args?: readonly string[];
+  /** A command that starts it in turn (strace, nsenter). */
+  readonly wrapper?: readonly string[];
+};
+
+const LIMITS = "depositsPerSecond=100000,otherRequestsPerSecond=100000,newBoxesPerHour=100000";
+
+/** Starts `p2pchat relay` without waiting for it. */
+export function spawnRelay(args: readonly string[], wrapper: readonly string[] = []): Program {
+  const main = join(REPOSITORY, "peer", "main.ts");
+  const env = { PATH: process.env["PATH"] ?? "", HOME: REPOSITORY, NODE_COMPILE_CACHE: CODE_CACHE };
+  return new Program([...wrapper, process.execPath, main, "relay", "--json", ...args], { env, directory: REPOSITORY });
+}
+
+export async function startRelayProcess(
+  directory: string,
+  { args = [], wrapper = [] }: Options = {},
+): Promise<RelayProcess> {
+  const listen = ["--dir", directory, "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"];
+  const program = spawnRelay([...listen, "--limits", LIMITS, ...args], wrapper);
+  const line = await program.next(({ type }) => type === "relay");
+  const [address = ""] = line["addresses"] as string[];
+  return {
+    program,
+    address,
+    peerId: String(line["peerId"]),
+    metricsUrl: String(line["metricsUrl"]),
+    connect: () => connectMailbox({ relay: address, allowLocal: true, runtime: systemRuntime, signal: soon() }),
+    async stop() {
+      process.kill(program.pid, "SIGTERM");
+      return program.exited;
+    },
+  };
+}
+
+/** All that lies in a box, by the hex of each parcel, in order. */
+export async function parcelsIn(mailbox: MailboxConnection, box: Uint8Array): Promise<string[]> {
+  const found: string[] = [];
+  for (let after = 0, more = true; more; ) {
+    const page = await mailbox.fetch(box, after);
+    found.push(...page.parcels.map(({ parcel }) => Buffer.from(parcel).toString("hex")));
+    ({ last: after, more } = page);
+  }
+  return found;
+}
