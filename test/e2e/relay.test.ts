@@ -2,9 +2,12 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
+import { verifyRelayDescriptor } from "../../shared/relay-descriptor.ts";
 import { canInjectFaults, canMount } from "../support/capabilities.ts";
 import { expectError } from "../support/expect-error.ts";
 import { newBox, newParcel } from "../support/mailbox.ts";
+import { call, register, signIn, startTestServer } from "../support/naming-server.ts";
+import { personOf } from "../support/people.ts";
 import { parcelsIn, spawnRelay, startRelayProcess } from "../support/relay-process.ts";
 import { killedAt, mountSmallDisk, tracing } from "../support/system-faults.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -93,6 +96,29 @@ describe("the relay command", () => {
       expect(text).not.toMatch(/12D3KooW|127\.0\.0\.1|\/ip4\//);
       expect(text).not.toContain(hexOf(owner.box));
     }
+  });
+
+  test("is on the naming server's list while it runs, whatever its clock and the URL it was given", async () => {
+    const server = await startTestServer();
+    const alice = personOf("alice");
+    await register(server, alice);
+    const token = await signIn(server, alice);
+    const listed = async () => {
+      const { json } = await call(server, "GET", "/v1/relays", { token });
+      const texts = (json as { relays: string[] }).relays;
+      return Promise.all(texts.map((text) => verifyRelayDescriptor(text, { nowMs: server.clock.nowMs })));
+    };
+    const args = ["--server", server.url, "--operator", "Eve", "--verbose"];
+    const relay = await startRelayProcess(join(temporaryDirectory(), "relay"), { args });
+    await expect.poll(async () => (await listed()).length, { timeout: 10_000 }).toBe(1);
+    expect((await listed())[0]?.payload).toMatchObject({
+      relay: relay.peerId,
+      addrs: [relay.address],
+      roles: ["mailbox", "nat"],
+      operator: "Eve",
+    });
+    expect(await relay.stop()).toMatchObject({ code: 0 });
+    expect(await listed()).toEqual([]);
   });
 
   test("serves the roles it was given, and no other", async () => {

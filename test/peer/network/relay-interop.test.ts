@@ -6,7 +6,7 @@ import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startTestRelay } from "../../support/relay.ts";
+import { startTestRelay } from "../../support/relay-node.ts";
 import { startSmoldot } from "../../support/smoldot.ts";
 
 async function startPlainNode() {

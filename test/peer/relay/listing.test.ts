@@ -1,0 +1,110 @@
+import { describe, expect, test } from "vitest";
+import { Listing, type RelayList } from "../../../peer/relay/listing.ts";
+import { deviceIdOf } from "../../../shared/device-id.ts";
+import { privateKeyObject, publicKeyOfSeed } from "../../../shared/ed25519.ts";
+import { ChatError } from "../../../shared/errors.ts";
+import { type RelayDescriptorPayload, verifyRelayDescriptor } from "../../../shared/relay-descriptor.ts";
+import { FakeTime } from "../../support/fake-time.ts";
+import { seedOf } from "../../support/networks.ts";
+
+const seed = seedOf("relay");
+const relay = deviceIdOf(publicKeyOfSeed(seed));
+const limits = { reservations: 1, boxes: 2, parcelsPerBox: 3, bytesPerBox: 4, keepSeconds: 5 };
+const addrs = [`/ip4/192.0.2.1/tcp/9443/p2p/${relay}`];
+const HOUR_MS = 3_600_000;
+
+/** A list that answers as it is told, and the relay on it. */
+function world({ answers = [] as ((list: { audience: string }) => void)[] } = {}) {
+  const time = new FakeTime();
+  const published: RelayDescriptorPayload[] = [];
+  const failures: string[] = [];
+  let settled = Promise.withResolvers<void>();
+  const list = {
+    audience: "https://typed.example",
+    async publishRelay(_: string, descriptor: string) {
+      published.push((await verifyRelayDescriptor(descriptor, { nowMs: time.nowMs })).payload);
+      answers.shift()?.(list);
+    },
+  } satisfies RelayList & { audience: string };
+  const done = () => {
+    settled.resolve();
+    settled = Promise.withResolvers();
+  };
+  const listing = new Listing({
+    list,
+    offer: { relay, roles: ["mailbox", "nat"], limits, operator: "Eve", addrs },
+    key: privateKeyObject(seed),
+    now: () => time.nowMs,
+    runtime: time.runtime("relay"),
+    listed: done,
+    failed: ({ code }) => {
+      failures.push(code);
+      done();
+    },
+  });
+  /** Lets that much time pass, and waits for what it brings about. */
+  const afterwards = async (run: () => void) => {
+    const { promise } = settled;
+    run();
+    await promise;
+  };
+  return { time, published, failures, listing, afterwards };
+}
+
+const refuse =
+  (error: ChatError, learn: (list: { audience: string }) => void = () => {}) =>
+  (list: { audience: string }) => {
+    learn(list);
+    throw error;
+  };
+
+describe("a relay on a list", () => {
+  test("is renewed before its descriptor expires, each time with a higher number, and withdraws at the end", async () => {
+    const { time, published, listing, afterwards } = world();
+    await afterwards(() => listing.start());
+    await afterwards(() => time.pass(HOUR_MS / 2));
+    await afterwards(() => time.pass(HOUR_MS / 2));
+    await listing.stop();
+    expect(published.map((descriptor) => descriptor.addrs)).toEqual([addrs, addrs, addrs, []]);
+    const numbers = published.map(({ seq }) => seq);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    expect(published[0]).toMatchObject({ relay, roles: ["mailbox", "nat"], limits, operator: "Eve" });
+    expect(time.timers).toBe(0);
+  });
+
+  test("signs again under the URL that the server asks for", async () => {
+    const aud = new ChatError("RECORD_INVALID", "another server", { reason: "aud" });
+    const adopt = (list: { audience: string }) => {
+      list.audience = "https://names.example";
+    };
+    const { published, failures, listing, afterwards } = world({ answers: [refuse(aud, adopt)] });
+    await afterwards(() => listing.start());
+    expect(published.map((descriptor) => descriptor.aud)).toEqual(["https://typed.example", "https://names.example"]);
+    expect(failures).toEqual([]);
+    await listing.stop();
+  });
+
+  test("tries again, less and less often, while the server is away, and has nothing to withdraw", async () => {
+    const away = () => refuse(new ChatError("SERVER_UNREACHABLE", "away"));
+    const { time, published, failures, listing, afterwards } = world({ answers: Array.from({ length: 4 }, away) });
+    await afterwards(() => listing.start());
+    for (const seconds of [5, 10, 20]) {
+      const before = published.length;
+      time.pass((seconds * 1000 * 3) / 4 - 1);
+      expect(published).toHaveLength(before);
+      await afterwards(() => time.pass((seconds * 1000) / 4 + 1));
+    }
+    expect(failures).toEqual(["SERVER_UNREACHABLE", "SERVER_UNREACHABLE", "SERVER_UNREACHABLE", "SERVER_UNREACHABLE"]);
+    await listing.stop();
+    expect(published).toHaveLength(4);
+  });
+
+  test("gives up what the server refuses for good, until the next time", async () => {
+    const closed = new ChatError("FORBIDDEN", "closed");
+    const { published, failures, listing, afterwards } = world({ answers: [refuse(closed)] });
+    await afterwards(() => listing.start());
+    expect(published).toHaveLength(1);
+    expect(failures).toEqual(["FORBIDDEN"]);
+    await listing.stop();
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { RELAY_LIMITS, type RelayLimits } from "../../../peer/relay/limits.ts";
+import { Rates } from "../../../peer/relay/rates.ts";
+import { RelayRules } from "../../../peer/relay/relay-rules.ts";
+import { Seats } from "../../../peer/relay/seats.ts";
+
+const HOUR_MS = 3_600_000;
+
+function rulesWith(limits: Partial<RelayLimits>) {
+  const clock = { nowMs: 5 };
+  return { clock, rules: new RelayRules({ ...RELAY_LIMITS, ...limits }, () => clock.nowMs) };
+}
+
+describe("seats", () => {
+  test("are so many for one party and so many in all, and are left once", () => {
+    const seats = new Seats(3, 2);
+    const leave = seats.take("a");
+    seats.take("a");
+    expect([seats.isFree("a"), seats.isFree("b")]).toEqual([false, true]);
+    seats.take("b");
+    expect(seats.isFree("b")).toBe(false);
+    leave();
+    leave();
+    expect([seats.taken, seats.isFree("a"), seats.isFree("b")]).toEqual([2, true, true]);
+  });
+});
+
+describe("a rate", () => {
+  test("gives its burst at once, then so many a second, to each alike", () => {
+    const rates = new Rates({ burst: 3, perSecond: 2 });
+    const taken = (network: string, nowMs: number) => Array.from({ length: 5 }, () => rates.take(network, nowMs));
+    expect(taken("a", 0).filter(Boolean)).toHaveLength(3);
+    expect(taken("b", 0).filter(Boolean)).toHaveLength(3);
+    expect(taken("a", 1000).filter(Boolean)).toHaveLength(2);
+    expect(taken("a", 60_000).filter(Boolean)).toHaveLength(3);
+  });
+});
+
+describe("a relay's rules", () => {
+  test("keep one place for a user's reservation, however often it is renewed, until the user is gone", () => {
+    const { rules } = rulesWith({ reservations: 2, reservationsPerNetwork: 1 });
+    expect([rules.reserve("alice", "n1"), rules.reserve("alice", "n1")]).toEqual([true, true]);
+    expect(rules.reserve("bob", "n1")).toBe(false);
+    expect(rules.reserve("bob", "n2")).toBe(true);
+    expect(rules.reserve("carol", "n3")).toBe(false);
+    rules.release("alice");
+    expect([rules.hasReservation("alice"), rules.reserve("carol", "n1")]).toEqual([false, true]);
+    expect(rules.counts().reservations).toBe(2);
+  });
+
+  test("count a relayed connection for both of its ends", () => {
+    const { rules } = rulesWith({ relayedPerUser: 1 });
+    const ended = rules.relaying("alice", "bob");
+    expect([rules.mayRelay("carol", "bob"), rules.mayRelay("alice", "carol"), rules.mayRelay("carol", "dave")]).toEqual(
+      [false, false, true],
+    );
+    ended();
+    expect(rules.mayRelay("carol", "bob")).toBe(true);
+    expect(rules.counts().relayed).toBe(0);
+  });
+
+  test("give a user so many bytes an hour, and all users together", () => {
+    const { rules, clock } = rulesWith({ bytesPerUserAndHour: 100, bytesPerHour: 150 });
+    expect(rules.transferred("alice", "bob", 100)).toBe(true);
+    expect(rules.transferred("alice", "bob", 1)).toBe(false);
+    expect([rules.mayRelay("alice", "carol"), rules.mayRelay("carol", "dave")]).toEqual([false, true]);
+    rules.transferred("carol", "dave", 60);
+    expect(rules.mayRelay("erin", "frank")).toBe(false);
+    clock.nowMs += HOUR_MS;
+    expect(rules.mayRelay("alice", "bob")).toBe(true);
+    expect(rules.counts().relayedBytes).toBe(161);
+  });
+});
