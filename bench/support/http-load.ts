@@ -36,10 +36,27 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   const queue = order.texts.map((text) => Buffer.from(text, "latin1"));
   const startedMs = performance.now();
   const state = { sent: 0, startedMs, timesMs: [] as number[] };
+  const sleepAgain = stayAwake();
   await Promise.all(sockets.map((socket) => askInTurn(socket, queue, order, state)));
+  sleepAgain();
   const wallMs = performance.now() - startedMs;
   for (const socket of sockets) socket.destroy();
   return { wallMs, p50Ms: percentile(state.timesMs, 0.5), p99Ms: percentile(state.timesMs, 0.99) };
+}
+
+/**
+ * To wake a process that sleeps costs whoever writes to it, here the server that is measured, up to half of a look-up: a
+ * slow server would be charged for that at each answer, and one that is faster than this client never.
+ */
+function stayAwake(): () => void {
+  let isAwake = true;
+  const spin = () => {
+    if (isAwake) setImmediate(spin);
+  };
+  spin();
+  return () => {
+    isAwake = false;
+  };
 }
 
 function open(port: number): Promise<Socket> {
