@@ -38,10 +38,15 @@ function collect(req: IncomingMessage, limit: number): Promise<Buffer> {
         reject(tooLarge(limit));
       }
     };
+    const onEarlyEnd = () => reject(new ChatError("REQUEST_INVALID", "the body ended early"));
     req.on("data", onData);
-    req.once("end", () => resolve(Buffer.concat(chunks)));
-    req.once("close", () => reject(new ChatError("REQUEST_INVALID", "the body ended early")));
-    req.once("error", () => reject(new ChatError("REQUEST_INVALID", "the body ended early")));
+    req.once("close", onEarlyEnd);
+    req.once("error", onEarlyEnd);
+    req.once("end", () => {
+      // What is refused only after the answer costs the trace of a fault that is none.
+      req.off("close", onEarlyEnd);
+      resolve(Buffer.concat(chunks));
+    });
   });
 }
 

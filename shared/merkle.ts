@@ -130,7 +130,9 @@ const half = (value: number) => Math.floor(value / 2);
 
 /** The largest power of two below `size`, `size > 1`: where RFC 6962 splits a tree. */
 function splitOf(size: number): number {
-  return 2 ** (Math.ceil(Math.log2(size)) - 1);
+  let split = 1;
+  while (split * 2 < size) split *= 2;
+  return split;
 }
 
 /** The root over leaves `start` to `end - 1`, where `start` is a multiple of the next power of two from `end - start`. */
