@@ -7,6 +7,7 @@ import { Connections, connectionCapacity } from "./connections.ts";
 import { createServices, readState, type Surroundings } from "./create-services.ts";
 import { createHttpServer, listen } from "./http-server.ts";
 import { SERVER_LIMITS } from "./limits.ts";
+import { assertOwnNames } from "./own-names.ts";
 import { watchProcess } from "./process-metrics.ts";
 import type { Services } from "./services.ts";
 import { openStore } from "./storage/open-store.ts";
@@ -26,7 +27,7 @@ export type NamingServer = {
  * Opens the database and listens.
  *
  * @throws ChatError STORAGE, STORE_CORRUPT, VERSION_UNSUPPORTED when the database cannot be used; CONFIG_INVALID when
- *   the TLS files or the address cannot
+ *   the TLS files or the address cannot, or the names in the database are another server's
  */
 export async function startNamingServer(config: Config, surroundings: Surroundings): Promise<NamingServer> {
   const store = await openStore(config.databaseUrl);
@@ -45,6 +46,10 @@ async function serve(config: Config, store: Store, surroundings: Surroundings): 
   const connections = new Connections(server, capacity);
   const url = await listen(server, config);
   const publicUrl = config.publicUrl ?? url;
+  await assertOwnNames(store, publicUrl).catch((error: unknown) => {
+    server.close();
+    throw error;
+  });
   const services = createServices({ config, store, surroundings, state, publicUrl, capacity });
   const unwatch = watchProcess(services.metrics, server, connections);
   server.on("request", createApp(services, surroundings.log) as RequestListener);

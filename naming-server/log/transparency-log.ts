@@ -1,4 +1,5 @@
 import { type KeyObject, randomUUID } from "node:crypto";
+import { equalBytes } from "../../shared/bytes.ts";
 import { logOriginOf, openCheckpoint, type SignedCheckpoint, signCheckpoint } from "../../shared/checkpoint.ts";
 import { privateKeyObject, publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
@@ -164,7 +165,8 @@ export class TransparencyLog {
     await tree.grow(size);
     this.#lookedAtMs = pace.nowMs();
     const isFirst = this.#checkpoint.note === "";
-    const isAdopted = checkpoint !== undefined && checkpoint.note !== this.#checkpoint.note && this.#adopt(checkpoint);
+    const isNew = checkpoint !== undefined && checkpoint.note !== this.#checkpoint.note;
+    const isAdopted = isNew && this.#adopt(checkpoint, isFirst);
     // Another instance has just signed: the interval is that of all of them together.
     if (isAdopted && !isFirst) return;
     if (this.#isDue(checkpoint)) await this.#sign(checkpoint);
@@ -186,10 +188,12 @@ export class TransparencyLog {
   }
 
   /**
-   * What another instance has signed, or this one before its last start. Under another public URL it counts for nothing:
-   * then false.
+   * What another instance has signed, or this one before its last start. Under another public URL the first one counts for
+   * nothing, since no record names that URL: then false.
+   *
+   * @throws ChatError STORE_CORRUPT
    */
-  #adopt(row: CheckpointRow): boolean {
+  #adopt(row: CheckpointRow, isFirst: boolean): boolean {
     this.#options.tree.check(row);
     try {
       this.#checkpoint = openCheckpoint(row.note, this.#signer);
@@ -197,6 +201,7 @@ export class TransparencyLog {
       return true;
     } catch (error) {
       if (!isChatError(error, "NOTE_INVALID")) throw error;
+      if (!isFirst) throw signedByAnother();
       return false;
     }
   }
@@ -209,12 +214,23 @@ export class TransparencyLog {
 
   /** The time of a checkpoint is never before that of an earlier one, whatever the clock does. */
   async #sign(stored: CheckpointRow | undefined): Promise<void> {
-    const { store, tree, now, pace } = this.#options;
+    const { store, tree, seed, now, pace } = this.#options;
     const time = Math.max(Math.floor(now() / 1000), stored?.time ?? 0);
     const next = { size: tree.size, root: rootOf(tree, tree.size), time };
     const note = signCheckpoint(next, this.#signer);
-    if (!(await store.saveCheckpoint({ ...next, note }, stored?.note))) return;
+    if (!(await store.saveCheckpoint({ ...next, note }, stored?.note, seed))) return this.#assertOwnKey();
     this.#checkpoint = { ...next, note };
     this.#renewedAtMs = pace.nowMs();
   }
+
+  /** @throws ChatError STORE_CORRUPT where the database was declared restored while this server ran */
+  async #assertOwnKey(): Promise<void> {
+    const { store, seed } = this.#options;
+    if (!equalBytes(await store.keepLogSeed(seed), seed)) throw signedByAnother();
+  }
+}
+
+function signedByAnother(): ChatError {
+  const message = "the log goes on under another key or public URL than this server started with; stop one of them";
+  return new ChatError("STORE_CORRUPT", message);
 }

@@ -37,7 +37,7 @@ export function prepareStatements(database: DatabaseSync) {
     findLogIndex: sql("SELECT log_index FROM records WHERE name = ? AND seq = ?"),
     logSize: sql("SELECT coalesce(max(log_index) + 1, 0) AS size FROM records"),
     findCheckpoint: sql("SELECT size, root, time, note FROM log WHERE note IS NOT NULL"),
-    saveCheckpoint: sql("UPDATE log SET size = ?, root = ?, time = ?, note = ? WHERE note IS ?"),
+    saveCheckpoint: sql("UPDATE log SET size = ?, root = ?, time = ?, note = ? WHERE note IS ? AND seed = ?"),
     insertLogSeed: sql("INSERT INTO log (id, seed) VALUES (1, ?) ON CONFLICT DO NOTHING"),
     findLogSeed: sql("SELECT seed FROM log"),
 

@@ -163,9 +163,10 @@ class SqliteStore implements Store {
   /** Records get their place as they are inserted: here only one transaction writes at a time. */
   async sequenceRecords(): Promise<void> {}
 
-  saveCheckpoint({ size, root, time, note }: CheckpointRow, previous: string | undefined): Promise<boolean> {
+  saveCheckpoint(next: CheckpointRow, previous: string | undefined, seed: Uint8Array): Promise<boolean> {
+    const { size, root, time, note } = next;
     return this.#commits.write(
-      () => this.#statements.saveCheckpoint.run(size, root, time, note, previous ?? null).changes > 0,
+      () => this.#statements.saveCheckpoint.run(size, root, time, note, previous ?? null, seed).changes > 0,
     );
   }
 

@@ -181,9 +181,12 @@ export interface Store {
    * done as they are accepted. Of several instances only one does it at a time: `holder` names this one.
    */
   sequenceRecords(holder: string): Promise<void>;
-  /** Takes the checkpoint that follows the one with note `previous`; false where another instance was first. */
-  saveCheckpoint(next: CheckpointRow, previous: string | undefined): Promise<boolean>;
-  /** The seed of the key that signs checkpoints: `fresh` where there is none yet. It never changes. */
+  /**
+   * Takes the checkpoint that follows the one with note `previous`, signed by the key of `seed`; false where another
+   * instance was first, or the log goes on under another key.
+   */
+  saveCheckpoint(next: CheckpointRow, previous: string | undefined, seed: Uint8Array): Promise<boolean>;
+  /** The seed of the key that signs checkpoints: `fresh` where there is none yet. Only `markRestored` changes it. */
   keepLogSeed(fresh: Uint8Array): Promise<Uint8Array>;
 
   /**

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { declareRestored } from "../../naming-server/restore.ts";
 import { consistencySchema } from "../../shared/api.ts";
 import { openCheckpoint } from "../../shared/checkpoint.ts";
 import { isConsistent } from "../../shared/merkle.ts";
 import { parseVerifier } from "../../shared/signed-note.ts";
+import { expectError } from "../support/expect-error.ts";
 import {
   assertionOf,
   call,
@@ -174,6 +176,29 @@ describe.skipIf(!hasPostgres())("instances that share a PostgreSQL", () => {
       const { proof } = consistencySchema.parse((await call(one, "GET", path)).json);
       expect(isConsistent(from, to, proof)).toBe(true);
     }
+  });
+
+  test("sign nothing under the old key once the database was declared restored", async () => {
+    const databaseUrl = await postgres.createDatabase();
+    const old = await startTestServer({ databaseUrl, ...PLENTY });
+    await register(old, alice);
+    await declareRestored({ databaseUrl }, old.clock.nowMs);
+    const anew = await startTestServer({ databaseUrl, clock: old.clock, ...PLENTY });
+    const note = (await call(anew, "GET", "/v1/log/checkpoint")).text;
+    expect(refusal(await call(old, "GET", "/v1/log/checkpoint"))).toEqual({ status: 500, code: "STORE_CORRUPT" });
+    expect((await call(anew, "GET", "/v1/log/checkpoint")).text).toBe(note);
+    const key = parseVerifier((await call(anew, "GET", "/v1/log/key")).text.trim());
+    expect(openCheckpoint(note, key).size).toBe(1);
+  });
+
+  test("have one public URL: with another none starts where there are names", async () => {
+    const databaseUrl = await postgres.createDatabase();
+    const first = await startTestServer({ databaseUrl, ...PLENTY });
+    await register(first, alice);
+    const note = (await call(first, "GET", "/v1/log/checkpoint")).text;
+    const elsewhere = startTestServer({ databaseUrl, publicUrl: "https://elsewhere.example.org" });
+    await expectError(elsewhere, "CONFIG_INVALID");
+    expect((await call(first, "GET", "/v1/log/checkpoint")).text).toBe(note);
   });
 
   test("lose nothing and refuse nobody while they are stopped and started in turn", { timeout: 120_000 }, async () => {

@@ -114,7 +114,7 @@ describe.skipIf(!hasPostgres())("a naming server that moves to PostgreSQL", () =
     const seed = await source.keepLogSeed(new Uint8Array(32).fill(6));
     const leaves = await source.listLeaves(0, 10);
     const root = naiveRoot(leaves.map(({ name, hash }) => logLeafOf(name, hash)));
-    await source.saveCheckpoint({ size: 3, root, time: NOW_SECONDS, note: "note" }, undefined);
+    await source.saveCheckpoint({ size: 3, root, time: NOW_SECONDS, note: "note" }, undefined, seed);
     const [presence, log, found] = [
       await source.readPresence(),
       await source.readLog(),

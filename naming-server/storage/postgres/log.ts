@@ -58,7 +58,7 @@ const GROW = {
 
 const SAVE_CHECKPOINT = {
   name: "save-checkpoint",
-  text: "UPDATE log SET size = $1, root = $2, time = $3, note = $4 WHERE note IS NOT DISTINCT FROM $5",
+  text: "UPDATE log SET size = $1, root = $2, time = $3, note = $4 WHERE note IS NOT DISTINCT FROM $5 AND seed = $6",
 };
 
 const KEEP_SEED = { name: "keep-log-seed", text: "UPDATE log SET seed = coalesce(seed, $1) RETURNING seed" };
@@ -92,8 +92,8 @@ export function openLog(database: Database): Log {
       while (lease !== undefined) lease = await placeRecords(database, lease);
     },
 
-    async saveCheckpoint({ size, root, time, note }, previous) {
-      return (await database.query(SAVE_CHECKPOINT, size, root, time, note, previous ?? null)).count > 0;
+    async saveCheckpoint({ size, root, time, note }, previous, seed) {
+      return (await database.query(SAVE_CHECKPOINT, size, root, time, note, previous ?? null, seed)).count > 0;
     },
 
     async keepLogSeed(fresh) {

@@ -74,13 +74,13 @@ export function describeLogStore(engine: string, createFactory: StoreFactory): v
     test("takes each next checkpoint from one instance alone", async () => {
       const factory = createFactory();
       const [store, other] = [await openStore(factory), await openStore(factory)];
-      await store.keepLogSeed(new Uint8Array(32));
+      const seed = await store.keepLogSeed(new Uint8Array(32));
       const [first, rival] = [checkpointOf(1, "first"), checkpointOf(1, "rival")];
-      expect(await store.saveCheckpoint(first, undefined)).toBe(true);
-      expect(await other.saveCheckpoint(rival, undefined)).toBe(false);
+      expect(await store.saveCheckpoint(first, undefined, seed)).toBe(true);
+      expect(await other.saveCheckpoint(rival, undefined, seed)).toBe(false);
       expect((await other.readLog()).checkpoint).toEqual(first);
-      expect(await other.saveCheckpoint(checkpointOf(2, "second"), "first")).toBe(true);
-      expect(await store.saveCheckpoint(checkpointOf(3, "third"), "first")).toBe(false);
+      expect(await other.saveCheckpoint(checkpointOf(2, "second"), "first", seed)).toBe(true);
+      expect(await store.saveCheckpoint(checkpointOf(3, "third"), "first", seed)).toBe(false);
       expect((await store.readLog()).checkpoint).toEqual(checkpointOf(2, "second"));
     });
 

@@ -35,10 +35,12 @@ export function describeServerState({ engine, createFactory, openStore, storeWit
       const store = await openStore();
       await store.createName(rowOf(await recordOf(alice)));
       await store.sequenceRecords("one");
-      await store.keepLogSeed(new Uint8Array(32).fill(1));
-      await store.saveCheckpoint({ size: 1, root: new Uint8Array(32), time: NOW_SECONDS, note: "note" }, undefined);
+      const oldSeed = await store.keepLogSeed(new Uint8Array(32).fill(1));
+      const checkpoint = { size: 1, root: new Uint8Array(32), time: NOW_SECONDS, note: "note" };
+      await store.saveCheckpoint(checkpoint, undefined, oldSeed);
       const logSeed = new Uint8Array(32).fill(2);
       await store.markRestored({ at: NOW_SECONDS, until: NOW_SECONDS + 9, logSeed });
+      expect(await store.saveCheckpoint(checkpoint, undefined, oldSeed)).toBe(false);
       expect(await store.readLog()).toEqual({ size: 1, checkpoint: undefined });
       expect(new Uint8Array(await store.keepLogSeed(new Uint8Array(32).fill(3)))).toEqual(logSeed);
     });

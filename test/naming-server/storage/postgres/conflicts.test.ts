@@ -25,6 +25,7 @@ const relay = (label: string, seq: number) => {
 };
 const upload = { device: alice.device, keyPackages: [Buffer.of(1), Buffer.of(2)], lastResort: Buffer.of(3) };
 const assertion = { sub: alice.username, jti: "0123456789abcdef", expires: NOW_SECONDS + 60 };
+const seed = new Uint8Array(32).fill(9);
 const checkpoint = { size: 1, root: new Uint8Array(32).fill(1), time: NOW_SECONDS, note: "note" };
 const late = NOW_SECONDS + 1000;
 const everything = {
@@ -53,8 +54,8 @@ const CALLS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   findLogIndex: (store) => store.findLogIndex(alice.username, 1),
   readLog: (store) => store.readLog(),
   sequenceRecords: (store) => store.sequenceRecords("one"),
-  saveCheckpoint: (store) => store.saveCheckpoint(checkpoint, undefined),
-  keepLogSeed: (store) => store.keepLogSeed(new Uint8Array(32).fill(9)),
+  saveCheckpoint: (store) => store.saveCheckpoint(checkpoint, undefined, seed),
+  keepLogSeed: (store) => store.keepLogSeed(seed),
   putAddress: (store) => store.putAddress(address(9)),
   "putAddress, refused": (store) => store.putAddress({ ...address(1), record: "other" }),
   putMailbox: (store) => store.putMailbox(mailbox(9)),
