@@ -1,7 +1,5 @@
 import { writeFileSync } from "node:fs";
-
-/** Options of Node that open a debugger or write memory to disk. */
-const REVEALING = /(?:^|\s)["']?--?(?:inspect|debug|heap-?prof|heapsnapshot|report|diagnostic|cpu-prof)/;
+import { revealsMemory } from "../../shared/node-options.ts";
 
 /**
  * Closes the ways in which a running process gives its memory away: debuggers and snapshots that NODE_OPTIONS asks for,
@@ -9,7 +7,7 @@ const REVEALING = /(?:^|\s)["']?--?(?:inspect|debug|heap-?prof|heapsnapshot|repo
  * there until this has run: standard input is the private way.
  */
 export function guardProcess(title: string): void {
-  if (REVEALING.test(process.env["NODE_OPTIONS"] ?? "")) startClean();
+  if (revealsMemory(process.env["NODE_OPTIONS"] ?? "")) startClean();
   process.title = title;
   process.umask(0o077);
   process.on("SIGUSR1", () => undefined);

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
@@ -131,6 +131,17 @@ describe("the program", () => {
     child.kill("SIGUSR1");
     expect((await call({ url }, "GET", "/healthz")).status).toBe(200);
     expect(listeningPortsOf(child.pid ?? 0)).toEqual([Number(new URL(url).port)]);
+  });
+
+  test("writes no snapshot of its memory for an inherited NODE_OPTIONS", async () => {
+    const databasePath = freshPath();
+    const directory = join(databasePath, "..", "snapshots");
+    const wrapper = ["env", `NODE_OPTIONS=--heap-prof --heap-prof-dir=${directory}`];
+    const { child } = await startServerProcess({ databasePath, wrapper });
+    const outcome = outcomeOf(child);
+    child.kill("SIGTERM");
+    expect((await outcome).code).toBe(0);
+    expect(existsSync(directory)).toBe(false);
   });
 
   test("writes nothing of names, tokens, records, addresses or keys to its logs at any level", async () => {
