@@ -1,3 +1,4 @@
+import { pause } from "../../shared/pause.ts";
 import type { Runtime } from "./runtime.ts";
 
 export const GREETED_AT_ONCE = 8;
@@ -14,7 +15,7 @@ export async function greetAll(runtime: Runtime, greetings: readonly Greeting[],
   const greetNext = async () => {
     for (let greet = due.pop(); greet !== undefined && !signal.aborted; greet = due.pop()) {
       await greet();
-      await pause(runtime, signal);
+      await pause(runtime, Math.ceil(runtime.random() * LONGEST_PAUSE_MS), signal);
     }
   };
   await Promise.all(Array.from({ length: GREETED_AT_ONCE }, greetNext));
@@ -25,17 +26,4 @@ function shuffled<T>(items: readonly T[], runtime: Runtime): T[] {
     .map((item) => ({ item, place: runtime.random() }))
     .sort((a, b) => a.place - b.place)
     .map(({ item }) => item);
-}
-
-function pause(runtime: Runtime, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const finish = () => {
-      cancel();
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const cancel = runtime.after(Math.ceil(runtime.random() * LONGEST_PAUSE_MS), finish);
-    signal.addEventListener("abort", finish);
-  });
 }

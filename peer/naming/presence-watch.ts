@@ -1,6 +1,7 @@
 import { type PresenceEvent, presenceEventSchemas } from "../../shared/api.ts";
 import { utf8 } from "../../shared/bytes.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
+import { pause } from "../../shared/pause.ts";
 import { parseStrictJson } from "../../shared/strict-json.ts";
 import type { NamingServer, PresenceUpdate } from "../messaging/ports.ts";
 import type { Runtime } from "../messaging/runtime.ts";
@@ -109,17 +110,4 @@ function parseEvent<Name extends keyof typeof presenceEventSchemas>(name: Name, 
   } catch (cause) {
     throw new ChatError("SERVER_ERROR", "the naming server's events make no sense", { reason: "body", cause });
   }
-}
-
-function pause(timers: Timers, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = () => {
-      cancel();
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const cancel = timers.after(ms, wake);
-    signal.addEventListener("abort", wake);
-    if (signal.aborted) wake();
-  });
 }
