@@ -1,15 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, globSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { Client } from "pg";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { selfSigned } from "./certificate.ts";
 
 export const START_TIMEOUT_MS = 30_000;
-const LOOK_AGAIN_MS = 20;
+const READY = "database system is ready to accept connections";
 
 const BINARIES = findBinaries();
 
@@ -38,7 +38,7 @@ export class PostgresCluster implements AsyncDisposable {
   readonly #directory: string;
   readonly #port: number;
   readonly #fsync: boolean;
-  #server: ChildProcess | undefined;
+  #server: ChildProcessByStdio<null, null, Readable> | undefined;
 
   private constructor({ directory, port, fsync }: { directory: string; port: number; fsync: boolean }) {
     this.#directory = directory;
@@ -90,11 +90,7 @@ export class PostgresCluster implements AsyncDisposable {
     const settings = { port: this.#port, listen_addresses: "127.0.0.1", unix_socket_directories: "", fsync, ssl: "on" };
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     this.#server = this.#spawn("postgres", ["-D", this.#files, ...flags]);
-    const giveUpAtMs = performance.now() + START_TIMEOUT_MS;
-    while (!(await this.#answers())) {
-      if (this.#server.exitCode !== null || performance.now() > giveUpAtMs) throw new Error("PostgreSQL did not start");
-      await delay(LOOK_AGAIN_MS);
-    }
+    await untilReady(this.#server);
   }
 
   /** `fast` ends every connection; `immediate` is a crash: the next start recovers. */
@@ -111,28 +107,33 @@ export class PostgresCluster implements AsyncDisposable {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async #answers(): Promise<boolean> {
-    const client = new Client({ connectionString: this.url });
-    client.on("error", () => {});
-    try {
-      await client.connect();
-      return true;
-    } catch {
-      return false;
-    } finally {
-      await client.end();
-    }
-  }
-
-  #spawn(program: string, args: readonly string[]): ChildProcess {
+  #spawn(program: string, args: readonly string[]): ChildProcessByStdio<null, null, Readable> {
     const user = OWNER === undefined ? [] : [`--reuid=${OWNER.uid}`, `--regid=${OWNER.gid}`, "--init-groups"];
     const command = [...user, "--pdeathsig=SIGQUIT", join(BINARIES ?? "", program), ...args];
     return spawn("setpriv", command, {
       cwd: this.#directory,
-      stdio: "ignore",
+      stdio: ["ignore", "ignore", "pipe"],
       env: { PATH: process.env["PATH"], LC_ALL: "C" },
     });
   }
+}
+
+/** Its log says when it takes connections; what it says later is read too, so that it never waits for a reader. */
+function untilReady(server: ChildProcessByStdio<null, null, Readable>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail(), START_TIMEOUT_MS);
+    const fail = () => {
+      clearTimeout(timer);
+      reject(new Error("PostgreSQL did not start"));
+    };
+    createInterface({ input: server.stderr })
+      .on("line", (line) => {
+        if (!line.includes(READY)) return;
+        clearTimeout(timer);
+        resolve();
+      })
+      .once("close", fail);
+  });
 }
 
 async function freePort(): Promise<number> {
