@@ -1,3 +1,4 @@
+import { LIMITS } from "../shared/protocol.ts";
 import type { Allowance } from "./storage/store.ts";
 
 /**
@@ -33,6 +34,8 @@ export const SERVER_LIMITS = {
   /** After a restore: how long what was lost may be published again. */
   republishSeconds: 30 * 24 * 3600,
   historyPageRecords: 50,
+  /** Of an address record, when it is accepted. */
+  addressLongestLifeSeconds: LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds,
 
   signingKeyLifetimeSeconds: 30 * 24 * 3600,
   jwksMaxAgeSeconds: 300,

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { encodeBase64url } from "../shared/base64url.ts";
-import { ChatError, isChatError } from "../shared/errors.ts";
+import { ChatError } from "../shared/errors.ts";
 import { sqliteFileOf } from "./storage/open-store.ts";
 import { storageError } from "./storage/sqlite-errors.ts";
-import { openSqliteFile } from "./storage/sqlite-file.ts";
+import { leaveWriteAheadLog, openSqliteFile } from "./storage/sqlite-file.ts";
 
 type Move = { readonly from: string; readonly to: string };
 
@@ -30,16 +30,15 @@ export async function migrateStore({ from, to }: Move): Promise<string> {
   }
 }
 
-/** Leaving the write-ahead log takes a lock that no other connection lets go of; then nobody gets in. */
+/** Nobody else gets in. */
 function openAlone(file: string): ReturnType<typeof openSqliteFile> {
   const source = openSqliteFile(file);
   try {
-    source.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    leaveWriteAheadLog(source, file);
+    source.exec("BEGIN EXCLUSIVE");
     return source;
-  } catch (cause) {
+  } catch (error) {
     source.close();
-    const error = storageError(cause);
-    if (!isChatError(error, "SERVER_BUSY")) throw error;
-    throw new ChatError("SERVER_BUSY", `a server uses the database ${file}; stop it first`, { cause });
+    throw storageError(error);
   }
 }

@@ -8,7 +8,7 @@ import { assertSound, copyDatabase, flush, unusable } from "./backup.ts";
 import type { Config } from "./config.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { openExistingStore, sqliteFileOf } from "./storage/open-store.ts";
-import { storageError } from "./storage/sqlite-errors.ts";
+import { leaveWriteAheadLog } from "./storage/sqlite-file.ts";
 import { openSqliteStore } from "./storage/sqlite-store.ts";
 import type { Store } from "./storage/store.ts";
 
@@ -90,16 +90,14 @@ function check(path: string): void {
   }
 }
 
-/** Leaving the write-ahead log takes a lock that no other connection lets go of. A damaged one is in nobody's use. */
+/** A damaged one is in nobody's use. */
 function assertUnused(databasePath: string): void {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(databasePath, { timeout: 0 });
-    database.exec("PRAGMA journal_mode = DELETE");
-  } catch (cause) {
-    const error = storageError(cause);
-    if (!isChatError(error, "SERVER_BUSY")) return;
-    throw new ChatError("SERVER_BUSY", `a server uses the database ${databasePath}; stop it first`, { cause });
+    leaveWriteAheadLog(database, databasePath);
+  } catch (error) {
+    if (isChatError(error, "SERVER_BUSY")) throw error;
   } finally {
     database?.close();
   }

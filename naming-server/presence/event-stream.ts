@@ -1,3 +1,5 @@
+import { WHOLE_NUMBER } from "../whole-number.ts";
+
 export const EVENT_STREAM = "text/event-stream";
 
 /* Server-sent events (HTML Living Standard 9.2). Data is JSON, which has no line breaks, so each event has one line of it. */
@@ -21,5 +23,5 @@ export function encodeRetry(ms: number): Buffer {
 
 /** The id in a `Last-Event-ID` header; undefined for one that this server never gave. */
 export function readLastEventId(header: string | string[] | undefined): number | undefined {
-  return typeof header === "string" && /^(0|[1-9]\d{0,14})$/.test(header) ? Number(header) : undefined;
+  return typeof header === "string" && WHOLE_NUMBER.test(header) ? Number(header) : undefined;
 }

@@ -6,16 +6,14 @@ import { LIMITS } from "../../shared/protocol.ts";
 import { SERVER_LIMITS } from "../limits.ts";
 import type { Place, TransparencyLog } from "../log/transparency-log.ts";
 import { sendJson, sendText } from "../reply.ts";
+import { WHOLE_NUMBER } from "../whole-number.ts";
 import { type Api, readRequest, route } from "./route.ts";
 
 const FOR_EVER = { "cache-control": "public, max-age=31536000, immutable" };
 const FOR_NOW = { "cache-control": "public, max-age=1" };
 const MEDIA_TYPE = "text/plain; charset=utf-8";
 
-const wholeNumber = z
-  .string()
-  .regex(/^(0|[1-9]\d{0,14})$/)
-  .transform(Number);
+const wholeNumber = z.string().regex(WHOLE_NUMBER).transform(Number);
 const entriesQuerySchema = z.strictObject({ start: wholeNumber });
 const inclusionQuerySchema = z.strictObject({ index: wholeNumber, size: wholeNumber });
 const consistencyQuerySchema = z.strictObject({ from: wholeNumber, to: wholeNumber });

@@ -11,6 +11,7 @@ import { SERVER_LIMITS } from "../limits.ts";
 import { sendEmpty, sendJson, sendText } from "../reply.ts";
 import { readBody } from "../request-body.ts";
 import type { Services } from "../services.ts";
+import { WHOLE_NUMBER } from "../whole-number.ts";
 import { encodePlace } from "./log.ts";
 import { type Api, readName, readRequest, route, segment, unknownName } from "./route.ts";
 
@@ -18,11 +19,7 @@ import { type Api, readName, readRequest, route, segment, unknownName } from "./
 const REVALIDATE = "private, no-cache";
 
 const historyQuerySchema = z.object({
-  after: z
-    .string()
-    .regex(/^(0|[1-9]\d{0,14})$/)
-    .transform(Number)
-    .default(0),
+  after: z.string().regex(WHOLE_NUMBER).transform(Number).default(0),
 });
 
 const RECORD_BODY = { mediaType: JOSE_MEDIA_TYPE, schema: nameRecordTextSchema };

@@ -29,6 +29,21 @@ export function openSqliteFile(path: string): DatabaseSync {
   }
 }
 
+/**
+ * Leaves the write-ahead log, which takes a lock that no other connection lets go of.
+ *
+ * @throws ChatError SERVER_BUSY while a server uses the file
+ */
+export function leaveWriteAheadLog(database: DatabaseSync, path: string): void {
+  try {
+    database.exec("PRAGMA journal_mode = DELETE");
+  } catch (cause) {
+    const error = storageError(cause);
+    if (!isChatError(error, "SERVER_BUSY")) throw error;
+    throw new ChatError("SERVER_BUSY", `a server uses the database ${path}; stop it first`, { cause });
+  }
+}
+
 function configure(database: DatabaseSync): void {
   const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
   database.exec("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF");

@@ -1,8 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { LIMITS } from "../../shared/protocol.ts";
-
-/** Of an address record, when it is accepted. */
-const LONGEST_LIFE_SECONDS = LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds;
+import { SERVER_LIMITS } from "../limits.ts";
 
 /** Every statement, prepared once. */
 export function prepareStatements(database: DatabaseSync) {
@@ -50,7 +47,7 @@ export function prepareStatements(database: DatabaseSync) {
     // What outlives that was published while the clock was ahead.
     listOnline: sql(
       `SELECT name, device FROM devices
-       WHERE address_expires > ?1 AND address_expires <= ?1 + ${LONGEST_LIFE_SECONDS} ORDER BY name, device`,
+       WHERE address_expires > ?1 AND address_expires <= ?1 + ${SERVER_LIMITS.addressLongestLifeSeconds} ORDER BY name, device`,
     ),
 
     insertAssertion: sql("INSERT INTO assertions (sub, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),

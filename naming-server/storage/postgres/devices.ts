@@ -1,13 +1,10 @@
 import type { DeviceId } from "../../../shared/device-id.ts";
-import { LIMITS } from "../../../shared/protocol.ts";
 import type { Username } from "../../../shared/username.ts";
+import { SERVER_LIMITS } from "../../limits.ts";
 import { mustRise, notListed } from "../refusals.ts";
 import type { Presence, Store, Transition } from "../store.ts";
 import type { Database, Query } from "./database.ts";
 import { countWrite, type Writes } from "./writes.ts";
-
-/** Of an address record, when it is accepted. */
-const LONGEST_LIFE_SECONDS = LIMITS.addressRecordMaxLifetimeSeconds + LIMITS.clockSkewSeconds;
 
 /**
  * `online_since` is the sequence of the address record with which the device came: one that has this very sequence is the
@@ -57,7 +54,7 @@ const LIST_ONLINE = {
   name: "list-online",
   text: `
     SELECT name, device FROM devices
-    WHERE address_expires > $1 AND address_expires <= $1 + ${LONGEST_LIFE_SECONDS} ORDER BY name, device`,
+    WHERE address_expires > $1 AND address_expires <= $1 + ${SERVER_LIMITS.addressLongestLifeSeconds} ORDER BY name, device`,
 };
 
 const LIST_MARKED = {
