@@ -1,3 +1,4 @@
+import { hex } from "../shared/bytes.ts";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { fingerprintOf } from "../shared/fingerprint.ts";
 import { parseNameRecord } from "../shared/name-record.ts";
@@ -11,12 +12,13 @@ import { ContactWatch } from "./messaging/contact-watch.ts";
 import type { Notices } from "./messaging/core.ts";
 import { EventFeed } from "./messaging/event-feed.ts";
 import type { LogWatch } from "./messaging/log-watch.ts";
-import { createOperations, queueForContact } from "./messaging/messenger.ts";
+import { createOperations } from "./messaging/messenger.ts";
 import { standDown } from "./messaging/old-copy.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
 import type { ContactStore } from "./messaging/ports.ts";
 import { PresenceBoard } from "./messaging/presence-board.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
+import { queueForContact } from "./messaging/send-message.ts";
 import type { Store } from "./messaging/store.ts";
 import { GapTimers } from "./messaging/visibility.ts";
 import { disownBirth, keyLogOf, type OpenProfile, openProfile } from "./open-profile.ts";
@@ -75,6 +77,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     naming,
     acceptor: new Acceptor({ self, store, runtime }),
     watch,
+    feedChanged: () => feed.wake(),
     hiding,
     hidingChanged: watchContacts,
     engine: engine.start,
@@ -174,7 +177,14 @@ function noticesOf({ feed, watch, gaps, store, log, logWatch, engine }: NoticeDe
     keyPackageUsed: () => engine().running()?.publisher?.keyPackageUsed(),
     sessionChanged: (device) => engine().running()?.delivery.nudge(device),
     commitAwaited: (device) => engine().running()?.delivery.finishCommit(device),
-    outboxChanged: (messageIds) => watch.changed(messageIds),
+    outboxChanged(messageIds) {
+      watch.changed(messageIds);
+      for (const messageId of messageIds) {
+        const to = store.outbox.ofMessage(messageId)[0]?.to;
+        if (to !== undefined)
+          feed.emit({ type: "receipt", id: hex(messageId), to, state: store.outbox.stateOf(messageId) });
+      }
+    },
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {
       const { delivery } = engine().running() ?? {};

@@ -9,7 +9,7 @@ import { Grants } from "./messaging/mailbox/grants.ts";
 import { keepMailbox } from "./messaging/mailbox/keep-mailbox.ts";
 import { ParcelSender } from "./messaging/mailbox/parcel-sender.ts";
 import type { Engine } from "./messaging/messenger.ts";
-import { giveUpOld } from "./messaging/outbox-upkeep.ts";
+import { forgetExpired, giveUpOld } from "./messaging/outbox-upkeep.ts";
 import { RecordKeeper } from "./messaging/own-record.ts";
 import type { KeyLog, MailboxNetwork, Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
@@ -132,7 +132,8 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     : undefined;
   const expiryNow = unhurriedClock(runtime);
   const upkeep = repeat({ runtime, failed: notices.failed }, () => {
-    notices.outboxChanged(giveUpOld({ self, store }, expiryNow()).map(({ messageId }) => messageId));
+    const [given, forgotten] = [giveUpOld({ self, store }, expiryNow()), forgetExpired({ self, store }, expiryNow())];
+    notices.outboxChanged([...given, ...forgotten].map(({ messageId }) => messageId));
     store.restoreReserve();
     delivery.start();
   });

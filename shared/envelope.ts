@@ -7,7 +7,7 @@ import { ED25519, publicKeyObject, signWithDomain, verifyWithDomain } from "./ed
 import { ChatError } from "./errors.ts";
 import { hashWithDomain } from "./hash.ts";
 import { pad, unpad } from "./padding.ts";
-import { HASH_DOMAINS, LIMITS, PROTOCOL_VERSION, SIGNATURE_DOMAINS } from "./protocol.ts";
+import { HASH_DOMAINS, PROTOCOL_VERSION, SIGNATURE_DOMAINS } from "./protocol.ts";
 import { bytes, bytesOf, sequence } from "./schemas.ts";
 
 /** The last instant that ECMAScript's Date can hold, milliseconds since the Unix epoch. */
@@ -90,31 +90,4 @@ export function linkOf({ prevHash, messageId }: Pick<Envelope, "prevHash" | "mes
 
 function envelopeIdOf(content: Uint8Array): Uint8Array {
   return hashWithDomain(HASH_DOMAINS.envelope, content);
-}
-
-/** Kinds that this version knows; others are stored, acknowledged and not shown. */
-export const ENVELOPE_KINDS = { text: "text", tombstone: "tombstone" } as const;
-
-const textSchema = z.object({ text: z.string() });
-
-/**
- * The body of a text. Members that this version does not know are left to later ones.
- *
- * @throws ChatError ENVELOPE_INVALID with reason `cbor`, `schema` or `size`
- */
-export function decodeText(body: Uint8Array): string {
-  const { text } = decodeCbor(textSchema, body, "ENVELOPE_INVALID");
-  if (Buffer.byteLength(text) > LIMITS.textMaxBytes) {
-    throw new ChatError("ENVELOPE_INVALID", "the text is longer than allowed", { reason: "size" });
-  }
-  return text;
-}
-
-export function encodeText(text: string): Uint8Array {
-  return encodeCbor({ text });
-}
-
-/** The body of what takes the place of a message that was cancelled or expired before it was delivered. */
-export function encodeTombstone(): Uint8Array {
-  return encodeCbor({});
 }

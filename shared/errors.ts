@@ -29,6 +29,7 @@ export const ERROR_CODES = [
   "CONTACT_UNKNOWN",
   "CONTACT_BLOCKED",
   "OUTBOX_UNKNOWN",
+  "MESSAGE_UNKNOWN",
   "SAFETY_NUMBER_MISMATCH",
   "QUOTA",
   // names and keys

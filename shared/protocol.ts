@@ -93,6 +93,9 @@ export const LIMITS = {
   /** In one frame of gossip. */
   gossipMaxNotes: 8,
   textMaxBytes: 15 * 1024,
+  messageIdBytes: 16,
+  reactionMaxBytes: 32,
+  readMarksPerMessage: 256,
   frameMaxBytes: 64 * 1024,
   sendWindowMessages: 64,
   sendWindowBytes: 1024 * 1024,

@@ -19,6 +19,7 @@ export const ADVICE: Partial<Record<ErrorCode, string>> = {
   CONTACT_UNKNOWN: "See p2pchat contacts.",
   CONTACT_BLOCKED: "Undo with p2pchat contacts unblock <contact>.",
   OUTBOX_UNKNOWN: "See p2pchat outbox.",
+  MESSAGE_UNKNOWN: "See p2pchat history <name> --json for the ids.",
   SAFETY_NUMBER_MISMATCH: "Do not trust this contact until you know why: somebody may be between you.",
   NAME_UNKNOWN: "Check the spelling and the naming server.",
   KEY_CHANGED:

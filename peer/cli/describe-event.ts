@@ -7,6 +7,14 @@ export function describeEvent(event: ChatEvent, strong: (text: string) => string
   switch (event.type) {
     case "message":
       return `${localTime(event.receivedAt)} ${strong(visibleLine(event.from))}: ${visibleMessage(event.text)}`;
+    case "edit":
+      return `* ${visibleLine(event.from)} changed a message (${event.id}): ${visibleMessage(event.text)}`;
+    case "delete":
+      return `* ${visibleLine(event.from)} took a message back (${event.id})`;
+    case "reaction":
+      return `* ${visibleLine(event.from)} ${event.emoji === "" ? "takes a reaction back" : visibleLine(event.emoji)} (${event.id})`;
+    case "receipt":
+      return `* ${event.state} (${event.id})`;
     case "presence":
       return `* ${visibleLine(event.username)} is ${event.online ? "online" : "offline"}`;
     case "key-change":

@@ -1,13 +1,17 @@
 import { ChatError } from "../../shared/errors.ts";
 import type { Command } from "./command.ts";
 import { contacts } from "./commands/contacts.ts";
+import { deleteMessage } from "./commands/delete.ts";
+import { edit } from "./commands/edit.ts";
 import { history } from "./commands/history.ts";
+import { inbox } from "./commands/inbox.ts";
 import { key } from "./commands/key.ts";
 import { listen } from "./commands/listen.ts";
 import { lookup } from "./commands/lookup.ts";
 import { online } from "./commands/online.ts";
 import { outbox } from "./commands/outbox.ts";
 import { presence } from "./commands/presence.ts";
+import { react } from "./commands/react.ts";
 import { register } from "./commands/register.ts";
 import { relay } from "./commands/relay.ts";
 import { send } from "./commands/send.ts";
@@ -26,7 +30,11 @@ const COMMANDS: readonly Command[] = [
   register,
   listen,
   send,
+  edit,
+  deleteMessage,
+  react,
   history,
+  inbox,
   outbox,
   contacts,
   verify,

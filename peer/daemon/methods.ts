@@ -8,6 +8,16 @@ const word = z.string().min(1).max(256);
 const text = z.string().max(64 * 1024);
 const DAY_MS = 24 * 3_600_000;
 
+/** As long as texts may be kept: ten years. */
+const seconds = z
+  .int()
+  .min(1)
+  .max(10 * 366 * 24 * 3600);
+const waiting = {
+  wait: z.enum(["queued", "relayed", "stored", "displayed"]),
+  timeoutMs: z.int().min(0).max(DAY_MS),
+};
+
 const named = z.strictObject({ username: word });
 const nothing = z.strictObject({});
 
@@ -16,9 +26,10 @@ const PARAMS = {
   send: z.strictObject({
     to: word,
     text,
-    wait: z.enum(["queued", "stored"]),
-    timeoutMs: z.int().min(0).max(DAY_MS),
+    ...waiting,
     id: word.exactOptional(),
+    replyTo: word.exactOptional(),
+    expireSeconds: seconds.exactOptional(),
   }),
   history: z.strictObject({
     with: word,
@@ -45,6 +56,17 @@ const PARAMS = {
   visibility: z.strictObject({ visible: z.boolean().exactOptional() }),
   status: nothing,
   whoami: nothing,
+  edit: z.strictObject({ ...waiting, id: word, text }),
+  remove: z.strictObject({ ...waiting, id: word }),
+  react: z.strictObject({ ...waiting, id: word, emoji: z.string().max(256) }),
+  markRead: z.strictObject({ with: word }),
+  contactsAccept: named,
+  contactsSet: z.strictObject({
+    username: word,
+    expireSeconds: seconds.nullable().exactOptional(),
+    readMarks: z.boolean().exactOptional(),
+  }),
+  inbox: z.strictObject({ mode: z.enum(["open", "requests", "contacts"]).exactOptional() }),
 } satisfies { [Name in OperationName]: z.ZodType<ParamsOf<Name>> };
 
 type ParamsOf<Name extends OperationName> =
@@ -64,7 +86,10 @@ export async function callOperation(operations: Operations, method: string, para
   return await operation.call(operations, checked);
 }
 
-const subscription = z.strictObject({ since: z.int().min(0).exactOptional() });
+const subscription = z.strictObject({
+  since: z.int().min(0).exactOptional(),
+  receipts: z.boolean().exactOptional(),
+});
 
 /** @throws ChatError REQUEST_INVALID */
 export function readSubscription(params: unknown): z.infer<typeof subscription> {

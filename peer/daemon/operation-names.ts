@@ -22,6 +22,13 @@ const OPERATIONS = {
   visibility: true,
   status: true,
   whoami: true,
+  edit: true,
+  remove: true,
+  react: true,
+  markRead: true,
+  contactsAccept: true,
+  contactsSet: true,
+  inbox: true,
 } as const satisfies Record<OperationName, true>;
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS).filter(isOperationName);

@@ -1,6 +1,6 @@
 import type { HistoryEntry, HistoryQuery, HistoryStore, OutboxStore } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
-import { MESSAGE_COLUMNS, type MessageRow, messageRows } from "./message-rows.ts";
+import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import type { Sealer } from "./sealer.ts";
 
 const PAGE = 256;
@@ -12,14 +12,19 @@ export function historyTable(
 ): HistoryStore {
   const rows = messageRows(sealer);
   const insert = database.prepare(
-    `INSERT INTO messages (key, message_id, inbound, conversation, seq, at, bytes, readable, sealed)
-     VALUES (?, ?, 0, ?, ?, ?, ?, 1, ?)`,
+    `INSERT INTO messages (key, message_id, inbound, conversation, seq, at, bytes, readable, sealed, expires_at)
+     VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const find = database.prepare<MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE key = ? AND inbound = 0`);
-  const erase = database.prepare("DELETE FROM messages WHERE key = ? AND inbound = 0");
+  const remove = database.prepare("DELETE FROM messages WHERE key = ? AND inbound = 0");
+  const update = database.prepare("UPDATE messages SET sealed = ? WHERE id = ?");
+  const expired = database.prepare<MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE expires_at <= ?`);
+  const hide = database.prepare(
+    `UPDATE messages SET sealed = ?, readable = ${SHOW.nothing}, expires_at = NULL WHERE id = ?`,
+  );
   const page = database.prepare<MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages
-     WHERE conversation = ? AND id < ? AND readable = 1 AND (inbound = 0 OR cursor IS NOT NULL) AND at >= ? AND at < ?
+     WHERE conversation = ? AND id < ? AND readable = ${SHOW.text} AND (inbound = 0 OR cursor IS NOT NULL) AND at >= ? AND at < ?
      ORDER BY id DESC LIMIT ${PAGE}`,
   );
   const read = (row: MessageRow): HistoryEntry => {
@@ -27,16 +32,29 @@ export function historyTable(
     return { direction: "out", ...rows.own(row), state: outbox.stateOf(row.key), path: outbox.pathOf(row.key) };
   };
   return {
-    addOwn(message) {
+    addOwn(message, show, expiresAtMs) {
       const { messageId, conversation, seq, acceptedAtMs, body } = message;
       const sealed = rows.seal(messageId, message);
-      insert.run(messageId, messageId, rows.conversationTag(conversation), seq, acceptedAtMs, body.length, sealed);
+      const place = [rows.conversationTag(conversation), seq, acceptedAtMs, body.length] as const;
+      insert.run(messageId, messageId, ...place, SHOW[show], sealed, expiresAtMs ?? null);
     },
     findOwn(messageId) {
       const row = find.get(messageId);
       return row && rows.own(row);
     },
-    eraseOwn: (messageId) => void erase.run(messageId),
+    removeOwn: (messageId) => void remove.run(messageId),
+    eraseOwn(messageId) {
+      const row = find.get(messageId);
+      if (row !== undefined) update.run(rows.sealWithout(row), row.id);
+    },
+    expire(nowMs) {
+      const rowsDue = expired.all(nowMs);
+      for (const row of rowsDue) hide.run(rows.sealWithout(row), row.id);
+      return rowsDue.map((row) => {
+        const own = row.inbound === 0;
+        return { messageId: (own ? rows.own(row) : rows.inbound(row)).messageId, own };
+      });
+    },
     list(query) {
       const found: HistoryEntry[] = [];
       for (let before = Number.MAX_SAFE_INTEGER; found.length < query.limit; ) {

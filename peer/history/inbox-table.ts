@@ -3,7 +3,7 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { InboxStore, Lane } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
-import { MESSAGE_COLUMNS, type MessageRow, messageRows } from "./message-rows.ts";
+import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -38,8 +38,9 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   const proof = database.prepare<{ proof: Uint8Array | null }>("SELECT proof FROM received WHERE lane = ?");
   const changes = database.prepare<{ next: number }>("SELECT coalesce(max(changed_at), 0) + 1 AS next FROM received");
   const insert = database.prepare(
-    `INSERT INTO messages (key, message_id, inbound, conversation, lane, sender, link, seq, at, bytes, readable, sealed)
-     VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO messages
+       (key, message_id, inbound, conversation, lane, sender, link, seq, at, bytes, readable, sealed, expires_at)
+     VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   // Left to itself, SQLite looks through everything without a cursor, one's own messages too.
   const heldMessages = "messages INDEXED BY messages_held WHERE inbound = 1 AND cursor IS NULL";
@@ -57,8 +58,34 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     `SELECT lane, sealed FROM received WHERE lane IN (SELECT lane FROM ${heldMessages})`,
   );
   const visibleAfter = database.prepare<MessageRow>(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE cursor > ? AND (readable = 1 OR gap_before > 0)
-     ORDER BY cursor LIMIT ?`,
+    `SELECT ${MESSAGE_COLUMNS} FROM messages
+     WHERE cursor > ? AND (readable IN (${SHOW.text}, ${SHOW.change}) OR gap_before > 0) ORDER BY cursor LIMIT ?`,
+  );
+  const byMessage = database.prepare<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE message_id = ? AND inbound = 1 AND readable = ${SHOW.text}`,
+  );
+  const bySender = database.prepare<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages
+     WHERE sender = ? AND message_id = ? AND inbound = 1 AND readable IN (${SHOW.text}, ${SHOW.request})`,
+  );
+  const readUpTo = database.prepare<{ id: number }>("SELECT cursor AS id FROM read_marks WHERE sender = ?");
+  const unreadOf = database.prepare<{ id: number; message_id: Uint8Array }>(
+    `SELECT cursor AS id, message_id FROM messages INDEXED BY messages_by_sender_cursor
+     WHERE sender = ? AND cursor > ? AND inbound = 1 AND readable = ${SHOW.text} ORDER BY cursor`,
+  );
+  const setReadUpTo = database.prepare(
+    "INSERT INTO read_marks (sender, cursor) VALUES (?, ?) ON CONFLICT (sender) DO UPDATE SET cursor = excluded.cursor",
+  );
+  const update = database.prepare("UPDATE messages SET sealed = ? WHERE id = ?");
+  const requested = database.prepare<MessageRow & { messages: number }>(
+    `SELECT ${MESSAGE_COLUMNS}, count(*) AS messages FROM messages WHERE readable = ${SHOW.request} GROUP BY sender`,
+  );
+  const requestsOf = database.prepare<{ id: number }>(
+    `SELECT id FROM messages WHERE readable = ${SHOW.request} AND sender = ? ORDER BY id`,
+  );
+  const show = database.prepare(
+    `UPDATE messages SET readable = ${SHOW.text},
+       cursor = iif(cursor IS NULL, NULL, (SELECT coalesce(max(cursor), 0) + 1 FROM messages)) WHERE id = ?`,
   );
   const usage = database.prepare<{ messages: number; bytes: number }>(
     "SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages WHERE sender = ? AND inbound = 1",
@@ -90,7 +117,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
       const changedAt = changes.get()?.next ?? 1;
       setMark.run(tag, deviceTag(lane.device), seq, changedAt, lanes.seal(hex(tag), lane));
     },
-    add(message, readable) {
+    add(message, show, expiresAtMs) {
       insert.run(
         message.envelopeId,
         message.messageId,
@@ -101,9 +128,33 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
         message.seq,
         message.receivedAtMs,
         message.body.length,
-        readable ? 1 : 0,
+        SHOW[show],
         rows.seal(message.envelopeId, message),
+        expiresAtMs ?? null,
       );
+    },
+    findMessage(messageId) {
+      const row = byMessage.get(messageId);
+      return row && rows.inbound(row);
+    },
+    requests() {
+      const found = requested.all().map((row) => ({ from: rows.inbound(row).from, messages: row.messages }));
+      return found.toSorted((a, b) => (a.from < b.from ? -1 : 1));
+    },
+    accept(from) {
+      for (const { id } of requestsOf.all(sealer.tag("name", from))) show.run(id);
+    },
+    takeUnread(from) {
+      const tag = sealer.tag("name", from);
+      const unread = unreadOf.all(tag, readUpTo.get(tag)?.id ?? 0);
+      const last = unread.at(-1);
+      if (last !== undefined) setReadUpTo.run(tag, last.id);
+      return unread.map(({ message_id: messageId }) => messageId);
+    },
+    erase(from, messageId) {
+      for (const row of bySender.all(sealer.tag("name", from), messageId)) {
+        update.run(rows.sealWithout(row), row.id);
+      }
     },
     nextHeld: (lane, after) => nextHeld.get(laneTag(lane), after)?.seq,
     lastHeld: (lane) => lastHeld.get(laneTag(lane))?.seq,

@@ -13,7 +13,7 @@ type Row = {
   message_id: Uint8Array;
   seq: number;
   envelope_id: Uint8Array;
-  state: Exclude<OutboxState, "relayed">;
+  state: Exclude<OutboxState, "relayed" | "displayed">;
   path: Path | null;
   tombstone: number;
   attempts: number;
@@ -76,7 +76,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const byId = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`);
   const ofMessage = database.prepare<Row>(`SELECT ${COLUMNS} FROM outbox WHERE message_id = ? ORDER BY id`);
   const states = database.prepare<{ state: OutboxState }>(
-    `SELECT DISTINCT CASE WHEN tombstone THEN 'failed' WHEN state = 'queued' AND relayed IS NOT NULL THEN 'relayed'
+    `SELECT DISTINCT CASE WHEN tombstone THEN 'failed' WHEN displayed THEN 'displayed' WHEN state = 'queued' AND relayed IS NOT NULL THEN 'relayed'
        ELSE state END AS state FROM outbox WHERE message_id = ?`,
   );
   const path = database.prepare<{ path: Path }>(
@@ -98,6 +98,9 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   );
   const markRelayed = database.prepare(
     "UPDATE outbox SET relayed = ?, path = 'mailbox', error = NULL, reason = NULL WHERE id = ? AND state = 'queued'",
+  );
+  const markDisplayed = database.prepare(
+    "UPDATE outbox SET displayed = 1 WHERE message_id = ? AND state = 'stored' AND displayed = 0",
   );
   const forgetRelayed = database.prepare(
     "UPDATE outbox SET relayed = NULL, path = NULL WHERE device = ? AND state = 'queued' AND relayed IS NOT NULL",
@@ -136,7 +139,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     ofMessage: (messageId) => ofMessage.all(messageId).map(read),
     stateOf(messageId) {
       const found = states.all(messageId).map(({ state }) => state);
-      return (["stored", "relayed", "queued"] as const).find((state) => found.includes(state)) ?? "failed";
+      return (["displayed", "stored", "relayed", "queued"] as const).find((state) => found.includes(state)) ?? "failed";
     },
     pathOf: (messageId) => path.get(messageId)?.path ?? null,
     open: () => open.all().map(read),
@@ -144,6 +147,12 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     queuedBefore: (acceptedAtMs) => queuedBefore.all(acceptedAtMs).map(read),
     waiting: () => waiting.all().map((row) => read(row)),
     markStored: (device, envelopeId, path) => markStored.run(path, envelopeId, deviceTag(device)).changes > 0,
+    markDisplayed(to, messageIds) {
+      return messageIds.filter((messageId) => {
+        const rows = ofMessage.all(messageId).map(read);
+        return rows.some((row) => row.to === to) && markDisplayed.run(messageId).changes > 0;
+      });
+    },
     markRelayed(ids, relayed) {
       for (const id of ids) markRelayed.run(places.seal(String(id), relayed), id);
     },

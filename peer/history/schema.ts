@@ -149,4 +149,32 @@ const VERSION_3 = `
   CREATE INDEX parcels_by_device ON parcels (device, id);
 `;
 
-export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3];
+/**
+ * What is said about messages later. `readable` of a message says since: 0 nobody sees it, 1 a text, 2 a change of another
+ * message, 3 a stranger's that waits to be accepted.
+ */
+const VERSION_4 = `
+  ALTER TABLE messages ADD COLUMN expires_at INTEGER;
+  CREATE INDEX messages_expiring ON messages (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE INDEX messages_requested ON messages (sender, id) WHERE readable = 3;
+
+  -- up to where somebody's messages were seen here
+  CREATE TABLE read_marks (
+    sender BLOB PRIMARY KEY,
+    cursor INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX messages_by_sender_cursor ON messages (sender, cursor) WHERE inbound = 1;
+
+  ALTER TABLE outbox ADD COLUMN displayed INTEGER NOT NULL DEFAULT 0;
+
+  -- the newest of each kind that each person said about a message
+  CREATE TABLE amendments (
+    target BLOB NOT NULL,
+    author BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (target, author, kind)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];

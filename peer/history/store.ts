@@ -1,4 +1,6 @@
-import type { CursorStore, RequestStore, Store } from "../messaging/store.ts";
+import { utf8, utf8Text } from "../../shared/bytes.ts";
+import type { CursorStore, RequestStore, SettingStore, Store } from "../messaging/store.ts";
+import { amendmentTable } from "./amendment-table.ts";
 import { contactTable } from "./contact-table.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { historyTable } from "./history-table.ts";
@@ -38,16 +40,28 @@ export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8
     sessions: sessionTable(database, sealer),
     keyPackages: keyPackageTable(database, sealer),
     outbox,
+    amendments: amendmentTable(database, sealer),
     numbering: numberingTable(database, sealer),
     inbox: inboxTable(database, sealer),
     history: historyTable(database, sealer, outbox),
     requests: requestTable(database, sealer),
     cursors: cursorTable(database),
+    settings: settingsIn(meta),
     log: logTable(database, meta),
     mailbox: mailboxTable(database, { sealer, meta }),
     meta,
     restoreReserve: () => void database.restoreReserve(),
     close: () => database.close(),
+  };
+}
+
+function settingsIn(meta: MetaStore): SettingStore {
+  return {
+    get(name) {
+      const value = meta.get(`setting-${name}`);
+      return value && utf8Text(value);
+    },
+    set: (name, value) => meta.set(`setting-${name}`, utf8(value)),
   };
 }
 

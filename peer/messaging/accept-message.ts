@@ -1,21 +1,21 @@
-import { equalBytes } from "../../shared/bytes.ts";
+import { type Content, encodeContent } from "../../shared/content.ts";
 import { directConversation } from "../../shared/conversation.ts";
-import { ENVELOPE_KINDS, encodeText } from "../../shared/envelope.ts";
 import { ChatError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/protocol.ts";
+import { applyChange, expiryOf, isChange, withoutValue } from "./apply-change.ts";
 import { envelopeFor } from "./outgoing-envelope.ts";
 import type { Contact } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 import type { OwnMessage, Store } from "./store.ts";
 
-const MESSAGE_ID_BYTES = 16;
 const MAX_GROUP = 64;
 
 export type AcceptDeps = { readonly self: Self; readonly store: Store; readonly runtime: Runtime };
 
 export type Draft = {
   readonly to: Contact;
-  readonly text: string;
+  readonly content: Content;
   /** `send --id`: the same key, recipient and text again is the same message. */
   readonly requestKey?: string | undefined;
 };
@@ -72,26 +72,34 @@ export class Acceptor {
 }
 
 /** Its sequence, its history entry, and an envelope for each device of the recipient; in a transaction. */
-function acceptOne({ self, store, runtime }: AcceptDeps, { to, text, requestKey }: Draft): OwnMessage | ChatError {
-  const repeated = requestKey === undefined ? undefined : findRepeated(store, requestKey, { to, text });
+function acceptOne({ self, store, runtime }: AcceptDeps, { to, content, requestKey }: Draft): OwnMessage | ChatError {
+  const repeated = requestKey === undefined ? undefined : findRepeated(store, requestKey, { to, content });
   if (repeated !== undefined) return repeated;
   const conversation = directConversation(self.username, to.username);
   const message: OwnMessage = {
-    messageId: runtime.randomBytes(MESSAGE_ID_BYTES),
+    messageId: runtime.randomBytes(LIMITS.messageIdBytes),
     to: to.username,
     conversation,
     seq: store.numbering.next(conversation),
-    kind: ENVELOPE_KINDS.text,
-    body: encodeText(text),
-    text,
+    kind: content.kind,
+    body: encodeContent(content),
+    text: content.kind === "text" ? content.text : "",
     acceptedAtMs: runtime.now(),
   };
-  store.history.addOwn(message);
+  record(store, message, content, self);
   for (const device of to.devices) addToOutbox(self, store, message, device);
   const contact = store.contacts.find(to.username);
   if (contact?.accepted === false) store.contacts.save({ ...contact, accepted: true });
   if (requestKey !== undefined) store.requests.save(requestKey, message.messageId);
   return message;
+}
+
+/** What this profile itself sees of its message. */
+function record(store: Store, message: OwnMessage, content: Content, { username }: Self): void {
+  if (isChange(content)) {
+    store.history.addOwn({ ...message, body: encodeContent(withoutValue(content)) }, "change");
+    applyChange(store, content, { author: username, own: true });
+  } else store.history.addOwn(message, content.kind === "text" ? "text" : "nothing", expiryOf(content));
 }
 
 /** Signs a message for a device and queues it; in a transaction. */
@@ -108,10 +116,11 @@ function addToOutbox(self: Self, store: Store, message: OwnMessage, device: Cont
   });
 }
 
-function findRepeated(store: Store, key: string, { to, text }: Draft): OwnMessage | ChatError | undefined {
+function findRepeated(store: Store, key: string, { to, content }: Draft): OwnMessage | ChatError | undefined {
   const messageId = store.requests.find(key);
   if (messageId === undefined) return undefined;
   const message = store.history.findOwn(messageId);
-  if (message?.to === to.username && message.text === text && equalBytes(message.messageId, messageId)) return message;
+  const isSame = message?.to === to.username && content.kind === "text" && message.text === content.text;
+  if (message !== undefined && isSame) return message;
   return new ChatError("ID_CONFLICT", "another message was sent with this --id; nothing was sent");
 }

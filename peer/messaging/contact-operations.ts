@@ -3,14 +3,25 @@ import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { parseNameRecord } from "../../shared/name-record.ts";
 import { parseSafetyNumber, safetyNumberOf } from "../../shared/safety-number.ts";
 import { readAddressee, readOther } from "./addressee.ts";
-import { isoTime } from "./event-feed.ts";
+import { inboxMode, setInboxMode } from "./inbox-mode.ts";
+import { isoTime } from "./message-view.ts";
 import type { MessengerDeps } from "./messenger.ts";
 import type { ContactView, Operations, RecordView, TrustResult, VerifyResult } from "./operations.ts";
 import type { Contact } from "./ports.ts";
 
 type ContactOperations = Pick<
   Operations,
-  "contactsList" | "contactsShow" | "contactsRemove" | "contactsBlock" | "verify" | "trust" | "lookup" | "online"
+  | "contactsList"
+  | "contactsShow"
+  | "contactsRemove"
+  | "contactsBlock"
+  | "contactsAccept"
+  | "contactsSet"
+  | "inbox"
+  | "verify"
+  | "trust"
+  | "lookup"
+  | "online"
 >;
 
 /** What concerns the people this profile knows, or asks about. */
@@ -20,6 +31,13 @@ export function contactOperations(deps: MessengerDeps): ContactOperations {
     contactsList: async () => ({ contacts: store.contacts.list().map(viewContact) }),
     contactsShow: async ({ username }) => viewContact(knownContact(deps, username)),
     contactsRemove: async ({ username }) => ({ username: removeContact(deps, username).username }),
+    contactsAccept: async ({ username }) => accept(deps, username),
+    contactsSet: async (params) => viewContact(setContact(deps, params)),
+    inbox: async ({ mode }) => {
+      if (mode !== undefined) setInboxMode(store, mode);
+      const requests = store.inbox.requests().map(({ from, messages }) => ({ username: from, messages }));
+      return { mode: inboxMode(store), requests };
+    },
     contactsBlock: async ({ username, blocked }) => {
       const contact = { ...knownContact(deps, username), blocked };
       store.transaction(() => store.contacts.save(contact));
@@ -62,6 +80,33 @@ function removeContact(deps: MessengerDeps, typed: string): Contact {
   return contact;
 }
 
+/** What they wrote before shows now, behind what is visible already. */
+function accept(deps: MessengerDeps, typed: string): ContactView {
+  const { store } = deps;
+  const contact = { ...knownContact(deps, typed), accepted: true };
+  store.transaction(() => {
+    store.contacts.save(contact);
+    store.inbox.accept(contact.username);
+  });
+  deps.feedChanged();
+  return viewContact(contact);
+}
+
+function setContact(
+  deps: MessengerDeps,
+  { username, expireSeconds, readMarks }: Parameters<Operations["contactsSet"]>[0],
+): Contact {
+  const { expireSeconds: before, ...known } = knownContact(deps, username);
+  const seconds = expireSeconds === undefined ? before : (expireSeconds ?? undefined);
+  const contact: Contact = {
+    ...known,
+    ...(seconds !== undefined && { expireSeconds: seconds }),
+    readMarks: readMarks ?? known.readMarks ?? false,
+  };
+  deps.store.transaction(() => deps.store.contacts.save(contact));
+  return contact;
+}
+
 function viewContact(contact: Contact): ContactView {
   const { username, identity, verified, blocked, accepted, changed, seq, devices, pinnedAtMs } = contact;
   return {
@@ -73,6 +118,8 @@ function viewContact(contact: Contact): ContactView {
     keyChanged: changed !== undefined,
     seq,
     devices,
+    expireSeconds: contact.expireSeconds ?? null,
+    readMarks: contact.readMarks ?? false,
     pinnedAt: isoTime(pinnedAtMs),
   };
 }

@@ -1,5 +1,5 @@
-import { hex } from "../../shared/bytes.ts";
-import type { ChatEvent, ChatMessage, Feed } from "./operations.ts";
+import { viewChange, viewMessage } from "./message-view.ts";
+import type { ChatEvent, Feed } from "./operations.ts";
 import { Signal } from "./signal.ts";
 import type { Store, VisibleMessage } from "./store.ts";
 
@@ -9,8 +9,8 @@ const MAX_PENDING_EVENTS = 256;
 /** The reader of `p2pchat listen`. */
 const LISTENER = "listen";
 
-type PassingEvent = Exclude<ChatEvent, { type: "message" | "gap" }>;
-type Reader = { readonly signal: Signal; readonly passing: PassingEvent[] };
+type PassingEvent = Exclude<ChatEvent, { cursor: number }>;
+type Reader = { readonly signal: Signal; readonly passing: PassingEvent[]; readonly receipts: boolean };
 
 /** Messages from the store, in the order of their cursors, and what happens beside them. */
 export class EventFeed implements Feed {
@@ -29,8 +29,10 @@ export class EventFeed implements Feed {
   }
 
   emit(event: PassingEvent): void {
-    if (this.#readers.size === 0 && this.#early.length < MAX_PENDING_EVENTS) this.#early.push(event);
-    for (const { signal, passing } of this.#readers) {
+    const isEarly = this.#readers.size === 0 && event.type !== "receipt";
+    if (isEarly && this.#early.length < MAX_PENDING_EVENTS) this.#early.push(event);
+    for (const { signal, passing, receipts } of this.#readers) {
+      if (event.type === "receipt" && !receipts) continue;
       if (passing.length < MAX_PENDING_EVENTS) passing.push(event);
       signal.raise();
     }
@@ -40,9 +42,10 @@ export class EventFeed implements Feed {
     this.#store.cursors.set(LISTENER, cursor);
   }
 
-  async *events(options: { since?: number; signal: AbortSignal }): AsyncIterable<ChatEvent> {
+  async *events(options: { since?: number; receipts?: boolean; signal: AbortSignal }): AsyncIterable<ChatEvent> {
     let cursor = options.since ?? this.#store.cursors.get(LISTENER);
-    const reader: Reader = { signal: new Signal(), passing: this.#early.splice(0) };
+    const { receipts = false } = options;
+    const reader: Reader = { signal: new Signal(), passing: this.#early.splice(0), receipts };
     const stop = () => reader.signal.raise();
     this.#readers.add(reader);
     options.signal.addEventListener("abort", stop);
@@ -52,7 +55,8 @@ export class EventFeed implements Feed {
         const page = this.#store.inbox.visibleAfter(cursor, PAGE);
         for (const message of page) {
           if (message.gapBefore > 0) yield gapBefore(message);
-          if (message.readable) yield { type: "message", ...this.#view(message) };
+          const event = this.#event(message);
+          if (event !== undefined) yield event;
           cursor = message.cursor;
         }
         if (page.length === 0 && reader.passing.length === 0) await reader.signal.wait();
@@ -63,32 +67,14 @@ export class EventFeed implements Feed {
     }
   }
 
-  #view(message: VisibleMessage): ChatMessage {
-    return viewMessage(message, this.#store.contacts.find(message.from)?.verified ?? false);
+  #event(message: VisibleMessage): ChatEvent | undefined {
+    if (message.readable) return { type: "message", ...viewMessage(this.#store, message) };
+    return message.change ? viewChange(this.#store, message) : undefined;
   }
 }
 
-export function viewMessage(message: VisibleMessage, verified: boolean): ChatMessage {
-  return {
-    id: hex(message.messageId),
-    from: message.from,
-    text: message.text,
-    sentAt: isoTime(message.sentAtMs),
-    receivedAt: isoTime(message.receivedAtMs),
-    seq: message.seq,
-    verified,
-    path: message.path,
-    cursor: message.cursor,
-  };
-}
-
 /** Shown alone, a gap before a message does not take that message with it. */
-function gapBefore({ from, seq, gapBefore: missing, cursor, readable }: VisibleMessage): ChatEvent {
-  const place = readable ? cursor - 1 : cursor;
+function gapBefore({ from, seq, gapBefore: missing, cursor, readable, change }: VisibleMessage): ChatEvent {
+  const place = readable || change ? cursor - 1 : cursor;
   return { type: "gap", from, fromSeq: seq - missing, toSeq: seq - 1, cursor: place };
-}
-
-/** ISO 8601 in UTC with milliseconds; any instant that Date can hold. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,40 +1,35 @@
-import { hex, utf8 } from "../../shared/bytes.ts";
+import { hex } from "../../shared/bytes.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { ChatError, type ErrorCode } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
-import { parseNameRecord } from "../../shared/name-record.ts";
-import { readText } from "../../shared/text.ts";
-import type { Username } from "../../shared/username.ts";
 import type { Acceptor } from "./accept-message.ts";
-import { readAddressee, readOther } from "./addressee.ts";
+import { readAddressee } from "./addressee.ts";
 import type { Auditor } from "./audit.ts";
 import { contactOperations } from "./contact-operations.ts";
 import type { Delivery } from "./delivery.ts";
-import { isoTime, viewMessage } from "./event-feed.ts";
 import type { Hiding } from "./hiding.ts";
 import { keyOperations, viewLog } from "./key-operations.ts";
 import type { LogFinding } from "./log-watch.ts";
 import type { MailboxStatus } from "./mailbox/mailbox-keeper.ts";
+import { isoTime, viewEntry } from "./message-view.ts";
 import type {
-  ChatMessage,
   HistoryMessage,
   HistoryParams,
   Identity,
   KeyRotation,
   Operations,
   OutboxItem,
-  SendParams,
-  SendResult,
   Status,
   VisibilityView,
 } from "./operations.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
 import type { OutboxWatch } from "./outbox-watch.ts";
-import type { Contact, KeyLog, NamingServer, Resolver } from "./ports.ts";
+import type { KeyLog, NamingServer, Resolver } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
-import type { HistoryEntry, OutboxRow, Store } from "./store.ts";
+import { readMessageId, sendOperations, why } from "./send-message.ts";
+import type { OutboxRow, Store } from "./store.ts";
 
 /** What of the program runs only where messages travel. */
 export type Engine = {
@@ -72,6 +67,8 @@ export type MessengerDeps = {
   readonly naming: NamingServer;
   readonly acceptor: Acceptor;
   readonly watch: OutboxWatch;
+  /** Something became visible that did not just arrive. */
+  readonly feedChanged: () => void;
   readonly hiding: Hiding;
   readonly hidingChanged: () => void;
   /** Starts what is needed to deliver, once. */
@@ -85,7 +82,6 @@ export type MessengerDeps = {
 };
 
 const RECORD_AGE_MS = 5000;
-const LOOKUP_PATIENCE_MS = 60_000;
 const HISTORY_LIMIT = 100;
 const RETRY_PATIENCE_MS = 10_000;
 
@@ -94,7 +90,7 @@ export function createOperations(deps: MessengerDeps): Operations {
   return {
     ...contactOperations(deps),
     ...keyOperations(deps),
-    send: (params) => send(deps, params),
+    ...sendOperations(deps),
     history: async (params) => ({ messages: history(deps, params) }),
     outboxList: async () => ({ items: deps.store.outbox.open().filter(isListed).map(viewOutbox) }),
     outboxRetry: ({ id }) => retry(deps, id),
@@ -103,82 +99,6 @@ export function createOperations(deps: MessengerDeps): Operations {
     status: () => status(deps),
     whoami: async () => identity(deps),
   };
-}
-
-async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult> {
-  const { store, runtime, watch, acceptor } = deps;
-  const startedMs = runtime.monotonic();
-  const username = readOther(params.to, deps);
-  const text = readText(utf8(params.text));
-  const to = await recipient(deps, username, params);
-  const message = await acceptor.accept({ to, text, requestKey: params.id });
-  const { wait } = params;
-  const running = wait === "queued" ? deps.running() : await deps.engine();
-  running?.delivery.deliver(to.username, to.devices);
-  if (wait !== "queued") {
-    await watch.settled(message.messageId, wait, params.timeoutMs - (runtime.monotonic() - startedMs));
-  }
-  return sendResult(store, message.messageId, to.username);
-}
-
-/**
- * Takes a message into the outbox without asking anybody: for a contact that is pinned.
- *
- * @throws ChatError PROFILE_BUSY for anybody else
- */
-export async function queueForContact(
-  deps: Pick<MessengerDeps, "self" | "store" | "acceptor" | "server">,
-  params: SendParams,
-): Promise<SendResult> {
-  const username = readOther(params.to, deps);
-  const to = deps.store.contacts.find(username);
-  if (to === undefined)
-    throw new ChatError("PROFILE_BUSY", `this profile is in use, and ${username} is not a contact yet`);
-  assertMayWrite(to);
-  const { messageId } = await deps.acceptor.accept({ to, text: readText(utf8(params.text)), requestKey: params.id });
-  return sendResult(deps.store, messageId, username);
-}
-
-function assertMayWrite(contact: Contact): void {
-  const { username, blocked, changed, identity } = contact;
-  if (blocked) throw new ChatError("CONTACT_BLOCKED", `${username} is blocked here; nothing was sent`);
-  if (changed === undefined) return;
-  const oldFingerprint = fingerprintOf(identity);
-  const newFingerprint = fingerprintOf(parseNameRecord(changed.record).identity);
-  throw new ChatError("KEY_CHANGED", `the key of ${username} has changed; nothing was sent`, {
-    details: { username, oldFingerprint, newFingerprint },
-  });
-}
-
-/** The recipient, checked as far as the naming server can be asked; nothing is stored before this succeeds. */
-async function recipient(deps: MessengerDeps, username: Username, { timeoutMs, wait }: SendParams): Promise<Contact> {
-  const known = deps.store.contacts.find(username);
-  // A pinned contact is written to at once where nobody waits and nothing runs; the next delivery asks the server.
-  const longestMs = wait === "queued" && known !== undefined ? RECORD_AGE_MS : LOOKUP_PATIENCE_MS;
-  const patienceMs = Math.min(timeoutMs, longestMs);
-  const signal = AbortSignal.timeout(Math.max(1, Math.ceil(patienceMs)));
-  const { contact } = await deps.resolver.resolve(username, { maxAgeMs: RECORD_AGE_MS, signal });
-  assertMayWrite(contact);
-  return contact;
-}
-
-export function sendResult(store: Store, messageId: Uint8Array, to: Username): SendResult {
-  const rows = store.outbox.ofMessage(messageId);
-  return {
-    id: hex(messageId),
-    to,
-    state: store.outbox.stateOf(messageId),
-    devices: rows.map((row) => ({
-      device: row.device,
-      state: row.tombstone ? "failed" : row.state,
-      path: row.path,
-      ...why(row),
-    })),
-  };
-}
-
-function why({ error, reason }: OutboxRow) {
-  return { ...(error !== undefined && { error }), ...(reason !== undefined && { reason }) };
 }
 
 function history({ self, store, server }: MessengerDeps, params: HistoryParams): HistoryMessage[] {
@@ -190,26 +110,7 @@ function history({ self, store, server }: MessengerDeps, params: HistoryParams):
     beforeMs: readTime(params.before, Number.MAX_SAFE_INTEGER),
     search: params.search,
   });
-  const verified = store.contacts.find(username)?.verified ?? false;
-  return entries.map((entry) => viewEntry(entry, self.username, verified));
-}
-
-function viewEntry(entry: HistoryEntry, self: Username, verified: boolean): HistoryMessage {
-  if (entry.direction === "in") return { ...viewMessage(entry, verified), direction: "in" };
-  const at = isoTime(entry.acceptedAtMs);
-  const { text, seq, state, path } = entry;
-  const own: ChatMessage = {
-    id: hex(entry.messageId),
-    from: self,
-    text,
-    sentAt: at,
-    receivedAt: at,
-    seq,
-    verified: true,
-    path,
-    cursor: 0,
-  };
-  return { ...own, direction: "out", state };
+  return entries.map((entry) => viewEntry(store, entry, self.username));
 }
 
 function readTime(text: string | undefined, otherwise: number): number {
@@ -257,8 +158,7 @@ async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ ret
 }
 
 function cancel(deps: MessengerDeps, id: string): number {
-  if (!/^[0-9a-f]{32}$/.test(id)) throw new ChatError("USAGE", "a message id has 32 hex digits");
-  const messageId = Buffer.from(id, "hex");
+  const messageId = readMessageId(id);
   const cancelled = cancelMessage(deps, messageId);
   if (cancelled === 0) throw new ChatError("OUTBOX_UNKNOWN", "no message with that id is waiting");
   deps.watch.changed([messageId]);

@@ -10,9 +10,9 @@ import type { Path } from "./ports.ts";
 
 /**
  * `stored`: a device of theirs has it on disk. `relayed`: safe in the outbox, and a mailbox of theirs has it. `queued`: safe
- * in the outbox, whatever the wire saw.
+ * in the outbox, whatever the wire saw. `displayed`: stored, and they let on that they have seen it.
  */
-export type DeliveryState = "queued" | "relayed" | "stored" | "failed";
+export type DeliveryState = "queued" | "relayed" | "stored" | "displayed" | "failed";
 
 export type DeviceDelivery = {
   readonly device: string;
@@ -24,15 +24,24 @@ export type DeviceDelivery = {
   readonly reason?: string;
 };
 
+export type Waiting = "queued" | "relayed" | "stored" | "displayed";
+
 export type SendParams = {
   readonly to: string;
   readonly text: string;
   /** What to wait for, at most `timeoutMs`. */
-  readonly wait: "queued" | "relayed" | "stored";
+  readonly wait: Waiting;
   readonly timeoutMs: number;
+  /** The id of an earlier message of the conversation. */
+  readonly replyTo?: string;
+  /** How long both sides keep it, instead of what is set for the contact. */
+  readonly expireSeconds?: number;
   /** The caller's name for this message: the same again with the same text and recipient changes nothing. */
   readonly id?: string;
 };
+
+/** `id`: of the message that it is about. */
+export type ChangeParams = Pick<SendParams, "wait" | "timeoutMs"> & { readonly id: string };
 
 export type SendResult = {
   /** The message id, 32 hex digits. */
@@ -46,6 +55,14 @@ export type ChatMessage = {
   readonly id: string;
   readonly from: string;
   readonly text: string;
+  /** The id of the message that this one answers. */
+  readonly replyTo?: string;
+  /** When both sides forget it. */
+  readonly expiresAt?: string;
+  readonly edited?: true;
+  /** Its author took it back: it has no text any more. */
+  readonly deleted?: true;
+  readonly reactions?: readonly { readonly from: string; readonly emoji: string }[];
   readonly sentAt: string;
   readonly receivedAt: string;
   readonly seq: number;
@@ -89,7 +106,20 @@ export type ContactView = {
   readonly keyChanged: boolean;
   readonly seq: number;
   readonly devices: readonly string[];
+  /** Seconds; null: for good. */
+  readonly expireSeconds: number | null;
+  /** They are told which of their messages were seen here. */
+  readonly readMarks: boolean;
   readonly pinnedAt: string;
+};
+
+/** `open`: shown. `requests`: kept, not shown, until accepted. `contacts`: refused. */
+export type InboxMode = "open" | "requests" | "contacts";
+
+export type InboxView = {
+  readonly mode: InboxMode;
+  /** Who waits to be accepted, and with how many messages. */
+  readonly requests: readonly { readonly username: string; readonly messages: number }[];
 };
 
 export type VerifyResult = {
@@ -223,9 +253,24 @@ export type PresenceEvent =
   /** The server cannot be heard now; it is tried again. */
   | { readonly type: "lost"; readonly code: ErrorCode; readonly message: string };
 
+type ChangeEvent = {
+  /** Of the message that it is about. */
+  readonly id: string;
+  readonly from: string;
+  readonly receivedAt: string;
+  readonly cursor: number;
+};
+
 /** What `listen` prints as it happens. */
 export type ChatEvent =
   | ({ readonly type: "message" } & ChatMessage)
+  /** Of an earlier message, by its author: `id` is that message's. */
+  | (ChangeEvent & { readonly type: "edit"; readonly text: string })
+  | (ChangeEvent & { readonly type: "delete" })
+  /** An empty `emoji` takes the reaction back. */
+  | (ChangeEvent & { readonly type: "reaction"; readonly emoji: string })
+  /** An own message came so far; only for readers who ask. */
+  | ({ readonly type: "receipt" } & Pick<SendResult, "id" | "to" | "state">)
   | { readonly type: "presence"; readonly username: string; readonly online: boolean }
   | {
       readonly type: "key-change";
@@ -255,6 +300,14 @@ export type LogKeys = {
 
 export interface Operations {
   send(params: SendParams): Promise<SendResult>;
+  /** Gives an own message another text. @throws ChatError MESSAGE_UNKNOWN */
+  edit(params: ChangeParams & { readonly text: string }): Promise<SendResult>;
+  /** Takes an own message back: both sides forget its text. @throws ChatError MESSAGE_UNKNOWN */
+  remove(params: ChangeParams): Promise<SendResult>;
+  /** Says something short about a message; an empty one takes it back. @throws ChatError MESSAGE_UNKNOWN */
+  react(params: ChangeParams & { readonly emoji: string }): Promise<SendResult>;
+  /** Everything of that person was seen here; they are told where the user lets them know. */
+  markRead(params: { readonly with: string }): Promise<{ readonly told: number }>;
   history(params: HistoryParams): Promise<{ readonly messages: readonly HistoryMessage[] }>;
   outboxList(): Promise<{ readonly items: readonly OutboxItem[] }>;
   /** Tries now instead of after the back-off; all, or one message. */
@@ -263,6 +316,16 @@ export interface Operations {
   contactsList(): Promise<{ readonly contacts: readonly ContactView[] }>;
   contactsShow(params: { readonly username: string }): Promise<ContactView>;
   contactsRemove(params: { readonly username: string }): Promise<{ readonly username: string }>;
+  /** A stranger's messages are shown from now on, and they may write without a limit. */
+  contactsAccept(params: { readonly username: string }): Promise<ContactView>;
+  /** `expireSeconds`: how long both sides keep what is written from now on; null: for good. */
+  contactsSet(params: {
+    readonly username: string;
+    readonly expireSeconds?: number | null;
+    readonly readMarks?: boolean;
+  }): Promise<ContactView>;
+  /** Shows, or changes first, what becomes of messages of strangers, and lists who waits. */
+  inbox(params: { readonly mode?: InboxMode }): Promise<InboxView>;
   contactsBlock(params: { readonly username: string; readonly blocked: boolean }): Promise<ContactView>;
   /** Shows the safety number; with `number`, marks the contact verified or throws SAFETY_NUMBER_MISMATCH. */
   verify(params: { readonly username: string; readonly number?: string }): Promise<VerifyResult>;
@@ -299,7 +362,8 @@ export type OperationName = keyof Operations;
  */
 export interface Feed {
   /** `since`: the cursor after which to begin, instead of the remembered place. */
-  events(options: { since?: number; signal: AbortSignal }): AsyncIterable<ChatEvent>;
+  /** `receipts`: what becomes of own messages too. */
+  events(options: { since?: number; receipts?: boolean; signal: AbortSignal }): AsyncIterable<ChatEvent>;
   shown(cursor: number): void;
 }
 

@@ -1,4 +1,5 @@
-import { ENVELOPE_KINDS, type Envelope, encodeTombstone, openEnvelope, sealEnvelope } from "../../shared/envelope.ts";
+import { ENVELOPE_KINDS, encodeTombstone } from "../../shared/content.ts";
+import { type Envelope, openEnvelope, sealEnvelope } from "../../shared/envelope.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { Self } from "./self.ts";
 import type { OutboxRow, Store } from "./store.ts";
@@ -19,8 +20,20 @@ export function cancelMessage({ self, store }: Deps, messageId: Uint8Array): num
     const rows = store.outbox.ofMessage(messageId);
     const open = rows.filter((row) => row.state !== "stored" && !row.tombstone);
     for (const row of open) entomb(self, store, row, undefined);
-    if (open.length > 0 && open.length === rows.length) store.history.eraseOwn(messageId);
+    if (open.length > 0 && open.length === rows.length) store.history.removeOwn(messageId);
     return open.length;
+  });
+}
+
+/** Forgets what was to be kept until now, here and, where it has not left yet, on its way. */
+export function forgetExpired({ self, store }: Deps, nowMs: number): readonly OutboxRow[] {
+  return store.transaction(() => {
+    const gone = store.history.expire(nowMs);
+    for (const { messageId } of gone) store.amendments.forget(messageId);
+    const rows = gone.filter(({ own }) => own).flatMap(({ messageId }) => store.outbox.ofMessage(messageId));
+    const waiting = rows.filter(({ state, tombstone }) => (state === "queued" || state === "relayed") && !tombstone);
+    for (const row of waiting) entomb(self, store, row, undefined);
+    return waiting;
   });
 }
 

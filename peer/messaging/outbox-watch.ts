@@ -1,9 +1,11 @@
 import { hex } from "../../shared/bytes.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Store } from "./store.ts";
+import type { OutboxState, Store } from "./store.ts";
 
 /** How far a message is to come, if it does not fail first. */
-export type Goal = "relayed" | "stored";
+export type Goal = "relayed" | "stored" | "displayed";
+
+const STEPS: readonly OutboxState[] = ["queued", "relayed", "stored", "displayed"];
 
 type Waiter = { readonly goal: Goal; readonly finish: () => void };
 
@@ -55,6 +57,6 @@ export class OutboxWatch {
 
   #isSettled(messageId: Uint8Array, goal: Goal): boolean {
     const state = this.#store.outbox.stateOf(messageId);
-    return state === "stored" || state === "failed" || state === goal;
+    return state === "failed" || STEPS.indexOf(state) >= STEPS.indexOf(goal);
   }
 }

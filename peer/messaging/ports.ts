@@ -325,6 +325,10 @@ export interface Contact {
   readonly blocked: boolean;
   /** This profile has written to them: they are no stranger. */
   readonly accepted: boolean;
+  /** How long messages between the two are kept, seconds; undefined for good. */
+  readonly expireSeconds?: number;
+  /** They are told which of their messages were seen here. */
+  readonly readMarks?: boolean;
   /** A record that the pinned key does not vouch for: sending is blocked until `trust` accepts it. */
   readonly changed: { readonly record: string; readonly seenAtMs: number } | undefined;
   readonly pinnedAtMs: number;

@@ -93,10 +93,12 @@ function storeAll(
   const lanes = new Map<string, StoredLane>();
   let released: Released[] = [];
   let requeued = false;
+  const seen: Uint8Array[] = [];
+  const displayed = (messageIds: readonly Uint8Array[]) => void seen.push(...messageIds);
   store.transaction(() => {
     const contact = store.contacts.findByDevice(device);
     for (const item of decrypted) {
-      const answer = "answer" in item ? item.answer : storeOne(core, { ...item, path }, contact, lanes);
+      const answer = "answer" in item ? item.answer : storeOne(core, { ...item, path, displayed }, contact, lanes);
       if (answer === undefined) acked.push(item.frame.envelopeId);
       else answers.push(answer);
     }
@@ -113,19 +115,26 @@ function storeAll(
   if (lanes.size > 0) notices.stored([...lanes.values()].map(({ lane }) => lane));
   if (released.length > 0) notices.released(released);
   if (requeued) notices.requeued(device);
+  if (seen.length > 0) notices.outboxChanged(seen);
   return answers;
 }
 
 /** Nothing to answer but an ack, or the refusal; in a transaction. */
 function storeOne(
   { self, store, runtime, notices }: Core,
-  { opened, frame, path }: Extract<Decrypted, { opened: OpenedEnvelope }> & Pick<Arrival, "path">,
+  {
+    opened,
+    frame,
+    path,
+    displayed,
+  }: Extract<Decrypted, { opened: OpenedEnvelope }> &
+    Pick<Arrival, "path"> & { displayed: (messageIds: readonly Uint8Array[]) => void },
   contact: Contact | undefined,
   lanes: Map<string, StoredLane>,
 ): FrameBody | undefined {
   try {
     if (contact === undefined) throw mismatch("identity", "nobody's record lists that device");
-    const outcome = storeEnvelope({ self, store, nowMs: runtime.now(), path }, opened, contact);
+    const outcome = storeEnvelope({ self, store, nowMs: runtime.now(), path, displayed }, opened, contact);
     const { incarnation, conversation } = opened.envelope;
     const lane: Lane = { device: opened.sender, incarnation, conversation };
     if (outcome === "repeated") return undefined;

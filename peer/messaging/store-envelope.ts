@@ -1,12 +1,24 @@
 import { equalBytes } from "../../shared/bytes.ts";
+import { type Content, decodeContent, ENVELOPE_KINDS, encodeContent } from "../../shared/content.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../shared/device-id.ts";
-import { decodeText, ENVELOPE_KINDS, type Envelope, linkOf, type OpenedEnvelope } from "../../shared/envelope.ts";
+import { type Envelope, linkOf, type OpenedEnvelope } from "../../shared/envelope.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
+import { applyChange, expiryOf, isChange, withoutValue } from "./apply-change.ts";
+import { inboxMode } from "./inbox-mode.ts";
 import type { Contact, Path } from "./ports.ts";
 import type { Self } from "./self.ts";
-import type { Lane, Store } from "./store.ts";
+import type { InboundMessage, Lane, Store } from "./store.ts";
+
+type Arrival = {
+  readonly self: Self;
+  readonly store: Store;
+  readonly nowMs: number;
+  readonly path: Path;
+  /** Those own messages were shown to whoever wrote this. */
+  readonly displayed?: (messageIds: readonly Uint8Array[]) => void;
+};
 
 /**
  * Stores a decrypted envelope of a contact's device, or finds that it is stored; in a transaction. Which message is
@@ -16,7 +28,7 @@ import type { Lane, Store } from "./store.ts";
  *   CONTACT_BLOCKED, QUOTA; then nothing is written
  */
 export function storeEnvelope(
-  { self, store, nowMs, path }: { self: Self; store: Store; nowMs: number; path: Path },
+  { self, store, nowMs, path, displayed }: Arrival,
   opened: OpenedEnvelope,
   contact: Contact,
 ): "stored" | "repeated" {
@@ -35,16 +47,44 @@ export function storeEnvelope(
   if (isTaken(store, lane, envelope)) return "repeated";
   checkChain(store, lane, envelope);
   checkQuota(store, contact, body.length);
-  const text = kind === ENVELOPE_KINDS.text ? decodeText(body) : "";
+  const content = decodeContent(kind, body);
   const from = contact.username;
-  // A person's restored device or second device may send a message again under another envelope: one line, ever.
-  const readable = kind === ENVELOPE_KINDS.text && !store.inbox.hasMessage(from, messageId);
   // Whoever is new to this device begins where they say.
   if (store.inbox.mark(lane) === undefined) store.inbox.setMark(lane, prevHash === null ? seq - 1 : 0);
   const arrival = { sentAtMs: envelope.sentAt, receivedAtMs: nowMs, path };
-  const link = linkOf(envelope);
-  store.inbox.add({ messageId, envelopeId, from, ...lane, seq, link, kind, body, text, ...arrival }, readable);
+  const message = { messageId, envelopeId, from, ...lane, seq, link: linkOf(envelope), kind, ...arrival };
+  const isRequest = !contact.accepted && inboxMode(store) === "requests";
+  take(store, { message, body, content, isRequest, displayed });
   return "stored";
+}
+
+type Arrived = {
+  readonly message: Omit<InboundMessage, "body" | "text">;
+  readonly body: Uint8Array;
+  readonly content: Content | undefined;
+  readonly isRequest: boolean;
+  readonly displayed: Arrival["displayed"];
+};
+
+/** Keeps what was said, and does what it says. */
+function take(store: Store, { message, body, content, isRequest, displayed }: Arrived): void {
+  const { from, messageId } = message;
+  const said = { author: from, own: false } as const;
+  if (isChange(content)) {
+    store.inbox.add({ ...message, body: encodeContent(withoutValue(content)), text: "" }, "change");
+    applyChange(store, content, said);
+  } else if (content?.kind === "text" && !store.inbox.hasMessage(from, messageId)) {
+    const { text } = content;
+    store.inbox.add({ ...message, body, text }, isRequest ? "request" : "text", expiryOf(content));
+    // A device of theirs may have taken back what another one is still sending.
+    if (store.amendments.of(messageId).some(({ kind, author }) => kind === "delete" && author === from)) {
+      store.inbox.erase(from, messageId);
+    }
+  } else {
+    // A person's restored or second device may send a message again under another envelope: one line, ever.
+    store.inbox.add({ ...message, body, text: "" }, "nothing");
+    if (content?.kind === "read") displayed?.(store.outbox.markDisplayed(from, content.targets));
+  }
 }
 
 /**
@@ -68,6 +108,7 @@ function checkChain(store: Store, lane: Lane, { seq, prevHash }: Envelope): void
 /** Someone who was never answered may not fill the disk. */
 function checkQuota(store: Store, contact: Contact, bytes: number): void {
   if (contact.accepted) return;
+  if (inboxMode(store) === "contacts") throw new ChatError("QUOTA", "the recipient takes nothing from strangers");
   const used = store.inbox.usage(contact.username);
   if (used.messages >= LIMITS.strangerMaxMessages || used.bytes + bytes > LIMITS.strangerMaxBytes) {
     throw new ChatError("QUOTA", "the recipient takes no more from you until they answer");

@@ -1,3 +1,4 @@
+import type { Content } from "../../shared/content.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { FrameOf } from "../../shared/frames.ts";
@@ -72,8 +73,8 @@ export type OwnMessage = {
   readonly acceptedAtMs: number;
 };
 
-/** `relayed`: queued, and left in a mailbox of the device's meanwhile. */
-export type OutboxState = "queued" | "relayed" | "stored" | "failed";
+/** `relayed`: queued, and left in a mailbox of the device's meanwhile. `displayed`: stored, and shown to a person. */
+export type OutboxState = "queued" | "relayed" | "stored" | "displayed" | "failed";
 
 /** Where a queued message was left. */
 export type Relayed = {
@@ -133,6 +134,8 @@ export interface OutboxStore {
   waiting(): readonly { readonly device: DeviceId; readonly to: Username }[];
   /** False when no open row of that device has this envelope. */
   markStored(device: DeviceId, envelopeId: Uint8Array, path: Path): boolean;
+  /** Those messages were shown to that person. @returns the ones of which it was not known */
+  markDisplayed(to: Username, messageIds: readonly Uint8Array[]): readonly Uint8Array[];
   markRelayed(ids: readonly number[], relayed: Relayed): void;
   /** What was left for that device in mailboxes is lost, or of no use: it is to be left again. */
   forgetRelayed(device: DeviceId): void;
@@ -193,10 +196,16 @@ export type VisibleMessage = Pick<
   InboundMessage,
   "messageId" | "from" | "text" | "sentAtMs" | "receivedAtMs" | "seq" | "kind" | "path"
 > & {
+  readonly content: Content | undefined;
   readonly cursor: number;
   readonly gapBefore: number;
   readonly readable: boolean;
+  /** It says something about an earlier message. */
+  readonly change: boolean;
 };
+
+/** `text`: a message. `change`: of an earlier one. `request`: a stranger's, which waits to be accepted. */
+export type Show = "nothing" | "text" | "change" | "request";
 
 export interface InboxStore {
   hasEnvelope(device: DeviceId, envelopeId: Uint8Array): boolean;
@@ -212,8 +221,18 @@ export interface InboxStore {
   /** The newest marks of a device, for the hello. */
   marks(device: DeviceId, limit: number): readonly (Omit<Lane, "device"> & { readonly seq: number })[];
   setMark(lane: Lane, seq: number): void;
-  /** Stores a message that nobody sees yet; one that is not `readable` never will be. */
-  add(message: InboundMessage, readable: boolean): void;
+  /** Stores a message that nobody sees yet. @param expiresAtMs  when its text is to be forgotten */
+  add(message: InboundMessage, show: Show, expiresAtMs?: number): void;
+  /** That person's message by its id, by whichever of their devices. */
+  findMessage(messageId: Uint8Array): InboundMessage | undefined;
+  /** People whose messages wait to be accepted, and how many there are. */
+  requests(): readonly { readonly from: Username; readonly messages: number }[];
+  /** Their messages are shown from now on, behind all that is visible. */
+  accept(from: Username): void;
+  /** The messages of that person that were never taken before; from now on they were. */
+  takeUnread(from: Username): readonly Uint8Array[];
+  /** Forgets what it said; its place stays. */
+  erase(from: Username, messageId: Uint8Array): void;
   /** The lowest sequence above `after` that is stored and not visible yet. */
   nextHeld(lane: Lane, after: number): number | undefined;
   /** The highest sequence that is stored and not visible yet. */
@@ -238,21 +257,49 @@ export type HistoryQuery = {
 
 export type HistoryEntry =
   | ({ readonly direction: "in" } & VisibleMessage)
-  | ({ readonly direction: "out" } & OwnMessage & { readonly state: OutboxState; readonly path: Path | null });
+  | ({ readonly direction: "out" } & OwnMessage & {
+        readonly state: OutboxState;
+        readonly path: Path | null;
+        readonly content: Content | undefined;
+      });
 
 export interface HistoryStore {
-  addOwn(message: OwnMessage): void;
+  addOwn(message: OwnMessage, show: Show, expiresAtMs?: number): void;
   findOwn(messageId: Uint8Array): OwnMessage | undefined;
-  /** Turns an own message into its tombstone. */
+  /** An own message was never sent: nothing of it stays. */
+  removeOwn(messageId: Uint8Array): void;
+  /** Forgets what it said; its place stays. */
   eraseOwn(messageId: Uint8Array): void;
+  /** Forgets the texts that were to be kept until then, and hides them. */
+  expire(nowMs: number): readonly { readonly messageId: Uint8Array; readonly own: boolean }[];
   /** The newest entries that match, oldest first. */
   list(query: HistoryQuery): readonly HistoryEntry[];
+}
+
+/** What somebody said about a message: its new text, an emoji, or nothing for one that was deleted. */
+export type Amendment = {
+  readonly kind: "edit" | "delete" | "reaction";
+  readonly author: Username;
+  readonly value: string;
+};
+
+export interface AmendmentStore {
+  /** Takes the place of what that person said before of that kind. */
+  save(target: Uint8Array, amendment: Amendment): void;
+  of(target: Uint8Array): readonly Amendment[];
+  forget(target: Uint8Array): void;
 }
 
 /** `send --id`: the caller's key and the message it stands for. */
 export interface RequestStore {
   find(key: string): Uint8Array | undefined;
   save(key: string, messageId: Uint8Array): void;
+}
+
+/** What the user has set, one short text each. */
+export interface SettingStore {
+  get(name: string): string | undefined;
+  set(name: string, value: string): void;
 }
 
 /** Where a reader stands; gates no ack, so a power failure may lose the last step. */
@@ -356,8 +403,10 @@ export interface Store {
   readonly numbering: NumberingStore;
   readonly inbox: InboxStore;
   readonly history: HistoryStore;
+  readonly amendments: AmendmentStore;
   readonly requests: RequestStore;
   readonly cursors: CursorStore;
+  readonly settings: SettingStore;
   readonly log: LogStore;
   readonly mailbox: MailboxStore;
 }

@@ -1,22 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeCbor } from "../../shared/cbor.ts";
+import { type Content, decodeContent, encodeContent } from "../../shared/content.ts";
 import { rawPublicKey } from "../../shared/ed25519.ts";
-import {
-  decodeText,
-  type Envelope,
-  encodeText,
-  encodeTombstone,
-  linkOf,
-  openEnvelope,
-  openSigned,
-  sealEnvelope,
-} from "../../shared/envelope.ts";
+import { type Envelope, linkOf, openEnvelope, openSigned, sealEnvelope } from "../../shared/envelope.ts";
 import { isChatError } from "../../shared/errors.ts";
 import { pad, unpad } from "../../shared/padding.ts";
 import { LIMITS, PADDING_BUCKETS } from "../../shared/protocol.ts";
 import { expectError } from "../support/expect-error.ts";
 import { keyOf, personOf } from "../support/people.ts";
+import { textBody } from "../support/text-body.ts";
 
 const [alice, bob] = [personOf("alice"), personOf("bob")];
 const [sender, recipient] = [rawPublicKey(alice.deviceKey), rawPublicKey(bob.deviceKey)];
@@ -47,7 +40,7 @@ const plain: Envelope = {
   messageId: new Uint8Array(16),
   sentAt: 0,
   kind: "text",
-  body: encodeText("hi"),
+  body: textBody("hi"),
 };
 
 describe("envelopes", () => {
@@ -84,12 +77,9 @@ describe("envelopes", () => {
   });
 
   test("gives every recipient device, sequence and text another id", () => {
-    const ids = [
-      plain,
-      { ...plain, recipient: sender },
-      { ...plain, seq: 2 },
-      { ...plain, body: encodeText("ho") },
-    ].map((one) => Buffer.from(sealEnvelope(one, alice.deviceKey).envelopeId).toString("hex"));
+    const ids = [plain, { ...plain, recipient: sender }, { ...plain, seq: 2 }, { ...plain, body: textBody("ho") }].map(
+      (one) => Buffer.from(sealEnvelope(one, alice.deviceKey).envelopeId).toString("hex"),
+    );
     expect(new Set(ids).size).toBe(ids.length);
   });
 
@@ -135,8 +125,17 @@ describe("envelopes", () => {
   test("holds the longest text there may be, and refuses what no bucket holds", async () => {
     const longest = { ...plain, seq: Number.MAX_SAFE_INTEGER, prevHash: new Uint8Array(32), sentAt: 8.64e15 };
     const text = "x".repeat(LIMITS.textMaxBytes);
-    const sealed = sealEnvelope({ ...longest, body: encodeText(text) }, alice.deviceKey);
-    expect(decodeText(openEnvelope(sealed.plaintext).envelope.body)).toBe(text);
+    const id = new Uint8Array(LIMITS.messageIdBytes);
+    const contents: Content[] = [
+      { kind: "text", text, replyTo: id, expiresAt: Number.MAX_SAFE_INTEGER },
+      { kind: "edit", text, target: id },
+      { kind: "read", targets: Array.from({ length: LIMITS.readMarksPerMessage }, () => id) },
+    ];
+    for (const content of contents) {
+      const sealed = sealEnvelope({ ...longest, kind: content.kind, body: encodeContent(content) }, alice.deviceKey);
+      const { kind, body } = openEnvelope(sealed.plaintext).envelope;
+      expect(decodeContent(kind, body)).toEqual(content);
+    }
     const over = { ...longest, body: new Uint8Array(16_384) };
     await expectError(() => sealEnvelope(over, alice.deviceKey), "MESSAGE_TOO_LARGE");
   });
@@ -148,24 +147,5 @@ describe("links", () => {
     const other = linkOf({ prevHash: null, messageId: new Uint8Array(16).fill(1) });
     const second = linkOf({ prevHash: first, messageId: new Uint8Array(16).fill(1) });
     expect(new Set([first, other, second].map((link) => Buffer.from(link).toString("hex"))).size).toBe(3);
-  });
-});
-
-describe("texts", () => {
-  test("gives back any text", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "grapheme" }), (text) => void expect(decodeText(encodeText(text))).toBe(text)),
-    );
-  });
-
-  test("leaves members it does not know to later versions", () => {
-    expect(decodeText(encodeCbor({ text: "hi", replyTo: 1 }))).toBe("hi");
-  });
-
-  test("refuses a body without a text, and one that is too long", async () => {
-    await await expectError(() => decodeText(encodeTombstone()), "ENVELOPE_INVALID", "schema");
-    await expectError(() => decodeText(new Uint8Array()), "ENVELOPE_INVALID", "cbor");
-    const long = "é".repeat(LIMITS.textMaxBytes / 2 + 1);
-    await expectError(() => decodeText(encodeText(long)), "ENVELOPE_INVALID", "size");
   });
 });

@@ -8,6 +8,7 @@ import type {
   Operations,
   PresenceEvent,
   PresenceFeed,
+  SendResult,
 } from "../../peer/messaging/operations.ts";
 
 export const ALICE: Identity = {
@@ -27,6 +28,8 @@ export const BOB: ContactView = {
   keyChanged: false,
   seq: 1,
   devices: ["12D3KooWBob"],
+  expireSeconds: null,
+  readMarks: false,
   pinnedAt: "2026-11-20T18:30:00.000Z",
 };
 
@@ -59,15 +62,14 @@ export const AUDIT: KeyAudit = {
   log: { size: 9, root: "AAAA", signedAt: "2026-11-20T18:30:00.000Z", stale: false, forked: false },
 };
 
+function sent({ id, to = "bob" }: { id: string; to?: string }): SendResult {
+  return { id, to, state: "stored", devices: [{ device: "12D3KooWBob", state: "stored", path: "direct" }] };
+}
+
 /** Operations that answer as if all were well; a test replaces the one that it is about. */
 export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
   const operations: Operations = {
-    send: async ({ to }) => ({
-      id: MESSAGE.id,
-      to,
-      state: "stored",
-      devices: [{ device: "12D3KooWBob", state: "stored", path: "direct" }],
-    }),
+    send: async ({ to }) => sent({ id: MESSAGE.id, to }),
     history: async () => ({ messages: [{ ...MESSAGE, direction: "in" }] }),
     outboxList: async () => ({ items: [] }),
     outboxRetry: async () => ({ retried: 2 }),
@@ -128,6 +130,15 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       mailboxes: [],
     }),
     whoami: async () => ALICE,
+    edit: async ({ id }) => sent({ id }),
+    remove: async ({ id }) => sent({ id }),
+    react: async ({ id }) => sent({ id }),
+    markRead: async () => ({ told: 0 }),
+    contactsAccept: async ({ username }) => ({ ...BOB, username, accepted: true }),
+    contactsSet: async ({ username, expireSeconds = null, readMarks = false }) => {
+      return { ...BOB, username, expireSeconds, readMarks };
+    },
+    inbox: async ({ mode = "open" }) => ({ mode, requests: [] }),
   };
   return { ...operations, ...replaced };
 }

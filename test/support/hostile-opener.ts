@@ -2,7 +2,7 @@ import type { Channel, SecureSessions, Session } from "../../peer/messaging/port
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../shared/device-id.ts";
-import { type Envelope, encodeText, linkOf, sealEnvelope } from "../../shared/envelope.ts";
+import { type Envelope, linkOf, sealEnvelope } from "../../shared/envelope.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameBody, type FrameOf } from "../../shared/frames.ts";
 import { encodeLogClaim } from "../../shared/gossip.ts";
 import { sha256 } from "../../shared/hash.ts";
@@ -11,6 +11,7 @@ import { PROTOCOL_VERSION } from "../../shared/protocol.ts";
 import { seedOf } from "./messaging-peer.ts";
 import type { MessagingWorld } from "./messaging-world.ts";
 import type { Person } from "./people.ts";
+import { textBody } from "./text-body.ts";
 
 const NO_CLAIM = encodeLogClaim({ size: 0, root: EMPTY_ROOT });
 
@@ -107,7 +108,7 @@ export class HostileOpener {
       messageId,
       sentAt: 1_795_176_000_000,
       kind: "text",
-      body: encodeText(`message ${this.#seq}`),
+      body: textBody(`message ${this.#seq}`),
       ...overrides,
     };
     this.#link = linkOf(envelope);

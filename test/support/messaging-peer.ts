@@ -13,7 +13,7 @@ import { ParcelSender } from "../../peer/messaging/mailbox/parcel-sender.ts";
 import { createOperations, type Engine } from "../../peer/messaging/messenger.ts";
 import { standDown } from "../../peer/messaging/old-copy.ts";
 import type { Operations, SendResult } from "../../peer/messaging/operations.ts";
-import { giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
+import { forgetExpired, giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
 import type {
   Contact,
@@ -185,6 +185,7 @@ export class MessagingPeer {
       naming: directory,
       acceptor: new Acceptor({ self, store, runtime }),
       watch,
+      feedChanged: () => this.feed.wake(),
       engine: async () => engine,
       running: () => engine,
       server: AUDIENCE,
@@ -238,8 +239,9 @@ export class MessagingPeer {
   }
 
   upkeep(): void {
-    const given = giveUpOld(this, this.#runtime.now());
-    this.core.notices.outboxChanged(given.map(({ messageId }) => messageId));
+    const nowMs = this.#runtime.now();
+    const changed = [...giveUpOld(this, nowMs), ...forgetExpired(this, nowMs)];
+    this.core.notices.outboxChanged(changed.map(({ messageId }) => messageId));
   }
 
   /** Ends as a program does that is asked to. */

@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type OpenStore, openStore } from "../../peer/history/store.ts";
 import type { InboundMessage, Lane, NewOutboxRow, OwnMessage } from "../../peer/messaging/store.ts";
-import { encodeText } from "../../shared/envelope.ts";
 import { sha256 } from "../../shared/hash.ts";
 import { pad } from "../../shared/padding.ts";
 import { NOW_MS, personOf } from "./people.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
+import { textBody } from "./text-body.ts";
 
 export const DATA_KEY = sha256(Buffer.from("data key"));
 
@@ -39,7 +39,7 @@ export function inbound(seq: number, facts: Partial<InboundMessage> = {}): Inbou
     seq,
     link: idOf(`link ${seq}`),
     kind: "text",
-    body: encodeText(text),
+    body: textBody(text),
     text,
     sentAtMs: NOW_MS,
     receivedAtMs: NOW_MS + seq,
@@ -70,7 +70,7 @@ export function own(seq: number, facts: Partial<OwnMessage> = {}): OwnMessage {
     conversation: laneOfBob.conversation,
     seq,
     kind: "text",
-    body: encodeText(text),
+    body: textBody(text),
     text,
     acceptedAtMs: NOW_MS + seq,
     ...facts,

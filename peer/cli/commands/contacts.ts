@@ -4,13 +4,21 @@ import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { localTime } from "../instant.ts";
+import { readLifetime } from "../lifetime.ts";
 import { table } from "../table.ts";
 import { withOperations } from "../with-operations.ts";
 
 export const contacts: Command = {
   usage: "contacts [action] [contact]",
-  summary: "people you have written to or heard from: list, show, remove, block, unblock",
-  positionals: { action: "list (unless said otherwise), show, remove, block or unblock", contact: "whom" },
+  summary: "people you have written to or heard from: list, show, accept, set, remove, block, unblock",
+  positionals: { action: "list (unless said otherwise), show, accept, set, remove, block or unblock", contact: "whom" },
+  options: {
+    expire: {
+      value: "TIME",
+      describe: "set: both sides forget what you write after this time, such as 1d; never: keep it",
+    },
+    "read-marks": { value: "on|off", describe: "set: whether they learn which of their messages you have seen" },
+  },
   run: async (args, context) => {
     const action = chooseAction(args);
     await withOperations(context, { network: false, run: (operations) => action(operations, context) });
@@ -32,18 +40,38 @@ function chooseAction(args: Args): Action {
   if (chosen === undefined)
     throw new ChatError("USAGE", `unknown action "${action}": ${Object.keys(ACTIONS).join(", ")}`);
   if (username === undefined) throw new ChatError("USAGE", `contacts ${action} needs a name`);
-  return (operations, context) => chosen(username, operations, context);
+  const settings = readSettings(args, action);
+  return (operations, context) => chosen({ username, ...settings }, operations, context);
 }
 
-const ACTIONS: Readonly<Record<string, (username: string, ...rest: Parameters<Action>) => Promise<unknown>>> = {
-  show: async (username, operations, { output }) => print(await operations.contactsShow({ username }), output),
-  remove: async (username, operations, { output }) => {
+type Chosen = Parameters<Operations["contactsSet"]>[0];
+
+/** @throws ChatError USAGE */
+function readSettings(args: Args, action: string): Omit<Chosen, "username"> {
+  const [expire, marks] = [args.value("expire"), args.value("read-marks")];
+  const isEmpty = expire === undefined && marks === undefined;
+  if (action !== "set" && !isEmpty) throw new ChatError("USAGE", "--expire and --read-marks go with contacts set");
+  if (action === "set" && isEmpty) throw new ChatError("USAGE", "contacts set needs --expire or --read-marks");
+  if (marks !== undefined && marks !== "on" && marks !== "off")
+    throw new ChatError("USAGE", "--read-marks takes on or off");
+  const expireSeconds = expire === "never" ? null : readLifetime(expire);
+  return {
+    ...(expireSeconds !== undefined && { expireSeconds }),
+    ...(marks !== undefined && { readMarks: marks === "on" }),
+  };
+}
+
+const ACTIONS: Readonly<Record<string, (chosen: Chosen, ...rest: Parameters<Action>) => Promise<unknown>>> = {
+  show: async ({ username }, operations, { output }) => print(await operations.contactsShow({ username }), output),
+  accept: async ({ username }, operations, { output }) => print(await operations.contactsAccept({ username }), output),
+  set: async (chosen, operations, { output }) => print(await operations.contactsSet(chosen), output),
+  remove: async ({ username }, operations, { output }) => {
     const removed = await operations.contactsRemove({ username });
     await output.print({ type: "contact-removed", fields: removed, text: `removed ${removed.username}` });
   },
-  block: async (username, operations, { output }) =>
+  block: async ({ username }, operations, { output }) =>
     print(await operations.contactsBlock({ username, blocked: true }), output),
-  unblock: async (username, operations, { output }) =>
+  unblock: async ({ username }, operations, { output }) =>
     print(await operations.contactsBlock({ username, blocked: false }), output),
 };
 
@@ -65,6 +93,8 @@ function print(contact: ContactView, output: CliContext["output"]): Promise<bool
     ["sequence", String(contact.seq)],
     ["devices", contact.devices.join(" ")],
     ["since", localTime(contact.pinnedAt)],
+    ["kept", contact.expireSeconds === null ? "for good" : `${contact.expireSeconds} s`],
+    ["read marks", contact.readMarks ? "on" : "off"],
   ]);
   return output.print({ type: "contact", fields: contact, text });
 }

@@ -4,11 +4,10 @@ import { readText } from "../../../shared/text.ts";
 import type { SendParams, SendResult } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { parseDuration } from "../duration.ts";
-import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { DELIVERY_OPTIONS, deliveryExitCode, describeDelivery, readDelivery } from "../delivering.ts";
+import { readLifetime } from "../lifetime.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
 import { readMessage } from "../stdin.ts";
-import { visibleReason } from "../visible-text.ts";
 import { withOperations } from "../with-operations.ts";
 
 const MAX_ID_LENGTH = 128;
@@ -21,29 +20,29 @@ export const send: Command = {
     message: "the text; other users of this machine can see it in the process list, so better pipe it in, or -",
   },
   options: {
-    wait: {
-      value: "STATE",
-      describe: "queued (safe here), relayed (in their mailbox) or stored (on a device of theirs); stored by default",
-    },
-    timeout: { value: "TIME", describe: "how long to wait; 10s unless said otherwise" },
+    ...DELIVERY_OPTIONS,
     id: { value: "KEY", describe: "your name for this message: the same again changes nothing" },
+    "reply-to": { value: "ID", describe: "the message that this one answers" },
+    expire: { value: "TIME", describe: "both sides forget it after this time, such as 1h or 7d" },
   },
   run: async (args, context) => {
-    const wait = readWait(args);
-    const timeoutMs = parseDuration(args.value("timeout") ?? "10s", "--timeout");
-    const id = readId(args);
+    const delivery = readDelivery(args);
+    const extras = readExtras(args);
     const text = await readBody(args, context);
-    const params = { to: args.required("to"), text, wait, timeoutMs, ...(id !== undefined && { id }) };
-    const result = await sendInTime(params, context);
-    await context.output.print({ type: "send", fields: result, text: describe(result) });
-    return exitCode(result, wait);
+    const result = await sendInTime({ to: args.required("to"), text, ...delivery, ...extras }, context);
+    await context.output.print({ type: "send", fields: result, text: describeDelivery(result) });
+    return deliveryExitCode(result, delivery.wait);
   },
 };
 
-function readWait(args: Args): SendParams["wait"] {
-  const wait = args.value("wait") ?? "stored";
-  if (wait === "queued" || wait === "relayed" || wait === "stored") return wait;
-  throw new ChatError("USAGE", `--wait takes queued, relayed or stored, not "${wait}"`);
+function readExtras(args: Args): Pick<SendParams, "id" | "replyTo" | "expireSeconds"> {
+  const [id, replyTo] = [readId(args), args.value("reply-to")];
+  const expireSeconds = readLifetime(args.value("expire"));
+  return {
+    ...(id !== undefined && { id }),
+    ...(replyTo !== undefined && { replyTo }),
+    ...(expireSeconds !== undefined && { expireSeconds }),
+  };
 }
 
 function readId(args: Args): string | undefined {
@@ -83,21 +82,4 @@ async function queueBeside(
   const directory = dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
   const programs = await dependencies.loadPrograms();
   return await programs.queueMessage({ settings, directory, signal: interruption.signal }, params);
-}
-
-function exitCode({ state }: SendResult, wait: SendParams["wait"]): ExitCode {
-  if (state === "failed") return EXIT.user;
-  const isFarEnough = state === "stored" || wait === "queued" || wait === state;
-  return isFarEnough ? EXIT.ok : EXIT.notDelivered;
-}
-
-function describe({ id, to, state, devices }: SendResult): string {
-  if (state === "stored") return `delivered to ${to} (${id})`;
-  const why = devices.map(({ error, reason }) => reason ?? error).find((part) => part !== undefined);
-  const because = why === undefined ? "" : `: ${visibleReason(why)}`;
-  if (state === "failed") return `failed to reach ${to} (${id})${because}`;
-  if (state === "relayed") {
-    return `left in a mailbox for ${to} (${id})\nIt stays in the outbox until a device of theirs has it.`;
-  }
-  return `queued for ${to} (${id})${because}\nIt is safe in the outbox; a running p2pchat listen, or the next send, goes on trying.`;
 }

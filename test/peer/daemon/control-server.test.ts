@@ -143,7 +143,7 @@ describe("a request is refused, and nothing is called,", () => {
     ["a missing member", "lookup", {}, -32_602, "REQUEST_INVALID"],
     ["an unknown member", "lookup", { username: "bob", x: 1 }, -32_602, "REQUEST_INVALID"],
     ["a member of another type", "send", { ...send, timeoutMs: "10" }, -32_602, "REQUEST_INVALID"],
-    ["another word", "send", { ...send, wait: "displayed" }, -32_602, "REQUEST_INVALID"],
+    ["another word", "send", { ...send, wait: "read" }, -32_602, "REQUEST_INVALID"],
     ["a time out of range", "send", { ...send, timeoutMs: 1e12 }, -32_602, "REQUEST_INVALID"],
     ["a text out of range", "send", { ...send, text: "a".repeat(70_000) }, -32_602, "REQUEST_INVALID"],
     ["members where none are taken", "whoami", { x: 1 }, -32_602, "REQUEST_INVALID"],

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { HistoryQuery } from "../../../peer/messaging/store.ts";
 import { bob, idOf, inbound, laneOfBob, openedStore, outgoing, own } from "../../support/opened-store.ts";
-import { NOW_MS } from "../../support/people.ts";
+import { NOW_MS, personOf } from "../../support/people.ts";
+
+const carol = personOf("carol");
 
 const everything: HistoryQuery = {
   conversation: laneOfBob.conversation,
@@ -19,9 +21,9 @@ function talk() {
     inbox.setMark(laneOfBob, 0);
     for (const seq of [1, 2, 3, 4, 5, 6]) {
       if (seq % 2 === 0 && seq < 6) {
-        history.addOwn(own(seq));
+        history.addOwn(own(seq), "text");
         outbox.add(outgoing(seq));
-      } else inbox.add(inbound(seq), seq !== 6);
+      } else inbox.add(inbound(seq), seq !== 6 ? "text" : "nothing");
     }
     for (const seq of [1, 3, 6]) inbox.release(laneOfBob, seq, 0);
   });
@@ -53,7 +55,8 @@ describe("history", () => {
   test("finds a text in any case, further back than a page", () => {
     const { history, transaction, texts } = talk();
     transaction(() => {
-      for (let seq = 10; seq < 600; seq += 1) history.addOwn(own(seq, { text: seq === 10 ? "the Needle" : "hay" }));
+      for (let seq = 10; seq < 600; seq += 1)
+        history.addOwn(own(seq, { text: seq === 10 ? "the Needle" : "hay" }), "text");
     });
     expect(texts({ search: "nEEdle" })).toEqual(["the Needle"]);
     expect(texts({ search: "hay", limit: 300 })).toHaveLength(300);
@@ -78,15 +81,41 @@ describe("history", () => {
     expect(stateOf(4)).toMatchObject({ state: "failed" });
   });
 
-  test("finds and erases own messages, never another's", () => {
+  test("finds and removes own messages, never another's", () => {
     const { history, transaction, texts } = talk();
-    expect(history.findOwn(own(2).messageId)).toEqual(own(2));
+    expect(history.findOwn(own(2).messageId)).toMatchObject(own(2));
     expect(history.findOwn(inbound(1).envelopeId)).toBeUndefined();
     transaction(() => {
-      history.eraseOwn(own(2).messageId);
-      history.eraseOwn(inbound(1).envelopeId);
+      history.removeOwn(own(2).messageId);
+      history.removeOwn(inbound(1).envelopeId);
     });
     expect(history.findOwn(own(2).messageId)).toBeUndefined();
     expect(texts()).toEqual(["text 1", "text 3", "own 4"]);
+  });
+
+  test("forgets what a message said, and keeps its place", () => {
+    const { history, inbox, transaction, texts } = talk();
+    transaction(() => {
+      history.eraseOwn(own(2).messageId);
+      history.eraseOwn(inbound(1).envelopeId);
+      inbox.erase(bob.username, inbound(3).messageId);
+      inbox.erase(carol.username, inbound(1).messageId);
+    });
+    expect(texts()).toEqual(["text 1", "", "", "own 4"]);
+  });
+
+  test("forgets and hides what was to be kept until then, and nothing before its time", () => {
+    const { history, inbox, transaction, texts } = talk();
+    transaction(() => {
+      history.addOwn(own(8), "text", 1000);
+      inbox.add(inbound(9), "text", 2000);
+      inbox.release(laneOfBob, 9, 0);
+    });
+    expect(transaction(() => history.expire(999))).toEqual([]);
+    expect(transaction(() => history.expire(1000))).toEqual([{ messageId: own(8).messageId, own: true }]);
+    expect(texts()).toEqual(["text 1", "own 2", "text 3", "own 4", "text 9"]);
+    expect(transaction(() => history.expire(5000))).toEqual([{ messageId: inbound(9).messageId, own: false }]);
+    expect(texts()).toEqual(["text 1", "own 2", "text 3", "own 4"]);
+    expect(history.findOwn(own(8).messageId)?.text).toBe("");
   });
 });

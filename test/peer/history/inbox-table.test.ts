@@ -6,7 +6,7 @@ function withMessages(...seqs: number[]) {
   const store = openedStore();
   store.transaction(() => {
     store.inbox.setMark(laneOfBob, 0);
-    for (const seq of seqs) store.inbox.add(inbound(seq), true);
+    for (const seq of seqs) store.inbox.add(inbound(seq), "text");
   });
   return store;
 }
@@ -41,7 +41,7 @@ describe("the inbox", () => {
   test("refuses a second message under one number", () => {
     const { inbox, transaction } = withMessages(1);
     const second = inbound(1, { envelopeId: idOf("another") });
-    expect(() => transaction(() => inbox.add(second, true))).toThrow(/UNIQUE/);
+    expect(() => transaction(() => inbox.add(second, "text"))).toThrow(/UNIQUE/);
     expect(inbox.hasEnvelope(bob.device, second.envelopeId)).toBe(false);
   });
 
@@ -56,8 +56,9 @@ describe("the inbox", () => {
       inbox.release(laneOfBob, 4, 2);
     });
     const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path } = inbound(4);
+    const shown = { content: { kind: "text", text }, readable: true, change: false };
     expect(inbox.visibleAfter(1, 10)).toEqual([
-      { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path, cursor: 2, gapBefore: 2, readable: true },
+      { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path, ...shown, cursor: 2, gapBefore: 2 },
     ]);
     expect(heldOf(inbox)).toEqual([2]);
     expect(inbox.lastHeld(laneOfBob)).toBe(2);
@@ -72,8 +73,8 @@ describe("the inbox", () => {
     const { inbox, transaction } = openedStore();
     transaction(() => {
       inbox.setMark(laneOfBob, 0);
-      inbox.add(inbound(1), false);
-      inbox.add(inbound(3), false);
+      inbox.add(inbound(1), "nothing");
+      inbox.add(inbound(3), "nothing");
       inbox.release(laneOfBob, 1, 0);
       inbox.release(laneOfBob, 3, 1);
     });

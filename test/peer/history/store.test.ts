@@ -217,9 +217,9 @@ describe("the store", () => {
       store.contacts.save(contact);
       store.sessions.save(session("one", { device: carol.device, welcome: Buffer.from("a welcome to keep") }));
       store.inbox.setMark(laneOfBob, 0);
-      store.inbox.add(inbound(1, { text: "meet me at noon" }), true);
+      store.inbox.add(inbound(1, { text: "meet me at noon" }), "text");
       store.inbox.release(laneOfBob, 1, 0);
-      store.history.addOwn(own(1, { to: carol.username, text: "at the station" }));
+      store.history.addOwn(own(1, { to: carol.username, text: "at the station" }), "text");
       store.outbox.add(outgoing(1, { to: carol.username, device: carol.device }));
       store.requests.save("nightly report", idOf("message", 16));
       store.meta.set("birth", Buffer.from("born yesterday"));

@@ -199,7 +199,7 @@ describe("a key that changes while a lane is open", () => {
     if (contact === undefined) throw new Error("they are acquainted");
     const changed = { record: contact.record, seenAtMs: 0 };
     alice.store.transaction(() => alice.store.contacts.save({ ...contact, changed }));
-    await new Acceptor(alice.core).accept({ to: contact, text: "for whom?" });
+    await new Acceptor(alice.core).accept({ to: contact, content: { kind: "text", text: "for whom?" } });
     alice.delivery.deliver(contact.username, contact.devices);
     await world.settle();
     expect(bob.inbox()).toEqual(before);

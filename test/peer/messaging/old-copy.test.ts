@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { directConversation } from "../../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
-import { type Envelope, encodeText, openEnvelope, sealEnvelope } from "../../../shared/envelope.ts";
+import { type Envelope, openEnvelope, sealEnvelope } from "../../../shared/envelope.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import type { Frame, FrameBody } from "../../../shared/frames.ts";
 import { ackOf, facing } from "../../support/facing-mallory.ts";
 import { hello } from "../../support/hostile-answerer.ts";
 import type { Person } from "../../support/people.ts";
+import { textBody } from "../../support/text-body.ts";
 
 const refusalBySeq = (frame: Frame): FrameBody[] =>
   frame.type === "message"
@@ -33,7 +34,7 @@ function signedBy({ self }: Signer, to: Person, claimed: Partial<Envelope>): Uin
     messageId: new Uint8Array(16),
     sentAt: 0,
     kind: "text",
-    body: encodeText("what the copy forgot"),
+    body: textBody("what the copy forgot"),
     ...claimed,
   } as const;
   return openEnvelope(sealEnvelope(envelope, self.deviceKey).plaintext).signed;

@@ -3,7 +3,7 @@ import { encodeCbor } from "../../../shared/cbor.ts";
 import { directConversation } from "../../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { signWithDomain } from "../../../shared/ed25519.ts";
-import { type Envelope, encodeText, sealEnvelope } from "../../../shared/envelope.ts";
+import { type Envelope, sealEnvelope } from "../../../shared/envelope.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { sha256 } from "../../../shared/hash.ts";
 import { pad, unpad } from "../../../shared/padding.ts";
@@ -12,6 +12,7 @@ import { attacked, expectRefused } from "../../support/attacked-peer.ts";
 import { databaseContent } from "../../support/database-bytes.ts";
 import { HostileOpener, refusals, types } from "../../support/hostile-opener.ts";
 import { keyOf, personOf } from "../../support/people.ts";
+import { textBody } from "../../support/text-body.ts";
 
 describe("an envelope is stored once, or refused without a trace", () => {
   test("stores and acknowledges an honest message", async () => {
@@ -52,7 +53,7 @@ describe("an envelope is stored once, or refused without a trace", () => {
     ["an unknown member", { extra: 1 } as Partial<Envelope>, ["ENVELOPE_INVALID", "schema"]],
     ["a text that is no text", { body: encodeCbor({ text: 1 }) }, ["ENVELOPE_INVALID", "schema"]],
     ["a text that is no CBOR", { body: Uint8Array.of(0xff) }, ["ENVELOPE_INVALID", "cbor"]],
-    ["a text over the limit", { body: encodeText("x".repeat(LIMITS.textMaxBytes + 1)) }, ["ENVELOPE_INVALID", "size"]],
+    ["a text over the limit", { body: textBody("x".repeat(LIMITS.textMaxBytes + 1)) }, ["ENVELOPE_INVALID", "size"]],
     ["another version", { v: 2 as 1 }, ["VERSION_UNSUPPORTED", null]],
   ];
   test.each(unsound)("refuses %s", async (_, overrides, refusal) => {

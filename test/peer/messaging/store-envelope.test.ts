@@ -2,12 +2,13 @@ import { describe, expect, test } from "vitest";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { directConversation } from "../../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
-import { type Envelope, encodeText, sealEnvelope } from "../../../shared/envelope.ts";
+import { type Envelope, sealEnvelope } from "../../../shared/envelope.ts";
 import { sha256 } from "../../../shared/hash.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import { attacked, expectRefused } from "../../support/attacked-peer.ts";
 import { refusals, types } from "../../support/hostile-opener.ts";
 import { personOf } from "../../support/people.ts";
+import { textBody } from "../../support/text-body.ts";
 
 describe("who may write", () => {
   test("refuses a device that no record lists", async () => {
@@ -88,7 +89,7 @@ describe("who may write", () => {
   test("stores 64 KiB of a stranger and no more", async () => {
     const at = await attacked();
     await at.opener.openSession();
-    const body = encodeText("x".repeat(LIMITS.textMaxBytes));
+    const body = textBody("x".repeat(LIMITS.textMaxBytes));
     let stored = 0;
     for (; stored < LIMITS.strangerMaxMessages; stored += 1) {
       const answers = await at.opener.write({ body });
@@ -152,7 +153,7 @@ describe("the place of a message", () => {
   test("stores and acknowledges a kind it does not know, and shows nothing", async () => {
     const at = await attacked();
     await at.opener.openSession();
-    expect(types(await at.opener.write({ kind: "reaction", body: Uint8Array.of(1, 2, 3) }))).toEqual(["ack"]);
+    expect(types(await at.opener.write({ kind: "poll", body: Uint8Array.of(1, 2, 3) }))).toEqual(["ack"]);
     expect(types(await at.opener.write())).toEqual(["ack"]);
     expect(at.bob.inbox()).toEqual(["message 2"]);
   });

@@ -65,7 +65,7 @@ describe("send", () => {
     [["bob"], "", "MESSAGE_EMPTY"],
     [["bob"], "a".repeat(20_000), "MESSAGE_TOO_LARGE"],
     [["bob"], Uint8Array.of(0xff), "MESSAGE_NOT_TEXT"],
-    [["bob", "hi", "--wait", "displayed"], "", "USAGE"],
+    [["bob", "hi", "--wait", "read"], "", "USAGE"],
     [["bob", "hi", "--timeout", "10"], "", "USAGE"],
     [["bob", "hi", "--id", "a".repeat(200)], "", "USAGE"],
   ])("refuses %j before it calls the daemon", async (args, stdin, code) => {
