@@ -173,6 +173,7 @@ export class Mailbox {
 
   /** Deletes some of what is too old; false once nothing is. To be called again after others had their turn. */
   sweep(): Promise<boolean> {
+    this.#lookForRoom();
     return this.#write(() => {
       const parcels = this.#store.expireParcels(this.#oldest(), SWEEP_ROWS);
       return this.#store.expireBox(this.#seconds(), SWEEP_ROWS) || parcels > 0;
@@ -211,12 +212,14 @@ export class Mailbox {
 
   /** On a full disk the room that was put aside is for deleting. */
   #assertDiskHasRoom(): void {
-    if (this.#fullSinceMs === undefined) return;
-    const nowMs = this.#parts.now();
-    if (Math.abs(nowMs - this.#fullSinceMs) >= FULL_RETRY_MS) {
-      this.#fullSinceMs = this.#parts.database.restoreReserve() ? undefined : nowMs;
-    }
+    this.#lookForRoom();
     if (this.#fullSinceMs !== undefined) throw new ChatError("STORAGE", "the disk is full", { reason: "full" });
+  }
+
+  #lookForRoom(): void {
+    const nowMs = this.#parts.now();
+    if (this.#fullSinceMs === undefined || Math.abs(nowMs - this.#fullSinceMs) < FULL_RETRY_MS) return;
+    this.#fullSinceMs = this.#parts.database.restoreReserve() ? undefined : nowMs;
   }
 
   async #write<T>(work: () => T): Promise<T> {

@@ -18,11 +18,19 @@ export type RelayProcess = {
 
 type Options = {
   readonly args?: readonly string[];
+  /** Besides those by which one address may ask for more. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** A command that starts it in turn (strace, nsenter). */
   readonly wrapper?: readonly string[];
 };
 
-const LIMITS = "depositsPerSecond=100000,otherRequestsPerSecond=100000,newBoxesPerHour=100000";
+const LIMITS = {
+  depositsPerSecond: 100_000,
+  otherRequestsPerSecond: 100_000,
+  newBoxesPerHour: 100_000,
+  connectionsPerNetwork: 10_000,
+  reservationsPerNetwork: 10_000,
+};
 
 /** Starts `p2pchat relay` without waiting for it. */
 export function spawnRelay(args: readonly string[], wrapper: readonly string[] = []): Program {
@@ -33,10 +41,11 @@ export function spawnRelay(args: readonly string[], wrapper: readonly string[] =
 
 export async function startRelayProcess(
   directory: string,
-  { args = [], wrapper = [] }: Options = {},
+  { args = [], limits = {}, wrapper = [] }: Options = {},
 ): Promise<RelayProcess> {
   const listen = ["--dir", directory, "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"];
-  const program = spawnRelay([...listen, "--limits", LIMITS, ...args], wrapper);
+  const all = Object.entries({ ...LIMITS, ...limits }).map(([name, value]) => `${name}=${value}`);
+  const program = spawnRelay([...listen, "--limits", all.join(","), ...args], wrapper);
   const line = await program.next(({ type }) => type === "relay");
   const [address = ""] = line["addresses"] as string[];
   return {
