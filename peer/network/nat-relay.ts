@@ -85,6 +85,8 @@ async function relay(hop: Hop, stop: { stream: Stream; to: PeerId }, options: Op
   const timer = setTimeout(() => {
     for (const stream of [hop.stream, stop.stream]) stream.abort(new Error("relayed for long enough"));
   }, relayedMs);
+  // the first listener gets what has arrived: that is to be libp2p's, which reads the answer to its request
+  await new Promise((resolve) => setImmediate(resolve));
   await watchRelayedPair(hop.stream, stop.stream, {
     maxBytes: maxHeldBytes,
     transferred: (bytes) => rules.transferred(from, to, bytes),

@@ -181,7 +181,7 @@ describe.skipIf(!canInjectFaults())("a relay killed in the middle of a system ca
       await mailbox.open(owner.contacts);
     }
     await before.stop();
-    const failing = [...tracing("fsync", "/dev/null"), "-e", "inject=fsync:error=EIO:when=4+"];
+    const failing = [...tracing("fsync", "/dev/null"), "-e", "inject=fsync:error=EIO:when=8+"];
     const relay = await startRelayProcess(directory, { wrapper: failing });
     const mailbox = await relay.connect();
     await mailbox.open(owner.contacts);
@@ -197,7 +197,8 @@ describe.skipIf(!canInjectFaults())("a relay killed in the middle of a system ca
         confirmed.push(hexOf(parcel));
       }
     }
-    expect(confirmed.length).toBeLessThan(4);
+    expect(confirmed.length).toBeGreaterThan(0);
+    expect(confirmed.length).toBeLessThan(8);
     expect((await relay.program.exited).code).toBe(3);
     await mailbox.close();
     const again = await startRelayProcess(directory);
