@@ -2,6 +2,7 @@ import { publicKeyOfDevice } from "../shared/device-id.ts";
 import { privateKeyObject } from "../shared/ed25519.ts";
 import { ChatError } from "../shared/errors.ts";
 import { LIMITS } from "../shared/protocol.ts";
+import { RELAY_ROLES, type RelayRole } from "../shared/relay-descriptor.ts";
 import type { RelayOptions, RunningRelay } from "./cli/context.ts";
 import { openDatabase } from "./history/database.ts";
 import { openPrivateDirectory, type ProfileDirectory } from "./identity/profile-directory.ts";
@@ -29,6 +30,7 @@ const MS_PER_SECOND = 1000;
 
 /** What the parts of one relay share. */
 type Relay = {
+  readonly roles: readonly RelayRole[];
   readonly options: RelayOptions;
   readonly limits: RelayLimits;
   readonly log: Log;
@@ -48,7 +50,9 @@ export async function startRelay(options: RelayOptions): Promise<RunningRelay> {
   const limits = limitsOf(options);
   await using cleanup = new AsyncDisposableStack();
   const log = createLog(options.verbose ? "debug" : "warn");
+  const roles = rolesOf(options);
   const relay: Relay = {
+    roles,
     options,
     limits,
     log,
@@ -63,17 +67,17 @@ export async function startRelay(options: RelayOptions): Promise<RunningRelay> {
   const directory = openPrivateDirectory(options.directory);
   lock(directory, cleanup);
   const seed = await relaySeed(directory.file("relay.json"));
-  const mailbox = options.roles.includes("mailbox") ? openMailbox(directory, relay) : undefined;
+  const mailbox = roles.includes("mailbox") ? openMailbox(directory, relay) : undefined;
   const node = await startNode(seed, mailbox, relay);
   observe(node, mailbox, relay);
   const metricsUrl = await startHealth(mailbox, relay);
   list(node, seed, relay);
-  log("started", { roles: options.roles });
+  log("started", { roles });
   const resources = cleanup.move();
   return {
     peerId: node.device,
     addresses: node.addresses,
-    roles: options.roles,
+    roles,
     metricsUrl,
     failed: failure.promise,
     async stop() {
@@ -95,6 +99,13 @@ function limitsOf({ limits, operator }: RelayOptions): RelayLimits {
   return { ...RELAY_LIMITS, ...limits };
 }
 
+function rolesOf({ roles }: RelayOptions): readonly RelayRole[] {
+  if (roles.length === 0) return RELAY_ROLES;
+  const known = RELAY_ROLES.filter((role) => roles.includes(role));
+  if (known.length === roles.length) return known;
+  throw new ChatError("USAGE", `--roles takes one or more of ${RELAY_ROLES.join(", ")}`);
+}
+
 function lock(directory: ProfileDirectory, cleanup: AsyncDisposableStack): void {
   const answer = tryAcquireProfileLock(directory);
   if ("heldBy" in answer) {
@@ -113,8 +124,8 @@ function openMailbox(directory: ProfileDirectory, { limits, failed, cleanup }: R
 }
 
 async function startNode(seed: Uint8Array, mailbox: Mailbox | undefined, relay: Relay): Promise<RelayNode> {
-  const { options, limits, rules, metrics, cleanup } = relay;
-  const { listen, announce, roles } = options;
+  const { roles, options, limits, rules, metrics, cleanup } = relay;
+  const { listen, announce } = options;
   const node = await startRelayNode({
     seed,
     listen,
@@ -174,7 +185,7 @@ async function startHealth(mailbox: Mailbox | undefined, relay: Relay): Promise<
   return server.url;
 }
 
-function list(node: RelayNode, seed: Uint8Array, { options, limits, log, cleanup }: Relay): void {
+function list(node: RelayNode, seed: Uint8Array, { roles, options, limits, log, cleanup }: Relay): void {
   const { settings, operator } = options;
   if (settings.server === undefined) return;
   const clock = createClock(() => systemRuntime.now());
@@ -189,7 +200,7 @@ function list(node: RelayNode, seed: Uint8Array, { options, limits, log, cleanup
     list: server,
     offer: {
       relay: node.device,
-      roles: [...options.roles],
+      roles: [...roles],
       limits: { reservations, boxes, parcelsPerBox, bytesPerBox, keepSeconds },
       operator,
       addrs: [...node.addresses],

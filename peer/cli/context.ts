@@ -51,7 +51,8 @@ export type RelayOptions = {
   readonly listen: { readonly hosts?: readonly string[]; readonly port: number };
   /** Multiaddrs; none: those it listens on. */
   readonly announce: readonly string[];
-  readonly roles: readonly RelayRole[];
+  /** Of `RELAY_ROLES`; none: all of them. */
+  readonly roles: readonly string[];
   readonly operator: string;
   /** In place of what it ships with, by name. */
   readonly limits: Readonly<Record<string, number>>;

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { ChatError } from "../../../shared/errors.ts";
-import { RELAY_ROLES, type RelayRole } from "../../../shared/relay-descriptor.ts";
 import type { Args, Command } from "../command.ts";
 import { xdgDataHome } from "../config.ts";
 import type { CliContext, RelayOptions, RunningRelay } from "../context.ts";
@@ -46,7 +45,7 @@ function readOptions(args: Args, { settings, terminal, verbose }: CliContext): R
       ...(hosts.length > 0 && { hosts }),
     },
     announce: list(args.value("announce")),
-    roles: readRoles(args.value("roles")),
+    roles: list(args.value("roles")),
     operator: args.value("operator") ?? "",
     limits: readLimits(list(args.value("limits"))),
     ...(metricsPort !== undefined && { metricsPort: wholeNumber("metrics-port", metricsPort, MAX_PORT) }),
@@ -56,14 +55,6 @@ function readOptions(args: Args, { settings, terminal, verbose }: CliContext): R
 
 function list(text: string | undefined): string[] {
   return text === undefined ? [] : text.split(",").map((entry) => entry.trim());
-}
-
-function readRoles(text: string | undefined): readonly RelayRole[] {
-  if (text === undefined) return RELAY_ROLES;
-  const wanted = list(text);
-  const roles = RELAY_ROLES.filter((role) => wanted.includes(role));
-  if (roles.length > 0 && roles.length === wanted.length) return roles;
-  throw new ChatError("USAGE", `--roles takes one or more of ${RELAY_ROLES.join(", ")}`);
 }
 
 function readLimits(entries: readonly string[]): Record<string, number> {
