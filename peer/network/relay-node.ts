@@ -14,48 +14,14 @@ import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { RELAY_PROTOCOLS } from "../../shared/protocol.ts";
 import { isRelayAddressOf } from "../../shared/relay-address.ts";
-import type { Channel } from "../messaging/ports.ts";
-import type { Runtime } from "../messaging/runtime.ts";
 import { StreamChannel } from "./channel.ts";
 import { announceableAddresses } from "./dialable.ts";
 import { findDevice } from "./find-device.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
-import { type Listen, listenAddresses } from "./listen-addresses.ts";
-import { natRelay, type RelayingRules } from "./nat-relay.ts";
+import { listenAddresses } from "./listen-addresses.ts";
+import { natRelay } from "./nat-relay.ts";
 import { networkOf } from "./network-of.ts";
-
-/** Whom a relay serves, and how much. A network is an IPv4 address or an IPv6 /64; a user is a peer id. */
-export interface RelayRules extends RelayingRules {
-  mayConnect(network: string): boolean;
-  /** Takes note of a connection; the answer takes note of its end. */
-  connected(network: string): () => void;
-  /** Takes a place for a mailbox stream and gives back how to leave it; undefined where there is none. */
-  mailboxPlace(network: string): (() => void) | undefined;
-  /** Takes, or keeps, a place for the user's reservation. */
-  reserve(user: string, network: string): boolean;
-  hasReservation(user: string): boolean;
-  /** The user is gone. */
-  release(user: string): void;
-}
-
-export type RelayNodeOptions = {
-  /** 32 secret bytes: the relay's key. */
-  readonly seed: Uint8Array;
-  readonly listen: Listen;
-  /** Multiaddrs that others are told; empty: those it listens on. */
-  readonly announce: readonly string[];
-  /** Tell of loopback too. */
-  readonly allowLocal: boolean;
-  readonly rules: RelayRules;
-  /** Left out: no NAT relay. */
-  readonly nat?: { readonly maxReservations: number; readonly relayedMs: number };
-  /** Left out: no mailbox. Serves one stream to its end. */
-  readonly onMailbox?: (channel: Channel, network: string) => Promise<void>;
-  /** What else it answers, by protocol id. */
-  readonly handlers?: Readonly<Record<string, StreamHandler>>;
-  readonly runtime: Pick<Runtime, "after" | "monotonic">;
-  readonly limits?: Partial<NetworkLimits>;
-};
+import type { RelayNodeOptions } from "./relay-options.ts";
 
 export type RelayNode = {
   readonly device: DeviceId;
