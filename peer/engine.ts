@@ -1,3 +1,4 @@
+import type { DeviceId } from "../shared/device-id.ts";
 import type { OpenOptions } from "./cli/context.ts";
 import { ownRecordsOf } from "./history/own-records.ts";
 import type { Log } from "./log.ts";
@@ -62,8 +63,9 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const { deviceSeed } = keystore.secrets;
   const allowLocal = settings.allowLocal ?? profile.allowLocal;
   const policy = parseRelayPolicy(settings.relays);
-  const [{ startNetwork }, { createSecureSessions }, { parcelSeals }] = await Promise.all([
+  const [{ startNetwork }, { createPunching }, { createSecureSessions }, { parcelSeals }] = await Promise.all([
     import("./network/node.ts"),
+    import("./network/punch.ts"),
     import("./sessions/secure-sessions.ts"),
     import("./sessions/parcel-seal.ts"),
   ]);
@@ -97,12 +99,14 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
       mailbox?.use(relays.withRole("mailbox"));
     },
   });
+  const isContact = (device: DeviceId) => store.contacts.findByDevice(device) !== undefined;
   const network = await startNetwork({
     deviceSeed,
     ...(daemon && { listen: { port: options.port ?? 0 } }),
+    ...(daemon && { punching: createPunching({ self: self.device, allowLocal, isContact, runtime, log }) }),
     allowLocal,
     lan: settings.lan,
-    isContact: (device) => store.contacts.findByDevice(device) !== undefined,
+    isContact,
     relays: () => (hiding.hidden ? [] : relays.withRole("nat")),
     addressesOf: (device) => store.contacts.findByDevice(device)?.addresses[device] ?? [],
     events: {

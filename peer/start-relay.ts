@@ -1,7 +1,7 @@
 import { publicKeyOfDevice } from "../shared/device-id.ts";
 import { privateKeyObject } from "../shared/ed25519.ts";
 import { ChatError } from "../shared/errors.ts";
-import { LIMITS } from "../shared/protocol.ts";
+import { LIMITS, PUNCH_PROTOCOLS } from "../shared/protocol.ts";
 import { RELAY_ROLES, type RelayRole } from "../shared/relay-descriptor.ts";
 import type { RelayOptions, RunningRelay } from "./cli/context.ts";
 import { openDatabase } from "./history/database.ts";
@@ -13,6 +13,7 @@ import { systemRuntime, unhurriedClock } from "./messaging/runtime.ts";
 import { createClock } from "./naming/clock.ts";
 import { createRelayList } from "./naming/relay-list.ts";
 import { isLoopback, parseServerUrl } from "./naming/server-url.ts";
+import { serveObserved } from "./network/observed.ts";
 import { type RelayNode, startRelayNode } from "./network/relay-node.ts";
 import { readAuthorities } from "./open-profile.ts";
 import { startHealthServer } from "./relay/health-server.ts";
@@ -135,6 +136,7 @@ async function startNode(seed: Uint8Array, mailbox: Mailbox | undefined, relay: 
     runtime: systemRuntime,
     ...(roles.includes("nat") && {
       nat: { maxReservations: limits.reservations, relayedMs: limits.relayedSeconds * MS_PER_SECOND },
+      handlers: { [PUNCH_PROTOCOLS.observed]: serveObserved },
     }),
     ...(mailbox !== undefined && {
       onMailbox: (channel, network) => {

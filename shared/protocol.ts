@@ -17,6 +17,12 @@ export const RELAY_PROTOCOLS = {
   mailbox: "/p2pchat/mailbox/1",
 } as const;
 
+/** How two devices get off a relay, and what a device asks its relay for that. */
+export const PUNCH_PROTOCOLS = {
+  punch: "/p2pchat/punch/1",
+  observed: "/p2pchat/observed/1",
+} as const;
+
 /** JOSE `typ` of everything signed as a JWS: one kind is never accepted for another. */
 export const JWS_TYPES = {
   nameRecord: "p2pchat-name+jws",
@@ -97,6 +103,7 @@ export const LIMITS = {
   reactionMaxBytes: 32,
   readMarksPerMessage: 256,
   frameMaxBytes: 64 * 1024,
+  punchFrameMaxBytes: 256,
   sendWindowMessages: 64,
   sendWindowBytes: 1024 * 1024,
   helloMaxMarks: 16,

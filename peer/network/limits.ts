@@ -60,11 +60,22 @@ export const NETWORK_LIMITS = {
 
   // Getting off a relay
 
-  /** Dialling straight, then punching. */
+  /** Dialling straight, and punching. */
   offRelayTimeoutMs: 20_000,
   /** After a first failure; doubles up to the most, for as long as the relayed connection is there. */
-  offRelayRetryMs: 30_000,
+  offRelayRetryMs: 10_000,
   offRelayRetryMaxMs: 30 * 60_000,
+  /** What dialling straight has over punching. */
+  punchHeadStartMs: 200,
+  /** From the first frame about it to the new connection; the relayed one serves meanwhile. */
+  punchTimeoutMs: 5000,
+  /** Dials of one attempt, where routers refuse them. */
+  punchDials: 100,
+  /** The longest pause between two of them; by chance, so that both sides do not keep missing each other. */
+  punchPauseMs: 4,
+  /** Between two attempts with one contact, of each side's wish. */
+  punchIntervalMs: 4000,
+  punchesAtOnce: 8,
 
   // Surroundings
 

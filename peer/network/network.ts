@@ -14,6 +14,7 @@ import { type Lan, startLan } from "./lan.ts";
 import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
 import type { NetworkOptions } from "./node.ts";
+import { race } from "./race.ts";
 import type { RelayStatus, Reservations } from "./reservations.ts";
 import { watchSurroundings } from "./surroundings.ts";
 import { Upgrades } from "./upgrades.ts";
@@ -242,10 +243,22 @@ export class Network implements Transport {
   }
 
   async #getOffRelay(device: DeviceId, relayed: Connection, signal: AbortSignal): Promise<void> {
-    const { dialler, options } = this.#parts;
+    const { dialler, options, limits } = this.#parts;
+    const { runtime, punching } = options;
     const known = [...(this.#lan?.addressesOf(device) ?? []), ...(options.addressesOf?.(device) ?? [])];
-    const direct = await dialler.dialDirectly(device, known, signal).catch(() => undefined);
-    if (direct === undefined) await options.punching?.upgrade(relayed, signal);
+    const straight = async (attempt: AbortSignal) => {
+      if (!(await dialler.dialDirectly(device, known, attempt))) throw new Error("no address to dial");
+    };
+    const punch = async (attempt: AbortSignal) => {
+      if (punching === undefined) throw new Error("no punching");
+      await punching.upgrade(relayed, attempt);
+    };
+    const attempts = [
+      { delayMs: 0, run: straight },
+      { delayMs: limits.punchHeadStartMs, run: punch },
+    ];
+    // a connection too many is closed as any other that is doubled
+    await race(attempts, { runtime, signal, discard: () => {} });
   }
 
   /** Something happened to the network or this computer: ends every connection that does not answer at once. */

@@ -21,6 +21,8 @@ type Options = {
   readonly limits?: Partial<NetworkLimits>;
   readonly contacts?: readonly string[];
   readonly dialOnly?: boolean;
+  /** Any free one by default. */
+  readonly port?: number;
   /** The real one by default. */
   readonly runtime?: Runtime;
   /** Instead of `accept`. */
@@ -52,7 +54,7 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
   };
   const network = await startNetwork({
     deviceSeed: seedOf(name),
-    ...(dialOnly ? {} : { listen: { hosts: ["127.0.0.1"], port: 0 } }),
+    ...(dialOnly ? {} : { listen: { hosts: ["127.0.0.1"], port: options.port ?? 0 } }),
     allowLocal: true,
     isContact: (device) => contacts.includes(device),
     events: {

@@ -7,7 +7,7 @@ import { tcp } from "@libp2p/tcp";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { seedOf } from "./networks.ts";
 
-/** A relay as libp2p ships it, on loopback. */
+/** A relay as libp2p ships it. */
 export type TestRelay = {
   readonly node: Libp2p;
   /** Ends in `/p2p/<relay>`. */
@@ -20,15 +20,20 @@ export type TestRelay = {
 };
 
 type Options = {
+  /** Loopback by default. */
+  readonly host?: string;
   /** The same again, for a relay that restarts. */
   readonly port?: number;
   readonly reservations?: ServerReservationStoreInit;
 };
 
-export async function startRelay(name: string, { port = 0, reservations = {} }: Options = {}): Promise<TestRelay> {
+export async function startRelay(
+  name: string,
+  { host = "127.0.0.1", port = 0, reservations = {} }: Options = {},
+): Promise<TestRelay> {
   const node = await createLibp2p({
     privateKey: await generateKeyPairFromSeed("Ed25519", seedOf(name)),
-    addresses: { listen: [`/ip4/127.0.0.1/tcp/${port}`] },
+    addresses: { listen: [`/ip4/${host}/tcp/${port}`] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
@@ -36,7 +41,8 @@ export async function startRelay(name: string, { port = 0, reservations = {} }: 
     connectionMonitor: { enabled: false },
     services: { relay: circuitRelayServer({ reservations: { applyDefaultLimit: false, ...reservations } }) },
   });
-  const address = node.getMultiaddrs()[0]?.toString() ?? "";
+  // libp2p announces no public address by itself
+  const address = node.getMultiaddrs()[0]?.toString() ?? `/ip4/${host}/tcp/${port}/p2p/${node.peerId}`;
   return {
     node,
     address,
