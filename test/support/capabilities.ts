@@ -28,6 +28,16 @@ export function canDropPackets(): boolean {
   return capability("a network of its own and nftables", "unshare", [...OWN_NETWORK, "sh", "-c", script]);
 }
 
+/** Namespaces with cables between them, address translation, and a switch of ours in Python. */
+export function canBuildNetworks(): boolean {
+  const script = `ip link add wire0 type veth peer name wire1
+    echo 1 > /proc/sys/net/ipv4/ip_forward
+    nft 'table ip router { chain out { type nat hook postrouting priority srcnat; masquerade; }; }'
+    setpriv --pdeathsig KILL true
+    python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)'`;
+  return capability("routers, address translation and python3", "unshare", [...OWN_NETWORK, "sh", "-ec", script]);
+}
+
 /** Faults injected into system calls. */
 export function canInjectFaults(): boolean {
   return capability("strace with fault injection", "strace", ["-f", "-e", "inject=fsync:error=EIO:when=9+", "true"]);

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { canBuildNetworks } from "../support/capabilities.ts";
+import { createInternet, FORWARDED_PORT, type Internet, type NatKind, type Unsolicited } from "./internet.ts";
+import { type Process, startOn } from "./process.ts";
+
+/** What is promised at a round trip of 160 ms, and what a slow machine may add. */
+const PROMISED_MS = 2000;
+const SLOW_MACHINE_MS = 3000;
+const TIMEOUT_MS = 60_000;
+
+type Side = { readonly kind: NatKind; readonly unsolicited?: Unsolicited };
+type Outcome = {
+  readonly before: string;
+  readonly after: string;
+  /** From the relayed connection to the other. */
+  readonly ms: number;
+  readonly log: readonly string[];
+};
+
+async function startRelay(internet: Internet): Promise<string> {
+  const host = await internet.addHost();
+  const { ready } = await startOn(host, "relay-main.ts", [host.address, String(FORWARDED_PORT)]);
+  return (ready as { address: string }).address;
+}
+
+async function startBehind(internet: Internet, relays: readonly string[], side: Side, name: string): Promise<Process> {
+  const { kind, ...options } = side;
+  const router = await internet.addNat(kind, options);
+  return startOn(await router.addHost(), "peer-main.ts", [name, String(FORWARDED_PORT), ...relays]);
+}
+
+type Pair = { readonly sides: readonly [Side, Side]; readonly delayMs?: number; readonly relays?: number };
+
+/** Alice and Bob, each behind a router; Alice connects to Bob through a relay, and both try to get off it. */
+async function getOffRelay({ sides, delayMs = 0, relays: count = 1 }: Pair): Promise<Outcome> {
+  await using internet = await createInternet({ delayMs });
+  const relays = await Promise.all(Array.from({ length: count }, () => startRelay(internet)));
+  const alice = await startBehind(internet, relays, sides[0], "alice");
+  await startBehind(internet, relays, sides[1], "bob");
+  const outcome = (await alice.ask("bob")) as Outcome;
+  console.log(`${describeSides(sides)}, ${delayMs} ms away: ${outcome.after} after ${outcome.ms} ms`);
+  return outcome;
+}
+
+/** Pairs that meet, Alice first. */
+const MEETING: readonly Pair["sides"][] = [
+  [{ kind: "masq" }, { kind: "masq" }],
+  [{ kind: "masq", unsolicited: "refuse" }, { kind: "masq" }],
+  [
+    { kind: "masq", unsolicited: "refuse" },
+    { kind: "masq", unsolicited: "refuse" },
+  ],
+  [{ kind: "masq" }, { kind: "fwd" }],
+];
+
+/** What a symmetric router lets through comes from a port that nobody could know. */
+const NEVER_MEETING: readonly Pair["sides"][] = [
+  [{ kind: "sym" }, { kind: "masq" }],
+  [{ kind: "masq" }, { kind: "sym", unsolicited: "refuse" }],
+];
+
+describe.skipIf(!canBuildNetworks())("two devices behind routers", () => {
+  for (const delayMs of [0, 80]) {
+    for (const sides of MEETING) {
+      test(`${describeSides(sides)}, ${delayMs} ms away, get off the relay`, { timeout: TIMEOUT_MS }, async () => {
+        const { before, after, ms } = await getOffRelay({ sides, delayMs });
+        expect({ before, after }).toEqual({ before: "relay", after: "punched" });
+        expect(ms).toBeLessThan(PROMISED_MS + SLOW_MACHINE_MS);
+      });
+    }
+
+    for (const sides of NEVER_MEETING) {
+      test(`${describeSides(sides)}, ${delayMs} ms away, stay on the relay`, { timeout: TIMEOUT_MS }, async () => {
+        expect(await getOffRelay({ sides, delayMs })).toMatchObject({ before: "relay", after: "relay" });
+      });
+    }
+  }
+
+  test("of which one lets the other in are connected directly", { timeout: TIMEOUT_MS }, async () => {
+    const outcome = await getOffRelay({ sides: [{ kind: "sym" }, { kind: "fwd" }] });
+    expect(outcome).toMatchObject({ before: "relay", after: expect.stringMatching(/^(?:direct|punched)$/) });
+  });
+
+  test("give up at once where two relays see different ports", { timeout: TIMEOUT_MS }, async () => {
+    const { after, log } = await getOffRelay({ sides: [{ kind: "sym" }, { kind: "masq" }], relays: 2 });
+    expect(after).toBe("relay");
+    expect(log.join()).toContain("no way between the two");
+  });
+});
+
+function describeSides(sides: Pair["sides"]): string {
+  return sides.map(({ kind, unsolicited = "drop" }) => `${kind} (${unsolicited})`).join(" and ");
+}
