@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT_MS = 15_000;
 const RECORD_AGE_MS = 60_000;
 const RECORD_AGE_AFTER_FAILURE_MS = 1000;
 /** A device that is not reached by then may be away: what waits is left in its mailbox meanwhile. */
-const MAILBOX_AFTER_MS = 1500;
+const MAILBOX_AFTER_MS = 2000;
 /** Between tries for what is added: a flood of messages for somebody who is away is no flood of tries. */
 const PAUSE_MS = 1000;
 

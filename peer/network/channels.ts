@@ -38,6 +38,12 @@ export class Channels {
     return channel;
   }
 
+  /** There is a better way by now: whoever sends on a relayed channel of this side's opens another. */
+  endRelayed(device: DeviceId): void {
+    const channel = this.#outgoing.get(device);
+    if (channel?.path === "relay") void channel.close();
+  }
+
   track(device: DeviceId, stream: Stream, connection: Connection): StreamChannel {
     const { limits, runtime } = this.#deps;
     const channel = new StreamChannel({ stream, connection, remote: device, limits, runtime });

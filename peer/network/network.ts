@@ -259,6 +259,7 @@ export class Network implements Transport {
     ];
     // a connection too many is closed as any other that is doubled
     await race(attempts, { runtime, signal, discard: () => {} });
+    this.#parts.channels.endRelayed(device);
   }
 
   /** Something happened to the network or this computer: ends every connection that does not answer at once. */

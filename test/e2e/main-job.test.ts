@@ -50,6 +50,7 @@ test("two people register, one listens, the other sends, and both have it in the
     sentAt: INSTANT,
     receivedAt: INSTANT,
     seq: 1,
+    path: "direct",
   };
   const shown = await listening.nextMessage("hi");
   expect(shown).toEqual({ ...message, verified: false, cursor: 1 });
