@@ -41,6 +41,7 @@ export async function giveNewLife(
   store.transaction(() => {
     store.sessions.closeAll();
     store.keyPackages.deleteAll();
+    store.mailbox.clear();
     store.numbering.restart();
     renumberOutbox({ self, store });
   });

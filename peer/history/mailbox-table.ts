@@ -28,6 +28,7 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
   const insert = database.prepare("INSERT INTO parcels (device, sealed) VALUES (?, ?)");
   const remove = database.prepare("DELETE FROM parcels WHERE id = ?");
   const removeAll = database.prepare("DELETE FROM parcels WHERE device = ?");
+  const removeGrants = database.prepare("DELETE FROM mailbox_grants WHERE device = ?");
   const clearGrants = database.prepare("DELETE FROM mailbox_grants");
   const clearParcels = database.prepare("DELETE FROM parcels");
   return {
@@ -64,6 +65,10 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     },
     removeParcel: (id) => void remove.run(id),
     removeParcels: (device) => void removeAll.run(tagOf(device)),
+    forget(device) {
+      removeGrants.run(tagOf(device));
+      removeAll.run(tagOf(device));
+    },
     clear() {
       clearGrants.run();
       clearParcels.run();

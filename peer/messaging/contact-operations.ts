@@ -72,6 +72,7 @@ function removeContact(deps: MessengerDeps, typed: string): Contact {
     for (const { id } of waiting) store.outbox.markFailed(id, "CONTACT_UNKNOWN", undefined);
     for (const device of contact.devices) {
       for (const { id } of store.sessions.forDevice(device)) store.sessions.close(id);
+      store.mailbox.forget(device);
     }
     store.contacts.remove(contact.username);
   });

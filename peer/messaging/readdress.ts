@@ -26,6 +26,7 @@ export function readdress({ self, store }: Deps, to: Username, gone: DeviceId): 
       else store.outbox.replace(row.id, { ...row, device: first, ...envelopeOf(row, first) });
       for (const device of others) store.outbox.add({ ...row, device, ...envelopeOf(row, device) });
     }
+    store.mailbox.forget(gone);
   });
   return devices;
 }

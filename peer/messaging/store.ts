@@ -349,6 +349,8 @@ export interface MailboxStore {
   addParcel(device: DeviceId, parcel: Omit<WaitingParcel, "id">): void;
   removeParcel(id: number): void;
   removeParcels(device: DeviceId): void;
+  /** That device is nobody's any more: what was granted either way, and what waits for it, is over. */
+  forget(device: DeviceId): void;
   /** Another device takes this one's place: all of this is over. */
   clear(): void;
 }

@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { aliceAndBob, type Person } from "../support/p2pchat.ts";
 import type { Line } from "../support/program.ts";
@@ -26,6 +27,19 @@ function overwrite(person: Person, copy: string): void {
   for (const name of readdirSync(copy)) writeFileSync(join(person.profile, name), readFileSync(join(copy, name)));
 }
 
+/** A grant and a parcel of the device that the copy was made of. */
+function leaveMailboxState(profile: string): void {
+  using database = new DatabaseSync(join(profile, "chat.db"));
+  database.exec("INSERT INTO mailbox_grants (device) VALUES (x'01')");
+  database.exec("INSERT INTO parcels (device, sealed) VALUES (x'01', x'01')");
+}
+
+function mailboxRows(profile: string): unknown {
+  using database = new DatabaseSync(join(profile, "chat.db"), { readOnly: true });
+  const count = "SELECT (SELECT count(*) FROM mailbox_grants) + (SELECT count(*) FROM parcels) AS rows";
+  return database.prepare(count).get()?.["rows"];
+}
+
 async function deviceOf(person: Person): Promise<unknown> {
   return (await person.ask(["whoami"])).line["peerId"];
 }
@@ -37,6 +51,7 @@ test("a restored profile is a new device: nothing it sends is taken for old, and
   await listening.stop();
   await alice.send("bob", "queued in the copy", "--wait", "queued");
   const copy = backUp(alice);
+  leaveMailboxState(copy);
   const oldDevice = await deviceOf(alice);
   const again = await bob.listen();
   expect(await alice.send("bob", "after the copy")).toMatchObject({ exit: 0 });
@@ -47,6 +62,7 @@ test("a restored profile is a new device: nothing it sends is taken for old, and
   expect(await alice.send("bob", "after the restore")).toMatchObject({ exit: 0, line: { state: "stored" } });
   await again.nextMessage("after the restore");
   expect(await deviceOf(alice)).not.toBe(oldDevice);
+  expect(mailboxRows(alice.profile)).toBe(0);
   expect((await bob.ask(["lookup", "alice"])).line).toMatchObject({ seq: 2, devices: [await deviceOf(alice)] });
   const restored = await alice.listen();
   await restored.nextMessage("to the restored one");
