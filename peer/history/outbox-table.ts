@@ -97,7 +97,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
      WHERE envelope_id = ? AND device = ? AND state IN ('queued', 'failed')`,
   );
   const markRelayed = database.prepare(
-    "UPDATE outbox SET relayed = ?, path = 'mailbox', error = NULL, reason = NULL WHERE id = ? AND state = 'queued'",
+    `UPDATE outbox SET relayed = ?, path = 'mailbox', error = NULL, reason = NULL
+     WHERE id = ? AND envelope_id = ? AND state = 'queued'`,
   );
   const markDisplayed = database.prepare(
     "UPDATE outbox SET displayed = 1 WHERE message_id = ? AND state = 'stored' AND displayed = 0",
@@ -105,7 +106,10 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const forgetRelayed = database.prepare(
     "UPDATE outbox SET relayed = NULL, path = NULL WHERE device = ? AND state = 'queued' AND relayed IS NOT NULL",
   );
-  const markFailed = database.prepare("UPDATE outbox SET state = 'failed', error = ?, reason = ? WHERE id = ?");
+  // Should it be tried again, what lies in a mailbox was refused as well.
+  const markFailed = database.prepare(
+    "UPDATE outbox SET state = 'failed', error = ?, reason = ?, relayed = NULL, path = NULL WHERE id = ?",
+  );
   // A long queue says the same of thousands of rows: once written, only those at its head change.
   const noteAttempt = database.prepare(
     `UPDATE outbox SET attempts = attempts + 1, error = ?, reason = ?
@@ -153,8 +157,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
         return rows.some((row) => row.to === to) && markDisplayed.run(messageId).changes > 0;
       });
     },
-    markRelayed(ids, relayed) {
-      for (const id of ids) markRelayed.run(places.seal(String(id), relayed), id);
+    markRelayed(rows, relayed) {
+      for (const { id, envelopeId } of rows) markRelayed.run(places.seal(String(id), relayed), id, envelopeId);
     },
     forgetRelayed: (device) => void forgetRelayed.run(deviceTag(device)),
     markFailed: (id, error, reason) => void markFailed.run(error, reason ?? null, id),

@@ -136,7 +136,8 @@ export interface OutboxStore {
   markStored(device: DeviceId, envelopeId: Uint8Array, path: Path): boolean;
   /** Those messages were shown to that person. @returns the ones of which it was not known */
   markDisplayed(to: Username, messageIds: readonly Uint8Array[]): readonly Uint8Array[];
-  markRelayed(ids: readonly number[], relayed: Relayed): void;
+  /** Those that are still the same envelopes: what was cancelled meanwhile has left nothing. */
+  markRelayed(rows: readonly Pick<OutboxRow, "id" | "envelopeId">[], relayed: Relayed): void;
   /** What was left for that device in mailboxes is lost, or of no use: it is to be left again. */
   forgetRelayed(device: DeviceId): void;
   markFailed(id: number, error: ErrorCode, reason: string | undefined): void;

@@ -113,10 +113,7 @@ export class ParcelSender {
     const left = await run.deposit(destination, parcel);
     store.transaction(() => {
       store.mailbox.removeParcel(id);
-      store.outbox.markRelayed(
-        rows.map((row) => row.id),
-        { ...left, atMs: runtime.now() },
-      );
+      store.outbox.markRelayed(rows, { ...left, atMs: runtime.now() });
     });
     notices.outboxChanged(rows.map(({ messageId }) => messageId));
   }

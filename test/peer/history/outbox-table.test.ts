@@ -51,6 +51,21 @@ describe("the outbox", () => {
     expect(outbox.counts()).toEqual({ queued: 2, relayed: 0, failed: 0 });
   });
 
+  test("takes what lies in a mailbox for left, unless it was cancelled meanwhile or refused", () => {
+    const { outbox, transaction } = withRows(3);
+    const [one, two, three] = outbox.queued(bob.device, 0, 3);
+    if (one === undefined || two === undefined || three === undefined) throw new Error("nothing is queued");
+    transaction(() => {
+      outbox.replace(two.id, { ...two, envelopeId: idOf("tombstone"), tombstone: true });
+      outbox.markRelayed([one, two, three], { relay: carol.device, store: idOf("store", 16), atMs: 1 });
+    });
+    expect(seqs(outbox.unrelayed(bob.device, 10))).toEqual([2]);
+    transaction(() => outbox.markFailed(three.id, "QUOTA", undefined));
+    transaction(() => outbox.requeue(three.id));
+    expect(seqs(outbox.unrelayed(bob.device, 10))).toEqual([2, 3]);
+    expect(outbox.pathOf(three.messageId)).toBeNull();
+  });
+
   test("counts attempts of queued messages of that device, and leaves tombstones their reason", () => {
     const { outbox, transaction } = withRows(2);
     const [one] = outbox.queued(bob.device, 0, 1);
