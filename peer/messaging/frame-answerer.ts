@@ -82,7 +82,7 @@ export class FrameAnswerer {
 
   /** Of contacts only: whoever else sends one would have this device remember it. */
   #grant({ seq, key, boxes }: FrameOf<"grant">): FrameBody {
-    const { store } = this.#core;
+    const { store, runtime } = this.#core;
     const { device } = this.#source;
     if (store.contacts.findByDevice(device) === undefined) {
       return refusal(
@@ -91,8 +91,10 @@ export class FrameAnswerer {
       );
     }
     const known = store.mailbox.grantOf(device);
-    if (known === undefined || known.seq < seq)
-      store.transaction(() => store.mailbox.saveGrant(device, { seq, key, boxes }));
+    if (known === undefined || known.seq < seq) {
+      const grant = { seq, key, boxes, receivedAtMs: runtime.now() };
+      store.transaction(() => store.mailbox.saveGrant(device, grant));
+    }
     return { type: "granted", seq };
   }
 

@@ -310,7 +310,10 @@ export interface CursorStore {
 }
 
 /** How to leave parcels for a device, as that device has granted it: `shared/frames.ts`. */
-export type Grant = Pick<FrameOf<"grant">, "seq" | "key" | "boxes">;
+export type Grant = Pick<FrameOf<"grant">, "seq" | "key" | "boxes"> & {
+  /** Milliseconds since the Unix epoch. */
+  readonly receivedAtMs: number;
+};
 
 /** What this device has granted to another. */
 export type GrantGiven = {

@@ -4,11 +4,11 @@ import { asChatError, ChatError, isChatError } from "../../../shared/errors.ts";
 import { findRelayOf } from "../../../shared/relay-address.ts";
 import type { Mailbox, MailboxNetwork } from "../ports.ts";
 import type { Relayed, Store } from "../store.ts";
-import { type Destination, findDestination, type Slot } from "./destination.ts";
+import { type Destination, type DestinationDeps, findDestination, type Slot } from "./destination.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
 
-type Deps = { readonly store: Store; readonly mailboxes: MailboxNetwork };
+type Deps = DestinationDeps & { readonly store: Store; readonly mailboxes: MailboxNetwork };
 type Options = {
   readonly device: DeviceId;
   /** The relay to try last. */
@@ -62,7 +62,7 @@ export class DepositRun {
 
   /** The store that a relay shows now; undefined where it is not known where that relay is. */
   async storeOf(relay: DeviceId): Promise<Uint8Array | undefined> {
-    const slots = findDestination(this.#deps.store, this.#device)?.slots ?? [];
+    const slots = findDestination(this.#deps, this.#device)?.slots ?? [];
     const address = slots.find((slot) => findRelayOf(slot.relay) === relay)?.relay;
     return address === undefined ? undefined : (await this.#connect(address)).store;
   }

@@ -64,7 +64,7 @@ export class ParcelSender {
   async answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
     const grant = this.#deps.grants.dueTo(device);
     const frames = [...answers, ...(grant === undefined ? [] : [grant])].map(encodeFrame);
-    const destination = findDestination(this.#deps.store, device);
+    const destination = findDestination(this.#deps, device);
     if (frames.length === 0 || destination === undefined) return;
     await using run = this.#run(device);
     for (const some of inParcels(frames)) await run.deposit(destination, this.#seal(destination.key, device, some));
@@ -90,7 +90,7 @@ export class ParcelSender {
     const { store } = this.#deps;
     const contact = store.contacts.findByDevice(device);
     if (contact === undefined || contact.changed !== undefined) return;
-    if (findDestination(store, device) === undefined) return;
+    if (findDestination(this.#deps, device) === undefined) return;
     await using run = this.#run(device);
     await this.#review(device, run);
     for (;;) {
@@ -108,7 +108,7 @@ export class ParcelSender {
 
   async #depositWaiting(device: DeviceId, run: DepositRun, { id, parcel, rows }: WaitingParcel): Promise<void> {
     const { store, runtime, notices } = this.#deps;
-    const destination = findDestination(store, device);
+    const destination = findDestination(this.#deps, device);
     if (destination === undefined) throw new ChatError("PEER_UNREACHABLE", "that device has no mailbox any more");
     const left = await run.deposit(destination, parcel);
     store.transaction(() => {
@@ -122,7 +122,7 @@ export class ParcelSender {
   async #pack(to: Username, device: DeviceId): Promise<boolean> {
     const { store, book } = this.#deps;
     const rows = store.outbox.unrelayed(device, LIMITS.sendWindowMessages);
-    const key = findDestination(store, device)?.key;
+    const key = findDestination(this.#deps, device)?.key;
     if (rows.length === 0 || key === undefined) return false;
     const { session } = book.forMailbox(device) ?? (await this.#open(to, device));
     await book.locked(device, async () => {

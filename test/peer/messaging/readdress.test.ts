@@ -40,6 +40,18 @@ describe("what waits for a device that is gone", () => {
     expect(alice.outbox()).toHaveLength(2);
   });
 
+  test("leaves nothing behind of what its mailboxes needed", async () => {
+    const { alice, bob } = await replaced("new");
+    const { device } = bob.self;
+    const { mailbox, transaction } = alice.store;
+    transaction(() => {
+      mailbox.saveGrant(device, { seq: 1, key: new Uint8Array(1216), boxes: [], receivedAtMs: 0 });
+      mailbox.addParcel(device, { parcel: new Uint8Array(2048), rows: [] });
+    });
+    readdress(alice, bob.person.username, device);
+    expect([mailbox.grantOf(device), mailbox.parcels(device)]).toEqual([undefined, []]);
+  });
+
   test("goes to all the new devices, a tombstone as a tombstone", async () => {
     const { alice, bob, people, ids } = await replaced("new", "newer");
     await alice.operations.outboxCancel({ id: Buffer.from(ids[1] ?? []).toString("hex") });
