@@ -60,8 +60,13 @@ export class ParcelSender {
     return tracked;
   }
 
-  /** Leaves answers to what a parcel brought; they are not kept where that fails, for whoever asks again hears them again. */
+  /**
+   * Leaves answers to what a parcel brought; they are not kept where that fails, for whoever asks again hears them again.
+   * Not for people this profile has never written to: they choose the relay, and would learn from where it is called.
+   */
   async answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
+    const contact = this.#deps.store.contacts.findByDevice(device);
+    if (!contact?.accepted || contact.blocked) return;
     const grant = this.#deps.grants.dueTo(device);
     const frames = [...answers, ...(grant === undefined ? [] : [grant])].map(encodeFrame);
     const destination = findDestination(this.#deps, device);
