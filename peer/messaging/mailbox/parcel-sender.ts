@@ -16,8 +16,12 @@ import type { Grants } from "./grants.ts";
 
 /** A mailbox that still holds what was left there is asked whether it does, and may forget, no more often than this. */
 const CHECK_EVERY_MS = 10 * 60_000;
-/** What nobody has acknowledged for so long is left again, elsewhere if there is an elsewhere. */
-const LEAVE_AGAIN_AFTER_MS = 24 * 60 * 60_000;
+const DAY_MS = 24 * 60 * 60_000;
+/** What nobody has acknowledged is left again after a day, then after twice as long each time, up to this. */
+const MAX_PATIENCE_MS = 8 * DAY_MS;
+/** Before the third session with a device within a day, then twice as long each time: each costs it a key package. */
+const OPEN_PAUSE_MS = 60_000;
+const MAX_OPEN_PAUSE_MS = 60 * 60_000;
 
 export type ParcelSenderDeps = SessionDeps & {
   readonly mailboxes: MailboxNetwork;
@@ -34,6 +38,8 @@ export class ParcelSender {
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   readonly #checkedAtMs = new Map<DeviceId, number>();
+  /** The last session that was opened to each device, and how long before the next. */
+  readonly #openings = new Map<DeviceId, { readonly atMs: number; readonly pauseMs: number }>();
   /** The relay where a parcel was left in vain. */
   readonly #avoided = new Map<DeviceId, DeviceId>();
 
@@ -178,13 +184,27 @@ export class ParcelSender {
 
   async #open(to: Username, device: DeviceId): Promise<LiveSession> {
     const { naming, sessions, book, runtime } = this.#deps;
+    const pauseMs = this.#pauseAfterNext(device);
     const claimed = await naming.claimKeyPackages(to, this.#stopping.signal);
+    this.#openings.set(device, { atMs: runtime.monotonic(), pauseMs });
     const theirs = claimed.find((one) => one.device === device);
     if (theirs === undefined) throw new ChatError("NO_KEY_PACKAGE", "the recipient has no key package left for now");
     const { session, welcome } = await sessions.open(device, theirs.keyPackage);
     const live: LiveSession = { session, welcome, healedAtMs: runtime.now(), via: "mailbox" };
     await book.locked(device, async () => book.put(device, live));
     return live;
+  }
+
+  /**
+   * Whoever refuses every session, or keeps it at a relay that says each time that it has lost everything, is not opened
+   * one after the other.
+   */
+  #pauseAfterNext(device: DeviceId): number {
+    const last = this.#openings.get(device);
+    const sinceMs = this.#deps.runtime.monotonic() - (last?.atMs ?? Number.NEGATIVE_INFINITY);
+    if (last === undefined || sinceMs > DAY_MS) return 0;
+    if (sinceMs >= last.pauseMs) return Math.min(Math.max(OPEN_PAUSE_MS, 2 * last.pauseMs), MAX_OPEN_PAUSE_MS);
+    throw new ChatError("SESSION_INVALID", "too many sessions were opened in vain", { reason: "pause" });
   }
 
   #seal(key: Uint8Array, device: DeviceId, frames: readonly Uint8Array[]): Uint8Array {
@@ -195,9 +215,12 @@ export class ParcelSender {
   /** Now and then: does the mailbox still have what was left there, and is it of any use? */
   async #review(device: DeviceId, run: DepositRun): Promise<void> {
     const { store, runtime } = this.#deps;
-    const oldest = store.outbox.queued(device, 0, 1)[0]?.relayed;
-    if (oldest === undefined) return;
-    if (Math.abs(runtime.now() - oldest.atMs) > LEAVE_AGAIN_AFTER_MS) {
+    const [row] = store.outbox.queued(device, 0, 1);
+    if (row?.relayed === undefined) return;
+    const { acceptedAtMs, relayed: oldest } = row;
+    // Elsewhere if there is an elsewhere; ever more rarely, for most likely the device is just away.
+    const patienceMs = Math.min(Math.max(DAY_MS, oldest.atMs - acceptedAtMs), MAX_PATIENCE_MS);
+    if (Math.abs(runtime.now() - oldest.atMs) > patienceMs) {
       this.#avoided.set(device, oldest.relay);
       run.avoid(oldest.relay);
       return this.#startOver(device);
@@ -205,8 +228,8 @@ export class ParcelSender {
     const sinceMs = runtime.monotonic() - (this.#checkedAtMs.get(device) ?? Number.NEGATIVE_INFINITY);
     if (sinceMs < CHECK_EVERY_MS) return;
     this.#checkedAtMs.set(device, runtime.monotonic());
-    const store_ = await run.storeOf(oldest.relay).catch(asChatError);
-    if (store_ instanceof Uint8Array && !equalBytes(store_, oldest.store)) await this.#startOver(device);
+    const shown = await run.storeOf(oldest.relay).catch(asChatError);
+    if (shown instanceof Uint8Array && !equalBytes(shown, oldest.store)) await this.#startOver(device);
   }
 
   async #startOver(device: DeviceId): Promise<void> {
