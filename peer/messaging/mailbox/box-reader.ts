@@ -1,6 +1,7 @@
 import { hex } from "../../../shared/bytes.ts";
 import type { DeviceId } from "../../../shared/device-id.ts";
 import { ChatError } from "../../../shared/errors.ts";
+import { sha256 } from "../../../shared/hash.ts";
 import { MAILBOX_LIMITS } from "../../../shared/protocol.ts";
 import { backOff } from "../back-off.ts";
 import { isOwnFault } from "../own-fault.ts";
@@ -37,8 +38,8 @@ export class BoxReader {
   readonly #stopping = new AbortController();
   readonly #wake = new Signal();
   readonly #running: Promise<void>;
-  /** When each parcel that came too early was first seen, by box and place. */
-  readonly #early = new Map<string, number>();
+  /** When each parcel that came too early was first seen, by its hash: places are the relay's to give. */
+  #early = new Map<string, number>();
   #isOpen = false;
 
   constructor(deps: BoxReaderDeps, relay: { address: string; id: DeviceId }) {
@@ -89,8 +90,8 @@ export class BoxReader {
         boxes = await this.#openBoxes(mailbox, boxes);
         succeeded();
         this.#setOpen(true);
-        for (const box of boxes) await this.#drain(mailbox, box);
-        await this.#deps.drained();
+        await this.#drainAll(mailbox, boxes);
+        this.#deps.drained();
         await this.#rest(this.#early.size > 0 ? LOOK_AGAIN_MS : FETCH_EVERY_MS);
       }
     } finally {
@@ -111,13 +112,20 @@ export class BoxReader {
     return wanted;
   }
 
-  async #drain(mailbox: Mailbox, { box, key }: OwnBox): Promise<void> {
+  async #drainAll(mailbox: Mailbox, boxes: readonly OwnBox[]): Promise<void> {
+    const early = new Map<string, number>();
+    for (const box of boxes) await this.#drain(mailbox, box, early);
+    // What the relay shows no more is waited for no more.
+    this.#early = early;
+  }
+
+  async #drain(mailbox: Mailbox, { box, key }: OwnBox, early: Map<string, number>): Promise<void> {
     let after = 0;
     for (let more = true; more && !this.#stopping.signal.aborted; ) {
       const page = await mailbox.fetch(box, after);
       const done: number[] = [];
       for (const { place, parcel } of page.parcels) {
-        if (await this.#takeOne(`${hex(box)}/${place}`, parcel)) done.push(place);
+        if (await this.#takeOne(parcel, early)) done.push(place);
       }
       for (let at = 0; at < done.length; at += MAILBOX_LIMITS.receiptMaxPlaces) {
         await mailbox.receipt(key, done.slice(at, at + MAILBOX_LIMITS.receiptMaxPlaces));
@@ -127,14 +135,15 @@ export class BoxReader {
   }
 
   /** True when the mailbox may delete it. */
-  async #takeOne(name: string, parcel: Uint8Array): Promise<boolean> {
+  async #takeOne(parcel: Uint8Array, early: Map<string, number>): Promise<boolean> {
     const { take, secrets, runtime } = this.#deps;
     const nowMs = runtime.monotonic();
+    const name = hex(sha256(parcel));
     const seenAtMs = this.#early.get(name) ?? nowMs;
     const final = nowMs - seenAtMs >= EARLY_FOR_MS;
     const taken = await take(parcel, { secrets: secrets(), final, signal: this.#stopping.signal });
     if (taken === "done") this.#early.delete(name);
-    else this.#early.set(name, seenAtMs);
+    else for (const known of [this.#early, early]) known.set(name, seenAtMs);
     return taken === "done";
   }
 

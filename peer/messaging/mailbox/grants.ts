@@ -50,11 +50,12 @@ export class Grants {
     return this.#make(this.#open, given?.seq ?? 0);
   }
 
-  /** That device has this grant on its disk. */
+  /** That device has this grant on its disk; a relay may repeat its word. */
   granted(device: DeviceId, seq: number): void {
     const boxes = this.#made.get(seq);
     if (boxes === undefined) return;
     const { mailbox, transaction } = this.#store;
+    if ((mailbox.givenTo(device)?.seq ?? 0) >= seq) return;
     transaction(() => mailbox.saveGiven(device, { seq, boxes, used: 0 }));
   }
 

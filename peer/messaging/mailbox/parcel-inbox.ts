@@ -35,7 +35,7 @@ export type TakeOptions = {
 
 /** Takes in parcels, whatever their order and however often they come, and collects what to answer. */
 export class ParcelInbox {
-  readonly #deps: Pick<ParcelSenderDeps, "grants" | "seals"> & ParcelSenderDeps;
+  readonly #deps: ParcelSenderDeps;
   readonly #answers: ParcelAnswers;
   readonly #due = new Map<DeviceId, FrameBody[]>();
 
@@ -92,7 +92,9 @@ export class ParcelInbox {
 }
 
 function decodeAll({ frames }: Parcel): Frame[] {
-  return frames.map((frame) => decodeFrame(frame));
+  const decoded = frames.map((frame) => decodeFrame(frame));
+  if (decoded.filter(({ type }) => type === "open").length <= 1) return decoded;
+  throw new ChatError("FRAME_INVALID", "a parcel opens one session at most", { reason: "open" });
 }
 
 function isTransient(answer: FrameBody): boolean {
