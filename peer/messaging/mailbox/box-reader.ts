@@ -25,7 +25,7 @@ export type BoxReaderDeps = {
   readonly secrets: () => readonly MailboxSecret[];
   readonly take: (parcel: Uint8Array, options: TakeOptions) => Promise<Taken>;
   /** All that was there has been taken in. */
-  readonly drained: () => Promise<void>;
+  readonly drained: () => void;
   /** The boxes are open, or no longer. */
   readonly changed: (isOpen: boolean) => void;
   readonly failed: (error: unknown) => void;

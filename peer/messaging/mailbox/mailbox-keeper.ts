@@ -1,4 +1,5 @@
 import { encodeBase64url } from "../../../shared/base64url.ts";
+import type { DeviceId } from "../../../shared/device-id.ts";
 import { isChatError } from "../../../shared/errors.ts";
 import { signMailboxRecord } from "../../../shared/mailbox-record.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
@@ -23,6 +24,8 @@ const RETRY_AFTER_MS = 30_000;
 const LOOK_EVERY_MS = 30_000;
 /** A relay that is away for less stays published: people try the other one, and every change costs each contact a grant. */
 const PATIENCE_MS = 10 * 60_000;
+/** Devices that are answered at a time, each over a connection of its own. */
+const MAX_ANSWERING = 8;
 
 export type MailboxKeeperDeps = Pick<BoxReaderDeps, "mailboxes" | "runtime" | "failed"> & {
   readonly self: Self;
@@ -49,6 +52,8 @@ export class MailboxKeeper {
   readonly #kept = new Map<string, Kept>();
   readonly #wake = new Signal();
   readonly #stopping = new AbortController();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #answering = new Map<DeviceId, Promise<void>>();
   readonly #sequence = new RisingSequence();
   #candidates: readonly string[] = [];
   #publishing: Promise<void> | undefined;
@@ -79,7 +84,8 @@ export class MailboxKeeper {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake.raise();
-    await Promise.all([this.#publishing, ...[...this.#kept.values()].map(({ reader }) => reader.stop())]);
+    const readers = [...this.#kept.values()].map(({ reader }) => reader.stop());
+    await Promise.all([this.#publishing, ...readers, ...this.#ending, ...this.#answering.values()]);
   }
 
   async #keepOn(): Promise<void> {
@@ -92,7 +98,10 @@ export class MailboxKeeper {
     }
   }
 
-  /** What lies at a relay that does not answer is read once it does; meanwhile the next one takes its place. */
+  /**
+   * What lies at a relay that does not answer is read once it does; meanwhile the next one takes its place. One that is new
+   * to the list takes nobody's: else whoever makes up relays has every device move to them.
+   */
   #fill(): void {
     const isHopeful = (address: string) => {
       const kept = this.#kept.get(address);
@@ -125,13 +134,28 @@ export class MailboxKeeper {
     this.#wake.raise();
   }
 
-  /** Answers what was taken in; what lay too early at another relay may be readable now. */
-  async #drained(address: string): Promise<void> {
+  /** What lay too early at another relay may be readable now. */
+  #drained(address: string): void {
     for (const [other, { reader }] of this.#kept) if (other !== address) reader.look();
-    for (const [device, answers] of this.#deps.inbox.answers()) {
-      await this.#deps.sender.answer(device, answers).catch((error) => {
-        if (isOwnFault(error)) this.#deps.failed(error);
-      });
+    this.#answer();
+  }
+
+  /** Beside the reading: whoever is answered chose the relay, which may be slow. */
+  #answer(): void {
+    while (this.#answering.size < MAX_ANSWERING && !this.#stopping.signal.aborted) {
+      const next = this.#deps.inbox.nextAnswers(this.#answering);
+      if (next === undefined) return;
+      const { device, answers } = next;
+      const answering = this.#deps.sender
+        .answer(device, answers)
+        .catch((error) => {
+          if (isOwnFault(error)) this.#deps.failed(error);
+        })
+        .finally(() => {
+          this.#answering.delete(device);
+          this.#answer();
+        });
+      this.#answering.set(device, answering);
     }
   }
 

@@ -57,11 +57,16 @@ export class ParcelInbox {
     return "done";
   }
 
-  /** Takes out what is to be answered. */
-  answers(): ReadonlyMap<DeviceId, readonly FrameBody[]> {
-    const due = new Map(this.#due);
-    this.#due.clear();
-    return due;
+  /** Takes out what some device is to be answered that is not being answered already. */
+  nextAnswers(
+    answering: ReadonlyMap<DeviceId, unknown>,
+  ): { readonly device: DeviceId; readonly answers: readonly FrameBody[] } | undefined {
+    for (const [device, answers] of this.#due) {
+      if (answering.has(device)) continue;
+      this.#due.delete(device);
+      return { device, answers };
+    }
+    return undefined;
   }
 
   #open(bytes: Uint8Array, secrets: readonly MailboxSecret[]): { from: DeviceId; frames: Frame[] } | undefined {
@@ -91,6 +96,7 @@ export class ParcelInbox {
   }
 }
 
+/** @throws ChatError FRAME_INVALID for more than one session: each has its writer looked up */
 function decodeAll({ frames }: Parcel): Frame[] {
   const decoded = frames.map((frame) => decodeFrame(frame));
   if (decoded.filter(({ type }) => type === "open").length <= 1) return decoded;
