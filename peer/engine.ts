@@ -158,7 +158,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
       relays.stop();
       gossip.stop();
       await publisher?.stop(signal);
-      await Promise.all([delivery.stop(), mailbox?.stop(), parcels.stop()]);
+      await Promise.all([delivery.stop(), mailbox?.stop()]);
       await network.stop();
     },
   };

@@ -95,6 +95,7 @@ export class Delivery {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([
+      this.#deps.parcels.stop(),
       ...[...this.#senders.values()].map((sender) => sender.stop()),
       ...[...this.#serving].map(([channel, served]) => Promise.all([channel.close(), served])),
     ]);

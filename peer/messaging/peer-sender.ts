@@ -21,7 +21,7 @@ const PAUSE_MS = 1000;
 export type SenderDeps = SessionDeps & {
   readonly transport: () => Promise<Transport>;
   /** Leaves what waits for a device in its mailbox. */
-  readonly parcels: Pick<ParcelSender, "leave">;
+  readonly parcels: Pick<ParcelSender, "leave" | "stop">;
   /** That device is no longer in its owner's record. */
   readonly deviceGone: (to: Username, gone: DeviceId) => void;
 };

@@ -247,7 +247,7 @@ export class MessagingPeer {
   /** Ends as a program does that is asked to. */
   async stop(): Promise<void> {
     this.#gaps.stop();
-    await Promise.all([this.delivery.stop(), this.mailbox.stop(), this.parcels.stop()]);
+    await Promise.all([this.delivery.stop(), this.mailbox.stop()]);
     this.kill();
   }
 

@@ -84,6 +84,8 @@ export class BoxReader {
     };
     void mailbox.closed.then(gone, gone);
     mailbox.onNotice(() => this.#wake.raise());
+    const close = () => void mailbox.close().catch(() => undefined);
+    this.#stopping.signal.addEventListener("abort", close);
     try {
       let boxes: readonly OwnBox[] = [];
       while (!isGone && !this.#stopping.signal.aborted) {
@@ -95,6 +97,7 @@ export class BoxReader {
         await this.#rest(this.#early.size > 0 ? LOOK_AGAIN_MS : FETCH_EVERY_MS);
       }
     } finally {
+      this.#stopping.signal.removeEventListener("abort", close);
       await mailbox.close();
     }
   }

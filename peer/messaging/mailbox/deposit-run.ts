@@ -30,6 +30,7 @@ export class DepositRun {
     this.#device = device;
     this.#signal = signal;
     if (avoid !== undefined) this.#failed.add(avoid);
+    signal.addEventListener("abort", this.#close);
   }
 
   avoid(relay: DeviceId): void {
@@ -68,9 +69,15 @@ export class DepositRun {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener("abort", this.#close);
+    await this.#close();
+  }
+
+  /** Ends whatever waits for a relay's answer. */
+  readonly #close = async (): Promise<void> => {
     const connections = [...this.#connections.values()];
     await Promise.all(connections.map((one) => one.then((mailbox) => mailbox.close()).catch(() => undefined)));
-  }
+  };
 
   #hasFailed({ relay }: Slot): boolean {
     const id = findRelayOf(relay);

@@ -71,7 +71,8 @@ export class MailboxKeeper {
     for (const [address, { reader }] of this.#kept) {
       if (candidates.includes(address)) continue;
       this.#kept.delete(address);
-      void reader.stop();
+      const ending = reader.stop().finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
     }
     if (candidates.length > 0) this.#publishing ??= this.#keepOn();
     this.#wake.raise();

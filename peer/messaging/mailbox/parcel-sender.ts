@@ -105,6 +105,7 @@ export class ParcelSender {
     await using run = this.#run(device);
     await this.#review(device, run);
     for (;;) {
+      this.#stopping.signal.throwIfAborted();
       const waiting = store.mailbox.parcels(device)[0];
       if (waiting !== undefined && !this.#isCurrent(device, waiting)) await this.#startOver(device);
       else if (waiting !== undefined) await this.#depositWaiting(device, run, waiting);
