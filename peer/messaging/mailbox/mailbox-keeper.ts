@@ -68,8 +68,9 @@ export class MailboxKeeper {
   use(candidates: readonly string[]): void {
     if (this.#stopping.signal.aborted) return;
     this.#candidates = candidates;
-    for (const [address, { reader }] of this.#kept) {
-      if (candidates.includes(address)) continue;
+    for (const [address, { reader, isOpen }] of this.#kept) {
+      // What people have left there is still read.
+      if (candidates.includes(address) || isOpen) continue;
       this.#kept.delete(address);
       const ending = reader.stop().finally(() => this.#ending.delete(ending));
       this.#ending.add(ending);
@@ -108,8 +109,10 @@ export class MailboxKeeper {
       const kept = this.#kept.get(address);
       return kept === undefined || kept.isOpen || this.#deps.runtime.monotonic() - kept.changedAtMs < LOOK_EVERY_MS;
     };
-    const wanted = this.#candidates.filter(isHopeful).slice(0, LIMITS.mailboxRecordMaxBoxes);
-    for (const address of wanted) if (!this.#kept.has(address)) this.#read(address);
+    const hopeful = this.#candidates.filter(isHopeful);
+    const fresh = hopeful.filter((address) => !this.#kept.has(address));
+    const missing = LIMITS.mailboxRecordMaxBoxes - (hopeful.length - fresh.length);
+    for (const address of fresh.slice(0, Math.max(0, missing))) this.#read(address);
   }
 
   #read(address: string): void {
@@ -164,18 +167,17 @@ export class MailboxKeeper {
     return mailboxSecrets(this.#deps.store, this.#deps.runtime);
   }
 
-  /** Those that work before those that worked until lately. */
+  /** The first that work, or worked until lately; one of them works, if any does. */
   #inUse(): readonly string[] {
     const nowMs = this.#deps.runtime.monotonic();
-    const known = this.#candidates.flatMap((relay) => {
+    const isOpen = (relay: string) => this.#kept.get(relay)?.isOpen === true;
+    const usable = this.#candidates.filter((relay) => {
       const kept = this.#kept.get(relay);
-      return kept === undefined ? [] : [{ relay, ...kept }];
+      return isOpen(relay) || (kept?.wasOpen === true && nowMs - kept.changedAtMs < PATIENCE_MS);
     });
-    const open = known.filter(({ isOpen }) => isOpen);
-    const lately = known.filter(({ isOpen, wasOpen, changedAtMs }) => {
-      return !isOpen && wasOpen && nowMs - changedAtMs < PATIENCE_MS;
-    });
-    return [...open, ...lately].map(({ relay }) => relay).slice(0, LIMITS.mailboxRecordMaxBoxes);
+    const first = usable.slice(0, LIMITS.mailboxRecordMaxBoxes);
+    if (first.some(isOpen)) return first;
+    return [...usable.filter(isOpen), ...first].slice(0, LIMITS.mailboxRecordMaxBoxes);
   }
 
   /** @returns how long until the next look */
