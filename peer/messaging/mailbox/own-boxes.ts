@@ -23,11 +23,12 @@ export function mailboxSecrets(
   { now, randomBytes }: Pick<Runtime, "now" | "randomBytes">,
 ): readonly [MailboxSecret, ...MailboxSecret[]] {
   const week = Math.floor(now() / WEEK_MS);
-  const [newest, ...older] = mailbox.secrets();
-  // A clock that was set back makes nothing new.
-  if (newest !== undefined && newest.week >= week) return [newest, ...older];
+  const known = mailbox.secrets();
+  // A clock that was set back, for however long, goes back to what was in use then.
+  const current = known.find((one) => one.week === week);
+  if (current !== undefined) return [current, ...known.filter((one) => one !== current)];
   const made: MailboxSecret = { week, secret: randomBytes(SECRET_BYTES) };
-  const kept = [...(newest === undefined ? [] : [newest]), ...older].slice(0, KEPT_SECRETS - 1);
+  const kept = known.slice(0, KEPT_SECRETS - 1);
   transaction(() => mailbox.saveSecrets([made, ...kept]));
   return [made, ...kept];
 }
