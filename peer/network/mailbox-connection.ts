@@ -11,17 +11,12 @@ import {
   type MailboxFrameBody,
 } from "../../shared/mailbox-frames.ts";
 import { signBoxOpening, signBoxReceipt } from "../../shared/mailbox-signatures.ts";
+import type { BoxKey } from "../messaging/ports.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import type { StreamChannel } from "./channel.ts";
 import { Deadline } from "./deadline.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { type FetchedParcels, MailboxRequests } from "./mailbox-requests.ts";
-
-/** What the owner of a box opens it with. A box of contacts has a token key, one of requests has none. */
-export type BoxKey = { readonly key: KeyObject } & (
-  | { readonly kind: "contacts"; readonly tokenKey: Uint8Array }
-  | { readonly kind: "requests"; readonly tokenKey: null }
-);
 
 type Parts = {
   readonly channel: StreamChannel;
