@@ -30,6 +30,10 @@ export class MemoryRelay {
   readonly boxes = new Map<string, Box>();
   readonly visits = new Set<Visit>();
   capacity = 1000;
+  /** It takes requests and answers none. */
+  isSilent = false;
+  /** Connections that were made to it so far. */
+  connections = 0;
   readonly touch: () => void;
 
   constructor(id: DeviceId, touch: () => void) {
@@ -68,6 +72,7 @@ class Visit implements Mailbox {
   constructor(relay: MemoryRelay) {
     this.#relay = relay;
     relay.visits.add(this);
+    relay.connections += 1;
   }
 
   get store(): Uint8Array {
@@ -141,7 +146,7 @@ class Visit implements Mailbox {
 
   async #turn(): Promise<void> {
     this.#relay.touch();
-    await new Promise<void>((resolve) => void setImmediate(resolve));
+    await (this.#relay.isSilent ? this.closed : new Promise<void>((resolve) => void setImmediate(resolve)));
     if (this.#isClosed || this.#relay.isDown) throw new ChatError("PEER_UNREACHABLE", "the relay is gone");
   }
 }
