@@ -52,6 +52,12 @@ test("operations run in the daemon, and their results come back", async () => {
   expect(sent.state).toBe("stored");
 });
 
+test.each(["queued", "relayed", "stored"] as const)("a caller may wait until a message is %s", async (wait) => {
+  const { path } = await startTestServer();
+  const { operations } = await clientOf(path);
+  expect(await operations.send({ to: "bob", text: "hi", wait, timeoutMs: 10 })).toMatchObject({ to: "bob" });
+});
+
 test("an error arrives as it was thrown", async () => {
   const details = { oldFingerprint: "a", newFingerprint: "b" };
   const send = () => Promise.reject(new ChatError("KEY_CHANGED", "bob's key changed", { reason: "pin", details }));
