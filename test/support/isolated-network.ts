@@ -12,13 +12,23 @@ export class IsolatedNetwork {
 
   constructor(pid: number) {
     this.wrapper = ["nsenter", `--target=${pid}`, "--user", "--net", "--preserve-credentials"];
-    this.#configure("add table inet faults; add chain inet faults wire { type filter hook input priority 0; }");
+    const chains = ["wall", "wire"].map(
+      (name) => `add chain inet faults ${name} { type filter hook input priority 0; }`,
+    );
+    this.#configure(["add table inet faults", ...chains].join("; "));
   }
 
   /** From now on packets to or from these ports vanish without a word, on connections that are there as well. */
   lose({ to = [], from = [] }: Lost): void {
     const ends = [...to.map((port) => `dport ${port}`), ...from.map((port) => `sport ${port}`)];
     this.#configure(ends.map((end) => `add rule inet faults wire tcp ${end} drop`).join("; "));
+  }
+
+  /** For good: packets arrive only where one of their ends is one of these ports. */
+  allowOnly(ports: readonly number[]): void {
+    const allowed = `{ ${ports.join(", ")} }`;
+    const rule = `add rule inet faults wall tcp dport != ${allowed} tcp sport != ${allowed} drop`;
+    this.#configure(`flush chain inet faults wall; ${rule}`);
   }
 
   mend(): void {
