@@ -94,6 +94,10 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const relays = new RelayChoice({
     ...{ policy, self: self.device, runtime, failed: notices.failed },
     list: async (signal) => (await naming.relays(signal)).map(({ payload }) => payload),
+    remembered: {
+      relays: () => store.mailbox.relays(),
+      saveRelays: (listed) => store.mark(() => store.mailbox.saveRelays(listed)),
+    },
     changed: () => {
       network.relaysChanged();
       mailbox?.use(relays.withRole("mailbox"));

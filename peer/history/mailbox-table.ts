@@ -1,6 +1,7 @@
 import { decode, encode } from "cborg";
 import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
+import type { RelayDescriptorPayload } from "../../shared/relay-descriptor.ts";
 import type { Grant, GrantGiven, MailboxSecret, MailboxStore, WaitingParcel } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import type { MetaStore } from "./meta-table.ts";
@@ -8,6 +9,7 @@ import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 
 const SECRETS = "mailbox-secrets";
+const RELAYS = "relays";
 
 type GrantRow = { granted: Uint8Array | null; given: Uint8Array | null };
 type ParcelRow = { id: number; sealed: Uint8Array };
@@ -69,6 +71,11 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
       removeGrants.run(tagOf(device));
       removeAll.run(tagOf(device));
     },
+    relays() {
+      const sealed = meta.get(RELAYS);
+      return sealed === undefined ? [] : (decode(sealed) as readonly RelayDescriptorPayload[]);
+    },
+    saveRelays: (relays) => meta.set(RELAYS, encode(relays)),
     clear() {
       clearGrants.run();
       clearParcels.run();

@@ -35,6 +35,11 @@ type Options = {
   readonly policy: RelayPolicy;
   readonly self: DeviceId;
   readonly list: (signal: AbortSignal) => Promise<readonly RelayDescriptorPayload[]>;
+  /** The last list, over restarts: who is in touch with a mailbox needs no naming server to read it. */
+  readonly remembered: {
+    relays(): readonly RelayDescriptorPayload[];
+    saveRelays(relays: readonly RelayDescriptorPayload[]): void;
+  };
   readonly runtime: Pick<Runtime, "after">;
   /** What `withRole` answers may be different now. */
   readonly changed: () => void;
@@ -54,7 +59,11 @@ export class RelayChoice {
 
   /** Asks the naming server now and from then on; resolves after the first answer, whatever it was. */
   async start(): Promise<void> {
-    if (this.#options.policy.listed) await this.#refresh();
+    const { policy, remembered, changed } = this.#options;
+    if (!policy.listed) return;
+    this.#listed = remembered.relays();
+    if (this.#listed.length > 0) changed();
+    await this.#refresh();
   }
 
   stop(): void {
@@ -80,11 +89,14 @@ export class RelayChoice {
   }
 
   async #refresh(): Promise<void> {
-    const { list, changed, failed, runtime } = this.#options;
+    const { list, remembered, changed, failed, runtime } = this.#options;
     let delayMs = REFRESH_EVERY_MS;
     try {
-      this.#listed = await list(this.#stopping.signal);
+      const listed = await list(this.#stopping.signal);
+      this.#stopping.signal.throwIfAborted();
+      this.#listed = listed;
       changed();
+      remembered.saveRelays(this.#listed);
     } catch (error) {
       if (!this.#stopping.signal.aborted) failed(error);
       delayMs = RETRY_AFTER_MS;

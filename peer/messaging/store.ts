@@ -2,6 +2,7 @@ import type { Content } from "../../shared/content.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { FrameOf } from "../../shared/frames.ts";
+import type { RelayDescriptorPayload } from "../../shared/relay-descriptor.ts";
 import type { Username } from "../../shared/username.ts";
 import type { ContactStore, Path } from "./ports.ts";
 
@@ -355,6 +356,9 @@ export interface MailboxStore {
   removeParcels(device: DeviceId): void;
   /** That device is nobody's any more: what was granted either way, and what waits for it, is over. */
   forget(device: DeviceId): void;
+  /** The relays that the naming server listed last. */
+  relays(): readonly RelayDescriptorPayload[];
+  saveRelays(relays: readonly RelayDescriptorPayload[]): void;
   /** Another device takes this one's place: all of this is over. */
   clear(): void;
 }

@@ -4,6 +4,7 @@ import { ChatError } from "../../../shared/errors.ts";
 import type { RelayDescriptorPayload, RelayRole } from "../../../shared/relay-descriptor.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { FakeTime } from "../../support/fake-time.ts";
+import { openedStore } from "../../support/opened-store.ts";
 import { personOf } from "../../support/people.ts";
 
 const addressOf = (name: string, host = "192.0.2.1") => `/ip4/${host}/tcp/4001/p2p/${personOf(name).device}`;
@@ -20,7 +21,9 @@ const listed = (name: string, roles: readonly RelayRole[] = ["mailbox", "nat"]):
   exp: 1,
 });
 
-function choosing(policy: string, list: () => Promise<readonly RelayDescriptorPayload[]>, self = "alice") {
+type List = () => Promise<readonly RelayDescriptorPayload[]>;
+
+function choosing(policy: string, list: List, { self = "alice", memory = openedStore().mailbox } = {}) {
   const time = new FakeTime();
   const failures: unknown[] = [];
   const changes = { count: 0 };
@@ -28,6 +31,7 @@ function choosing(policy: string, list: () => Promise<readonly RelayDescriptorPa
     policy: parseRelayPolicy(policy),
     self: personOf(self).device,
     list,
+    remembered: memory,
     runtime: time.runtime("choice"),
     changed: () => {
       changes.count += 1;
@@ -85,7 +89,7 @@ describe("the choice of relays", () => {
     expect(again.withRole("nat")).toEqual(choice.withRole("nat"));
     const orders = new Set<string>();
     for (let who = 0; who < 30; who += 1) {
-      const { choice: theirs } = choosing("auto", async () => three, `person-${who}`);
+      const { choice: theirs } = choosing("auto", async () => three, { self: `person-${who}` });
       await theirs.start();
       orders.add(String(theirs.withRole("nat")[0]));
     }
@@ -114,5 +118,32 @@ describe("the choice of relays", () => {
     expect(choice.withRole("nat")).toEqual([addressOf("relay-two")]);
     expect(changes.count).toBe(2);
     choice.stop();
+  });
+
+  test("is what it was before a restart, until the server can be asked", async () => {
+    const { mailbox: memory } = openedStore();
+    const { choice: before } = choosing("auto", async () => [listed("relay-one")], { memory });
+    await before.start();
+    before.stop();
+    const list = () => Promise.reject(new ChatError("SERVER_UNREACHABLE", "gone"));
+    const { choice, changes } = choosing("auto", list, { memory });
+    await choice.start();
+    expect(choice.withRole("mailbox")).toEqual([addressOf("relay-one")]);
+    expect(changes.count).toBe(1);
+    const { choice: without } = choosing("none", list, { memory });
+    await without.start();
+    expect(without.withRole("mailbox")).toEqual([]);
+    choice.stop();
+  });
+
+  test("does not change any more once it is stopped", async () => {
+    const { mailbox: memory } = openedStore();
+    const answer = Promise.withResolvers<readonly RelayDescriptorPayload[]>();
+    const { choice, changes, failures } = choosing("auto", () => answer.promise, { memory });
+    const started = choice.start();
+    choice.stop();
+    answer.resolve([listed("relay-one")]);
+    await started;
+    expect([changes.count, failures, memory.relays()]).toEqual([0, [], []]);
   });
 });
