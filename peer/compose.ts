@@ -17,6 +17,7 @@ import { standDown } from "./messaging/old-copy.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
 import type { ContactStore } from "./messaging/ports.ts";
 import { PresenceBoard } from "./messaging/presence-board.ts";
+import { parseRelayPolicy } from "./messaging/relay-choice.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import { queueForContact } from "./messaging/send-message.ts";
 import type { Store } from "./messaging/store.ts";
@@ -30,10 +31,12 @@ const STOP_TIMEOUT_MS = 3000;
 /**
  * Puts a profile to work: the one place that knows every part of the peer.
  *
- * @throws ChatError as `openProfile`; for a restored copy, as `giveNewLife`
+ * @throws ChatError CONFIG_INVALID, and as `openProfile`; for a restored copy, as `giveNewLife`
  */
 export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const runtime = systemRuntime;
+  // A mistake there is told before a message is accepted.
+  const policy = parseRelayPolicy(options.settings.relays);
   const opened = await openForWork(options);
   const { self, store, profile, naming } = opened;
   const log = createLog(options.verbose ? "debug" : "warn");
@@ -46,7 +49,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const { keyLog, resolver, auditor, logWatch, rotation } = keys;
   const notices = noticesOf({ feed, watch, gaps, store, log, logWatch, engine: () => engine });
   const hiding = createHiding(opened.directory, profile);
-  const engine = lazyEngine({ opened, options, hiding, runtime, resolver, keyLog, notices, log });
+  const engine = lazyEngine({ opened, options, policy, hiding, runtime, resolver, keyLog, notices, log });
   gaps.refresh();
   if (options.network) await rotation.settle(options.signal);
   if (options.mode === "daemon") {

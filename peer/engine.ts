@@ -14,7 +14,7 @@ import { forgetExpired, giveUpOld } from "./messaging/outbox-upkeep.ts";
 import { RecordKeeper } from "./messaging/own-record.ts";
 import type { KeyLog, MailboxNetwork, Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
-import { parseRelayPolicy, RelayChoice } from "./messaging/relay-choice.ts";
+import { RelayChoice, type RelayPolicy } from "./messaging/relay-choice.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import type { OpenProfile } from "./open-profile.ts";
@@ -26,6 +26,7 @@ const UPKEEP_EVERY_MS = 60_000;
 export type EngineDeps = {
   readonly opened: OpenProfile;
   readonly options: OpenOptions;
+  readonly policy: RelayPolicy;
   readonly runtime: Runtime;
   readonly resolver: Resolver;
   readonly keyLog: KeyLog;
@@ -58,11 +59,10 @@ export function lazyEngine(deps: EngineDeps): LazyEngine {
 type RunningEngine = Engine & { stop(signal: AbortSignal): Promise<void> };
 
 async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
-  const { opened, options, runtime, resolver, keyLog, hiding, notices, log } = deps;
+  const { opened, options, policy, runtime, resolver, keyLog, hiding, notices, log } = deps;
   const { self, store, naming, keystore, clock, profile, settings } = opened;
   const { deviceSeed } = keystore.secrets;
   const allowLocal = settings.allowLocal ?? profile.allowLocal;
-  const policy = parseRelayPolicy(settings.relays);
   const [{ startNetwork }, { createPunching }, { createSecureSessions }, { parcelSeals }] = await Promise.all([
     import("./network/node.ts"),
     import("./network/punch.ts"),

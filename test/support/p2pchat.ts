@@ -185,7 +185,7 @@ export class Person {
   }
 
   /** Looks past the lock, into the database of a profile that a command may be using. */
-  countRows(table: "outbox" | "inbox"): number {
+  countRows(table: "outbox" | "inbox" | "parcels"): number {
     using database = new DatabaseSync(join(this.profile, "chat.db"), { readOnly: true });
     return Number(database.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.["rows"]);
   }
