@@ -153,6 +153,35 @@ describe("somebody who is away", () => {
     expect(textsOf(back)).toEqual(["kept"]);
   });
 
+  test("is written to at the other mailbox where one is frozen, and reads both in order", async () => {
+    const { relays, alice, bob } = await acquaintedAt("one", "two");
+    await Promise.all([alice.program.stop(), bob.program.stop()]);
+    const before = await Promise.all(relays.map((relay) => relay.deposited()));
+    expect(await alice.person.send("bob", "one", "--wait", "relayed")).toMatchObject({ exit: 0 });
+    const after = await Promise.all(relays.map((relay) => relay.deposited()));
+    const frozen = relays[after[0] === before[0] ? 1 : 0];
+    frozen?.program.signal("SIGSTOP");
+    expect(await alice.person.send("bob", "two", "--wait", "relayed", "--timeout", "20s")).toMatchObject({ exit: 0 });
+    frozen?.program.signal("SIGCONT");
+    const back = await listen(bob.person);
+    await back.program.nextMessage("two");
+    expect(textsOf(back)).toEqual(["one", "two"]);
+  });
+
+  test("gets the rest from its sender where the mailbox was full", async () => {
+    const world = await startWorld();
+    const relays = await startRelays(world, ["small"], { args: ["--verbose", "--limits", "parcelsPerBox=1"] });
+    const { alice, bob } = await acquainted(world, relays);
+    await bob.program.stop();
+    expect(await alice.person.send("bob", "fits", "--wait", "relayed")).toMatchObject({ exit: 0 });
+    const kept = await alice.person.send("bob", "does not", "--wait", "relayed", "--timeout", "4s");
+    expect(kept).toMatchObject({ exit: 7, line: { state: "queued" } });
+    const back = await listen(bob.person);
+    await back.program.nextMessage("does not");
+    expect(textsOf(back)).toEqual(["fits", "does not"]);
+    await hasDelivered(alice);
+  });
+
   test("gets messages from strangers, and none of somebody who is blocked", async () => {
     const { world, alice, bob } = await acquaintedAt("one");
     const carol = await world.register("carol", "--no-passphrase");
@@ -203,8 +232,10 @@ describe("somebody who is away", () => {
     const sent = await alice.person.send("bob", "without the server", "--wait", "relayed");
     expect(sent).toMatchObject({ exit: 0, line: { state: "relayed" } });
     await alice.program.stop();
+    expect(await alice.person.send("bob", "nor a daemon", "--wait", "relayed")).toMatchObject({ exit: 0 });
     const back = await listen(bob.person);
     expect(await back.program.nextMessage("without the server")).toMatchObject({ path: "mailbox" });
+    expect(await back.program.nextMessage("nor a daemon")).toMatchObject({ path: "mailbox" });
   });
 });
 
