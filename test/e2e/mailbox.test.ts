@@ -168,6 +168,25 @@ describe("somebody who is away", () => {
     expect(textsOf(back)).toEqual(["one", "two"]);
   });
 
+  test("is written to where the mailboxes are now, by somebody who knows of others only", async () => {
+    const world = await startWorld();
+    const relays = await startRelays(world, ["old", "new"]);
+    const [before, after] = relays.map(({ address }) => ({ P2PCHAT_RELAYS: address }));
+    const people = [world.person("alice", before), world.person("bob", before)] as const;
+    await Promise.all(people.map((person) => person.register("--no-passphrase")));
+    const [alice, bob] = await Promise.all(people.map((person) => listenWithMailbox(person, 1)));
+    if (alice === undefined || bob === undefined) throw new Error("nobody listens");
+    await acquaint(alice, bob);
+    await Promise.all([alice.program.stop(), bob.program.stop(), relays[0]?.stop()]);
+    const moved = await listenWithMailbox(world.person("bob", after), 1);
+    await moved.program.stop();
+    expect(await alice.person.send("bob", "found you", "--wait", "relayed", "--timeout", "20s")).toMatchObject({
+      exit: 0,
+    });
+    const back = await listen(moved.person);
+    expect(await back.program.nextMessage("found you")).toMatchObject({ path: "mailbox" });
+  });
+
   test("gets the rest from its sender where the mailbox was full", async () => {
     const world = await startWorld();
     const relays = await startRelays(world, ["small"], { args: ["--verbose", "--limits", "parcelsPerBox=1"] });

@@ -1,5 +1,7 @@
 import { decodeBase64url } from "../../../shared/base64url.ts";
 import type { DeviceId } from "../../../shared/device-id.ts";
+import { LIMITS } from "../../../shared/protocol.ts";
+import { findRelayOf } from "../../../shared/relay-address.ts";
 import type { PublicMailbox } from "../ports.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Grant, Store } from "../store.ts";
@@ -22,23 +24,37 @@ export type DestinationDeps = {
   readonly runtime: Pick<Runtime, "now">;
 };
 
-/** Undefined for a device without a mailbox that is known here. */
+/**
+ * Boxes of a grant come first; those for everybody are small, and there for people who have no other that is read at that
+ * relay. Undefined for a device without a mailbox that is known here.
+ */
 export function findDestination({ store, runtime }: DestinationDeps, device: DeviceId): Destination | undefined {
   const grant = store.mailbox.grantOf(device);
-  const granted = grant && ofGrant(grant);
-  const published = store.contacts.findByDevice(device)?.mailboxes[device];
-  const forAll = published && ofRecord(published);
+  const record = store.contacts.findByDevice(device)?.mailboxes[device];
   const isOld = grant !== undefined && Math.abs(runtime.now() - grant.receivedAtMs) > GRANT_LIFETIME_MS;
-  // The box for everybody is small, and there for people who have no other that is read.
-  return isOld ? (forAll ?? granted) : (granted ?? forAll);
+  const granted = grant === undefined || (isOld && record !== undefined) ? [] : slotsOfGrant(grant);
+  const forAll = record === undefined ? [] : slotsOfRecord(record);
+  const slots = [...granted, ...forAll.filter((slot) => !granted.some((one) => isAtSameRelay(one, slot)))];
+  const key = newestKey(grant, record);
+  return key === undefined || slots.length === 0 ? undefined : { key, slots };
 }
 
-function ofGrant({ key, boxes }: Grant): Destination | undefined {
-  const slots = boxes.filter(({ tokens }) => tokens.length > 0);
-  return slots.length === 0 ? undefined : { key, slots };
+/** What is sealed for either is opened; the older may be forgotten first. */
+function newestKey(grant: Grant | undefined, record: PublicMailbox | undefined): Uint8Array | undefined {
+  if (record === undefined) return grant?.key;
+  const madeAtMs = (record.exp - LIMITS.mailboxRecordMaxLifetimeSeconds) * 1000;
+  if (grant !== undefined && grant.receivedAtMs > madeAtMs) return grant.key;
+  return decodeBase64url(record.key, "RECORD_INVALID");
 }
 
-function ofRecord({ key, boxes }: PublicMailbox): Destination | undefined {
-  const slots = boxes.map(({ relay, box }) => ({ relay, box: decodeBase64url(box, "RECORD_INVALID"), tokens: null }));
-  return slots.length === 0 ? undefined : { key: decodeBase64url(key, "RECORD_INVALID"), slots };
+function slotsOfGrant({ boxes }: Grant): readonly Slot[] {
+  return boxes.filter(({ tokens }) => tokens.length > 0);
+}
+
+function slotsOfRecord({ boxes }: PublicMailbox): readonly Slot[] {
+  return boxes.map(({ relay, box }) => ({ relay, box: decodeBase64url(box, "RECORD_INVALID"), tokens: null }));
+}
+
+function isAtSameRelay(a: Slot, b: Slot): boolean {
+  return findRelayOf(a.relay) === findRelayOf(b.relay);
 }

@@ -79,6 +79,18 @@ describe("a relay", () => {
     expect((await bobBack()).inbox()).toEqual(["hello bob", "by the other way"]);
   });
 
+  test("that a sender knows from before is passed over for those of the record, where the device is now", async () => {
+    const { world, alice, bob, relays, part } = await bobAway(["relay-one"]);
+    relays[0]?.goDown();
+    part();
+    const moved = world.run(bob, { relays: [world.relay("relay-two").address] });
+    await world.pass(MINUTE);
+    const sent = await alice.send("bob", "found you");
+    await world.pass(MINUTE);
+    expect(moved.inbox()).toEqual(["hello bob", "found you"]);
+    expect(stateOf(alice, sent)).toBe("relayed");
+  });
+
   test("that is back brings what was left there, in order, whatever came by the other meanwhile", async () => {
     const { world, alice, relays, part, bobBack } = await bobAway(["relay-one", "relay-two"]);
     await alice.send("bob", "one");
