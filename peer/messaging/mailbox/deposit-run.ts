@@ -24,6 +24,8 @@ export class DepositRun {
   readonly #connections = new Map<string, Promise<Mailbox>>();
   /** Failed in this run, so tried last. */
   readonly #failed = new Set<DeviceId>();
+  /** Have no granted box: theirs is of long ago, or they lost everything and its owner has not been back. */
+  readonly #boxless = new Set<DeviceId>();
 
   constructor(deps: Deps, { device, avoid, signal }: Options) {
     this.#deps = deps;
@@ -47,7 +49,7 @@ export class DepositRun {
     const byHope = slots.toSorted((a, b) => Number(this.#hasFailed(a)) - Number(this.#hasFailed(b)));
     for (const slot of byHope) {
       const relay = findRelayOf(slot.relay);
-      if (relay === undefined) continue;
+      if (relay === undefined || !this.#isForUs(slot, relay, slots)) continue;
       try {
         const mailbox = await this.#connect(slot.relay);
         await this.#depositIn(mailbox, slot, parcel);
@@ -56,6 +58,7 @@ export class DepositRun {
         this.#signal.throwIfAborted();
         failure = asChatError(error);
         this.#failed.add(relay);
+        if (slot.tokens !== null && isChatError(error, "NOT_FOUND")) this.#boxless.add(relay);
       }
     }
     throw failure;
@@ -84,6 +87,12 @@ export class DepositRun {
     return id !== undefined && this.#failed.has(id);
   }
 
+  /** A box for everybody is small, and there for people who have no other at that relay. */
+  #isForUs({ tokens }: Slot, relay: DeviceId, slots: readonly Slot[]): boolean {
+    if (tokens !== null) return !this.#boxless.has(relay);
+    return this.#boxless.has(relay) || !slots.some((one) => one.tokens !== null && findRelayOf(one.relay) === relay);
+  }
+
   #connect(relay: string): Promise<Mailbox> {
     const known = this.#connections.get(relay);
     if (known !== undefined) return known;
@@ -103,8 +112,6 @@ export class DepositRun {
         this.#spend(box, token);
         return;
       } catch (error) {
-        // A box that is gone takes none of its tokens any more.
-        if (isChatError(error, "NOT_FOUND")) for (const useless of tokens) this.#spend(box, useless);
         if (!isChatError(error, "TOKEN_REPLAYED", "TOKEN_INVALID")) throw error;
         this.#spend(box, token);
       }

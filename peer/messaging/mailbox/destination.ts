@@ -1,7 +1,6 @@
 import { decodeBase64url } from "../../../shared/base64url.ts";
 import type { DeviceId } from "../../../shared/device-id.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
-import { findRelayOf } from "../../../shared/relay-address.ts";
 import type { PublicMailbox } from "../ports.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Grant, Store } from "../store.ts";
@@ -24,17 +23,14 @@ export type DestinationDeps = {
   readonly runtime: Pick<Runtime, "now">;
 };
 
-/**
- * Boxes of a grant come first; those for everybody are small, and there for people who have no other that is read at that
- * relay. Undefined for a device without a mailbox that is known here.
- */
+/** Boxes of a grant come first. Undefined for a device without a mailbox that is known here. */
 export function findDestination({ store, runtime }: DestinationDeps, device: DeviceId): Destination | undefined {
   const grant = store.mailbox.grantOf(device);
   const record = store.contacts.findByDevice(device)?.mailboxes[device];
   const isOld = grant !== undefined && Math.abs(runtime.now() - grant.receivedAtMs) > GRANT_LIFETIME_MS;
   const granted = grant === undefined || (isOld && record !== undefined) ? [] : slotsOfGrant(grant);
   const forAll = record === undefined ? [] : slotsOfRecord(record);
-  const slots = [...granted, ...forAll.filter((slot) => !granted.some((one) => isAtSameRelay(one, slot)))];
+  const slots = [...granted, ...forAll];
   const key = newestKey(grant, record);
   return key === undefined || slots.length === 0 ? undefined : { key, slots };
 }
@@ -53,8 +49,4 @@ function slotsOfGrant({ boxes }: Grant): readonly Slot[] {
 
 function slotsOfRecord({ boxes }: PublicMailbox): readonly Slot[] {
   return boxes.map(({ relay, box }) => ({ relay, box: decodeBase64url(box, "RECORD_INVALID"), tokens: null }));
-}
-
-function isAtSameRelay(a: Slot, b: Slot): boolean {
-  return findRelayOf(a.relay) === findRelayOf(b.relay);
 }

@@ -121,6 +121,21 @@ describe("a relay", () => {
     expect(alice.outbox()).toEqual([]);
   });
 
+  test("that lost everything is used as before once the box is open again: its tokens are still good", async () => {
+    const { world, alice, relays, bobBack } = await bobAway();
+    relays[0]?.loseEverything();
+    const sent = await alice.send("bob", "no box to leave it in");
+    await world.pass(5 * SECOND);
+    expect(stateOf(alice, sent)).toBe("queued");
+    const back = await bobBack();
+    expect(back.inbox()).toEqual(["hello bob", "no box to leave it in"]);
+    world.kill(back);
+    await alice.send("bob", "once more");
+    await world.pass(5 * SECOND);
+    const boxes = [...(relays[0]?.boxes.values() ?? [])].filter(({ parcels }) => parcels.length > 0);
+    expect(boxes).toMatchObject([{ kind: "contacts", parcels: [{ place: 1 }] }]);
+  });
+
   test("that keeps nothing of what it takes costs a day, and never the message", async () => {
     const { world, alice, relays, part, bobBack } = await bobAway(["relay-one", "relay-two"]);
     const [liar] = relays;
