@@ -147,7 +147,8 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   });
   if (publisher !== undefined) await atMost(FIRST_PUBLISH_MS, publisher.start(), runtime);
   if (daemon) {
-    mailbox?.use(relays.withRole("mailbox"));
+    if (policy.own.length > 0 || policy.listed) mailbox?.use(relays.withRole("mailbox"));
+    else mailbox?.withdraw();
     void relays.start();
     delivery.greet();
   }

@@ -122,7 +122,7 @@ export const LIMITS = {
   /** An X-Wing public key (draft-connolly-cfrg-xwing-kem). */
   sealKeyBytes: 1216,
   /** Of one box in one grant: as many parcels as a contact may leave before the next grant. */
-  grantMaxTokens: 128,
+  grantMaxTokens: 512,
   parcelMaxFrames: 256,
 } as const;
 

@@ -8,7 +8,7 @@ import { keyChanged } from "./follow.ts";
 /** Pins the record of somebody new. */
 export function pin(answer: NameAnswer, nowMs: number): Contact {
   return {
-    ...fromRecord(answer, { addresses: {}, mailboxes: {} }),
+    ...fromRecord(answer, {}),
     verified: false,
     blocked: false,
     accepted: false,
@@ -20,11 +20,10 @@ export function pin(answer: NameAnswer, nowMs: number): Contact {
 /** Moves a pin on to a record that may be relied on; another key has not been compared yet. */
 export function movePin(contact: Contact, answer: NameAnswer): Contact {
   const verified = contact.verified && equalBytes(contact.identity, answer.record.identity);
-  return { ...contact, ...fromRecord(answer, contact), verified, changed: undefined };
+  return { ...contact, ...fromRecord(answer, contact.addresses), verified, changed: undefined };
 }
 
-/** What a device published last is better than nothing. */
-function fromRecord({ record, addresses, mailboxes }: NameAnswer, lastKnown: Pick<Contact, "addresses" | "mailboxes">) {
+function fromRecord({ record, addresses, mailboxes }: NameAnswer, lastKnown: Contact["addresses"]) {
   const { devices } = record;
   return {
     username: record.payload.name,
@@ -32,8 +31,10 @@ function fromRecord({ record, addresses, mailboxes }: NameAnswer, lastKnown: Pic
     seq: record.payload.seq,
     identity: record.identity,
     devices,
-    addresses: newest(devices, addresses, lastKnown.addresses),
-    mailboxes: newest(devices, mailboxes, lastKnown.mailboxes),
+    // Where a device was found last is better than nothing.
+    addresses: newest(devices, addresses, lastKnown),
+    // One that is not shown was withdrawn; its grants, if any, say so too.
+    mailboxes: newest(devices, mailboxes, {}),
   };
 }
 

@@ -30,6 +30,8 @@ export class MemoryRelay {
   readonly boxes = new Map<string, Box>();
   readonly visits = new Set<Visit>();
   capacity = 1000;
+  /** What it answers to every deposit instead of taking it. */
+  refuses: ChatError | undefined;
   /** It takes requests and answers none. */
   isSilent = false;
   /** Connections that were made to it so far. */
@@ -113,6 +115,7 @@ class Visit implements Mailbox {
 
   async deposit(box: Uint8Array, token: Uint8Array | null, parcel: Uint8Array): Promise<void> {
     await this.#turn();
+    if (this.#relay.refuses !== undefined) throw this.#relay.refuses;
     const found = this.#relay.boxes.get(hex(box));
     if (found === undefined || (token === null) !== (found.tokenKey === null)) {
       throw new ChatError("NOT_FOUND", "no such box");

@@ -17,6 +17,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const FETCH_EVERY_MS = 5 * 60_000;
 /** How long a parcel waits for the one it follows on, which may lie at another relay. */
 const EARLY_FOR_MS = 60_000;
+/** Of 512 KiB each, from one box in one pass: twice what a full box holds. */
+const MAX_PAGES = 64;
 const LOOK_AGAIN_MS = 10_000;
 
 export type BoxReaderDeps = {
@@ -41,6 +43,7 @@ export class BoxReader {
   /** When each parcel that came too early was first seen, by its hash: places are the relay's to give. */
   #early = new Map<string, number>();
   #isOpen = false;
+  #passesInVain = 0;
 
   constructor(deps: BoxReaderDeps, relay: { address: string; id: DeviceId }) {
     this.#deps = deps;
@@ -94,12 +97,18 @@ export class BoxReader {
         this.#setOpen(true);
         await this.#drainAll(mailbox, boxes);
         this.#deps.drained();
-        await this.#rest(this.#early.size > 0 ? LOOK_AGAIN_MS : FETCH_EVERY_MS);
+        await this.#rest(this.#pauseMs());
       }
     } finally {
       this.#stopping.signal.removeEventListener("abort", close);
       await mailbox.close();
     }
+  }
+
+  /** What stays where it is, because something else is missing or in trouble, is looked at ever more rarely. */
+  #pauseMs(): number {
+    if (this.#early.size === 0) return FETCH_EVERY_MS;
+    return Math.min(FETCH_EVERY_MS, LOOK_AGAIN_MS * 2 ** Math.min(this.#passesInVain, 8));
   }
 
   /**
@@ -117,14 +126,18 @@ export class BoxReader {
 
   async #drainAll(mailbox: Mailbox, boxes: readonly OwnBox[]): Promise<void> {
     const early = new Map<string, number>();
-    for (const box of boxes) await this.#drain(mailbox, box, early);
+    let taken = 0;
+    for (const box of boxes) taken += await this.#drain(mailbox, box, early);
+    this.#passesInVain = taken > 0 ? 0 : this.#passesInVain + 1;
     // What the relay shows no more is waited for no more.
     this.#early = early;
   }
 
-  async #drain(mailbox: Mailbox, { box, key }: OwnBox, early: Map<string, number>): Promise<void> {
-    let after = 0;
-    for (let more = true; more && !this.#stopping.signal.aborted; ) {
+  /** @returns how many parcels are done with */
+  async #drain(mailbox: Mailbox, { box, key }: OwnBox, early: Map<string, number>): Promise<number> {
+    let [after, taken] = [0, 0];
+    // A relay may make up parcels without end; the other boxes have their turn.
+    for (let pages = 0, more = true; more && pages < MAX_PAGES && !this.#stopping.signal.aborted; pages += 1) {
       const page = await mailbox.fetch(box, after);
       const done: number[] = [];
       for (const { place, parcel } of page.parcels) {
@@ -133,8 +146,10 @@ export class BoxReader {
       for (let at = 0; at < done.length; at += MAILBOX_LIMITS.receiptMaxPlaces) {
         await mailbox.receipt(key, done.slice(at, at + MAILBOX_LIMITS.receiptMaxPlaces));
       }
+      taken += done.length;
       ({ last: after, more } = page);
     }
+    return taken;
   }
 
   /** True when the mailbox may delete it. */

@@ -57,6 +57,7 @@ export class MailboxKeeper {
   readonly #sequence = new RisingSequence();
   #candidates: readonly string[] = [];
   #publishing: Promise<void> | undefined;
+  #isUnwanted = false;
   #published = "";
   #publishedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -77,6 +78,13 @@ export class MailboxKeeper {
     }
     if (candidates.length > 0) this.#publishing ??= this.#keepOn();
     this.#wake.raise();
+  }
+
+  /** No relay is wanted: whoever knows of boxes of before is told that they are read no more. */
+  withdraw(): void {
+    this.#isUnwanted = true;
+    this.use([]);
+    this.#publishing ??= this.#keepOn();
   }
 
   status(): readonly MailboxStatus[] {
@@ -187,7 +195,8 @@ export class MailboxKeeper {
     const relays = this.#inUse();
     const label = [secret.week, ...relays].join(" ");
     const isOld = runtime.monotonic() - this.#publishedAtMs >= PUBLISH_EVERY_MS;
-    if (relays.length === 0 || (label === this.#published && !isOld)) return LOOK_EVERY_MS;
+    const isNothing = relays.length === 0 && !this.#isUnwanted;
+    if (isNothing || (label === this.#published && !isOld)) return LOOK_EVERY_MS;
     grants.use({ secret, relays });
     try {
       await this.#publishRecord(secret, relays);

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { parcelSeals } from "../../../../peer/sessions/parcel-seal.ts";
 import { publicKeyOfDevice } from "../../../../shared/device-id.ts";
+import { ChatError } from "../../../../shared/errors.ts";
 import { encodeFrame } from "../../../../shared/frames.ts";
 import { sha256 } from "../../../../shared/hash.ts";
 import { encodeParcel } from "../../../../shared/parcel.ts";
 import { parseUsername } from "../../../../shared/username.ts";
 import { expectError } from "../../../support/expect-error.ts";
-import { bobAway, openMailbox } from "../../../support/mailbox-world.ts";
+import { bobAway, exchangeGrants, openMailbox } from "../../../support/mailbox-world.ts";
 import type { MemoryRelay } from "../../../support/memory-mailboxes.ts";
 import { MessagingWorld } from "../../../support/messaging-world.ts";
 import { personOf } from "../../../support/people.ts";
@@ -321,3 +322,32 @@ function leave(relay: MemoryRelay, parcel: Uint8Array): void {
     box.parcels.push({ place: box.places, parcel });
   }
 }
+
+describe("tokens", () => {
+  test("are not all shown to a relay that calls each of them spent", async () => {
+    const { world, alice, bob, relays } = await bobAway();
+    const left = () => alice.store.mailbox.grantOf(bob.device)?.boxes[0]?.tokens.length ?? 0;
+    const before = left();
+    if (relays[0] !== undefined) relays[0].refuses = new ChatError("TOKEN_REPLAYED", "spent");
+    await alice.send("bob", "for how much?");
+    await world.pass(100);
+    expect(before - left()).toBe(3);
+  });
+});
+
+describe("a device that wants no relay any more", () => {
+  test("says so, and nothing is left where nobody reads", async () => {
+    const { world, alice, bob, relays } = await bobAway();
+    const back = world.run(bob);
+    back.mailbox.withdraw();
+    await world.pass(MINUTE);
+    await exchangeGrants(world, alice, back);
+    expect(alice.store.mailbox.grantOf(bob.device)?.boxes).toEqual([]);
+    world.kill(back);
+    await world.settle();
+    await alice.send("bob", "by hand then");
+    await world.pass(MINUTE);
+    expect(alice.outbox()).toMatchObject([{ state: "queued" }]);
+    expect(relays[0]?.waiting).toBe(0);
+  });
+});
