@@ -8,11 +8,14 @@ import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { measureLog } from "./log.ts";
 import { measureLookup } from "./lookup.ts";
+import { measureMailbox } from "./mailbox.ts";
 import { measureMemory } from "./memory.ts";
 import { measureMessages } from "./message.ts";
 import { measurePostgres } from "./postgres.ts";
 import { measurePresence } from "./presence.ts";
 import { measureRegistration } from "./registration.ts";
+import { measureRelayed } from "./relayed.ts";
+import { measureReservations } from "./reservations.ts";
 import { measureStartup } from "./startup.ts";
 import { type BenchOptions, hasBuild, isOutdated, type Origin, pathTo } from "./support/program.ts";
 import { type Part, printPart, type Row, saveResults } from "./support/report.ts";
@@ -28,6 +31,9 @@ const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>>
   log: measureLog,
   presence: measurePresence,
   postgres: measurePostgres,
+  relayed: measureRelayed,
+  mailbox: measureMailbox,
+  reservations: measureReservations,
 };
 
 const { positionals, values } = parseArgs({
