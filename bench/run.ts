@@ -13,6 +13,7 @@ import { measureMemory } from "./memory.ts";
 import { measureMessages } from "./message.ts";
 import { measurePostgres } from "./postgres.ts";
 import { measurePresence } from "./presence.ts";
+import { measureReachable } from "./reachable.ts";
 import { measureRegistration } from "./registration.ts";
 import { measureRelayed } from "./relayed.ts";
 import { measureReservations } from "./reservations.ts";
@@ -32,6 +33,7 @@ const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>>
   presence: measurePresence,
   postgres: measurePostgres,
   relayed: measureRelayed,
+  reachable: measureReachable,
   mailbox: measureMailbox,
   reservations: measureReservations,
 };

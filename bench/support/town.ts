@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ControlClient, connectToDaemon } from "../../peer/daemon/control-client.ts";
 import { controlSocketCandidates } from "../../peer/daemon/control-socket-path.ts";
 import type { Operations } from "../../peer/messaging/operations.ts";
 import { type BenchOptions, launchOptions, namingServerPath, Program, p2pchatPath } from "./program.ts";
+import { startRelay } from "./relay.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
+const LOOK_AGAIN_MS = 20;
 
 /** A directory of its own on the disk that is measured, gone with the town. */
 export class Town implements AsyncDisposable {
@@ -14,6 +17,7 @@ export class Town implements AsyncDisposable {
   readonly #options: BenchOptions;
   readonly #cleanup = new AsyncDisposableStack();
   #url = "";
+  #relay: string | undefined;
 
   private constructor(options: BenchOptions) {
     this.#options = options;
@@ -38,16 +42,31 @@ export class Town implements AsyncDisposable {
 
   /** Nothing of the caller's own set-up; compiled code is kept in the town. */
   get environment(): NodeJS.ProcessEnv {
-    return { PATH: process.env["PATH"], HOME: this.home, P2PCHAT_SERVER: this.#url };
+    const relays = this.#relay === undefined ? {} : { P2PCHAT_RELAYS: this.#relay };
+    return { PATH: process.env["PATH"], HOME: this.home, P2PCHAT_SERVER: this.#url, ...relays };
   }
 
   async run(name: string, args: readonly string[]): Promise<void> {
     await new Program(this.command(name, args), this.environment).finished();
   }
 
+  /** From now on everybody uses this relay, at the multiaddr that is answered, and no other. */
+  async addRelay(): Promise<string> {
+    const { program, address } = await startRelay(this.#options, join(this.home, "relay"));
+    this.#cleanup.use(program);
+    this.#relay = address;
+    return address;
+  }
+
+  /** Resolves once that daemon's mailbox at the relay is open. */
+  async mailboxOpen(daemon: Daemon): Promise<void> {
+    const { status } = await daemon.connect();
+    while (!(await status()).mailboxes.some(({ open }) => open)) await sleep(LOOK_AGAIN_MS);
+  }
+
   /** Starts `listen` and waits until it is reachable; it ends with the town at the latest. */
-  async listen(name: string): Promise<Daemon> {
-    const args = [...this.#options.nodeOptions, ...this.command(name, ["listen", "--json"])];
+  async listen(name: string, flags: readonly string[] = []): Promise<Daemon> {
+    const args = [...this.#options.nodeOptions, ...this.command(name, ["listen", "--json", ...flags])];
     const program = this.#cleanup.use(new Program(args, this.environment));
     const ready = JSON.parse(await program.lines('"type":"ready"')) as { peerId: string };
     return new Daemon({ name, program, peerId: ready.peerId, directory: join(this.home, name) });
@@ -69,12 +88,14 @@ type Facts = {
 export class Daemon implements AsyncDisposable {
   readonly name: string;
   readonly program: Program;
+  readonly peerId: string;
   readonly #facts: Facts;
   readonly #clients: ControlClient[] = [];
 
   constructor(facts: Facts) {
     this.name = facts.name;
     this.program = facts.program;
+    this.peerId = facts.peerId;
     this.#facts = facts;
   }
 
