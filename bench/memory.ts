@@ -26,6 +26,7 @@ export async function measureMemory(options: BenchOptions): Promise<Row[]> {
       target: { atMost: 200 },
     },
     { measure: "idle listen", unit: "MB", ...(await readListen(options)), target: { atMost: 150 } },
+    { measure: "idle listen at a relay, with a mailbox there", unit: "MB", ...(await readRelayedListen(options)) },
   ];
 }
 
@@ -51,6 +52,14 @@ async function readListen(options: BenchOptions) {
   await using town = await Town.found(options, ["alice"]);
   const { program } = await town.listen("alice");
   return await readIdle(program.pid);
+}
+
+async function readRelayedListen(options: BenchOptions) {
+  await using town = await Town.found(options, ["alice"]);
+  await town.addRelay();
+  const alice = await town.listen("alice");
+  await town.mailboxOpen(alice);
+  return await readIdle(alice.program.pid);
 }
 
 async function readIdle(pid: number) {

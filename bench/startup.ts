@@ -10,6 +10,7 @@ const WARM_UP = 3;
 type Subject = {
   readonly name: string;
   readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
   readonly target?: number;
   readonly wallMs: number[];
   readonly cpuMs: number[];
@@ -17,6 +18,7 @@ type Subject = {
 
 /** Whole processes from their start to their exit, with compiled code in its cache, against `node -e 0`. */
 export async function measureStartup(options: BenchOptions): Promise<Row[]> {
+  await using away = await townWithMailbox(options);
   await using town = await Town.found(options, ["alice", "bob", "carol"]);
   const [alice, bob] = [await town.listen("alice"), await town.listen("bob")];
   await introduce(bob, alice);
@@ -24,23 +26,38 @@ export async function measureStartup(options: BenchOptions): Promise<Row[]> {
     await using carol = await town.listen("carol");
     await introduce(bob, carol);
   }
-  const reference = subject("node -e 0", ["-e", "0"]);
+  const send = ["send", "bob", "hello"];
+  const leave = [...send, "--wait", "relayed"];
+  const { environment: env } = town;
+  const reference = subject("node -e 0", { args: ["-e", "0"], env });
   const commands = [
-    subject("p2pchat --help", [p2pchatPath(options.origin), "--help"], 2),
-    subject("send through a running daemon", town.command("alice", ["send", "bob", "hello"]), 2.5),
-    subject("send without a daemon", town.command("carol", ["send", "bob", "hello"]), 8),
+    subject("p2pchat --help", { args: [p2pchatPath(options.origin), "--help"], env, target: 2 }),
+    subject("send through a running daemon", { args: town.command("alice", send), env, target: 2.5 }),
+    subject("send without a daemon", { args: town.command("carol", send), env, target: 8 }),
+    subject("send to a mailbox, without a daemon", { args: away.command("alice", leave), env: away.environment }),
   ];
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
-    for (const one of [reference, ...commands]) await measure(one, town.environment, round >= 0);
+    for (const one of [reference, ...commands]) await measure(one, round >= 0);
   }
   return [...commands.flatMap((one) => compare(one, reference)), ...[reference, ...commands].flatMap(absolute)];
 }
 
-function subject(name: string, args: readonly string[], target?: number): Subject {
-  return { name, args, ...(target !== undefined && { target }), wallMs: [], cpuMs: [] };
+/** Alice and bob have written to each other, bob has a mailbox, and both are away. */
+async function townWithMailbox(options: BenchOptions): Promise<Town> {
+  const town = await Town.found(options, ["alice", "bob"]);
+  await town.addRelay();
+  await using alice = await town.listen("alice");
+  await using bob = await town.listen("bob");
+  await Promise.all([town.mailboxOpen(alice), town.mailboxOpen(bob)]);
+  await introduce(bob, alice);
+  return town;
 }
 
-async function measure({ args, wallMs, cpuMs }: Subject, env: NodeJS.ProcessEnv, counts: boolean): Promise<void> {
+function subject(name: string, what: Pick<Subject, "args" | "env" | "target">): Subject {
+  return { name, ...what, wallMs: [], cpuMs: [] };
+}
+
+async function measure({ args, env, wallMs, cpuMs }: Subject, counts: boolean): Promise<void> {
   const cpuBefore = endedChildrenCpuMs();
   const startedMs = performance.now();
   await new Program(args, env).finished();
