@@ -4,9 +4,9 @@ import type { SecureSessions, Session } from "../../peer/messaging/ports.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { parcelSeals } from "../../peer/sessions/parcel-seal.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
+import { type Content, encodeContent } from "../../shared/content.ts";
 import { type DeviceId, deviceIdOf, publicKeyOfDevice } from "../../shared/device-id.ts";
 import { privateKeyObject, publicKeyOfSeed } from "../../shared/ed25519.ts";
-import { ENVELOPE_KINDS, encodeText } from "../../shared/envelope.ts";
 import { encodeFrame } from "../../shared/frames.ts";
 import { encodeLogClaim } from "../../shared/gossip.ts";
 import { encodeParcel, PARCEL_FRAME_OVERHEAD, PARCEL_MAX_FRAME_BYTES } from "../../shared/parcel.ts";
@@ -83,9 +83,10 @@ class Sender {
   }
 
   async #next(text: string): Promise<{ frame: Uint8Array; session: Session }> {
+    const content: Content = { kind: "text", text };
     const message = {
       ...{ conversation: this.#conversation, seq: this.#seq + 1, messageId: random(16) },
-      ...{ kind: ENVELOPE_KINDS.text, body: encodeText(text), acceptedAtMs: Date.now() },
+      ...{ kind: content.kind, body: encodeContent(content), acceptedAtMs: Date.now() },
     };
     const { plaintext, envelopeId } = sealFor(this.self, message, this.to, random(32));
     const { session, ciphertext } = await this.#sessions.encrypt(this.#session, plaintext, this.#claim);
