@@ -1,4 +1,3 @@
-import { setFlagsFromString } from "node:v8";
 import { publicKeyOfDevice } from "../shared/device-id.ts";
 import { privateKeyObject } from "../shared/ed25519.ts";
 import { ChatError } from "../shared/errors.ts";
@@ -17,6 +16,7 @@ import { isLoopback, parseServerUrl } from "./naming/server-url.ts";
 import { serveObserved } from "./network/observed.ts";
 import { type RelayNode, startRelayNode } from "./network/relay-node.ts";
 import { readAuthorities } from "./open-profile.ts";
+import { collectSoonerInCrowds } from "./relay/garbage.ts";
 import { startHealthServer } from "./relay/health-server.ts";
 import { RELAY_LIMITS, type RelayLimits } from "./relay/limits.ts";
 import { Listing } from "./relay/listing.ts";
@@ -28,8 +28,6 @@ import { RelayRules } from "./relay/relay-rules.ts";
 import { sweepNowAndThen } from "./relay/sweep.ts";
 
 const NODE_STOP_TIMEOUT_MS = 4000;
-/** Of what is in use after a collection, the room for garbage before the next. V8 gives three times as much. */
-const GARBAGE_PERCENT = 50;
 const MS_PER_SECOND = 1000;
 
 /** What the parts of one relay share. */
@@ -50,8 +48,6 @@ type Relay = {
  * @throws ChatError CONFIG_INVALID, PROFILE_BUSY, PROFILE_UNSAFE, STORAGE, STORE_CORRUPT
  */
 export async function startRelay(options: RelayOptions): Promise<RunningRelay> {
-  // every ping leaves timers and signals behind that only a full collection frees: with thousands of connections, 400 MB
-  setFlagsFromString(`--heap-growing-percent=${GARBAGE_PERCENT}`);
   const failure = Promise.withResolvers<ChatError>();
   const limits = limitsOf(options);
   await using cleanup = new AsyncDisposableStack();
@@ -75,6 +71,7 @@ export async function startRelay(options: RelayOptions): Promise<RunningRelay> {
   const seed = await relaySeed(directory.file("relay.json"));
   const mailbox = roles.includes("mailbox") ? openMailbox(directory, relay) : undefined;
   const node = await startNode(seed, mailbox, relay);
+  cleanup.defer(collectSoonerInCrowds(() => node.counts().connections, systemRuntime));
   observe(node, mailbox, relay);
   const metricsUrl = await startHealth(mailbox, relay);
   list(node, seed, relay);
