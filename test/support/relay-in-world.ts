@@ -84,9 +84,9 @@ export class Relay {
     return Number(line?.split(" ").at(-1) ?? 0);
   }
 
-  /** How many parcels it took since it was started. */
-  deposited(): Promise<number> {
-    return this.metric('mailbox_answers_total{answer="deposited"}');
+  /** How often its mailbox gave that answer since it was started. */
+  answered(answer: string): Promise<number> {
+    return this.metric(`mailbox_answers_total{answer="${answer}"}`);
   }
 }
 
