@@ -90,16 +90,17 @@ export class RelayChoice {
 
   async #refresh(): Promise<void> {
     const { list, remembered, changed, failed, runtime } = this.#options;
-    let delayMs = REFRESH_EVERY_MS;
+    let delayMs = RETRY_AFTER_MS;
     try {
       const listed = await list(this.#stopping.signal);
       this.#stopping.signal.throwIfAborted();
       this.#listed = listed;
+      // The first relay of all may be listed any moment.
+      if (listed.length > 0) delayMs = REFRESH_EVERY_MS;
       changed();
       remembered.saveRelays(this.#listed);
     } catch (error) {
       if (!this.#stopping.signal.aborted) failed(error);
-      delayMs = RETRY_AFTER_MS;
     }
     if (!this.#stopping.signal.aborted) this.#cancel = runtime.after(delayMs, () => void this.#refresh());
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Host, Internet } from "./internet.ts";
+import type { Spoken } from "./namespace.ts";
 
 /*
  * The programs themselves on machines of such an internet: a naming server, a relay, people.
@@ -45,7 +46,7 @@ export class Town implements Disposable {
   async startRelay(): Promise<void> {
     const host = await this.#internet.addHost();
     const place = ["--dir", join(this.#directory, "relay"), "--port", String(RELAY_PORT), "--host", host.address];
-    const line = await this.#startProgram(host, [P2PCHAT, "relay", "--json", ...place], {});
+    const { line } = await this.#startProgram(host, [P2PCHAT, "relay", "--json", ...place], {});
     const { peerId } = JSON.parse(line) as { peerId: string };
     this.#relay = `/ip4/${host.address}/tcp/${RELAY_PORT}/p2p/${peerId}`;
   }
@@ -60,39 +61,58 @@ export class Town implements Disposable {
     };
     const person = new Person(host, environment);
     await person.run(["register", name, "--server", this.#server, "--no-passphrase"]);
-    await this.#startProgram(host, [P2PCHAT, "listen", "--json", "--port", String(PEER_PORT)], environment);
+    await this.listen(person);
     return person;
+  }
+
+  /** Starts somebody's `listen`, which ends when it is started again. */
+  async listen(person: Person, { port = PEER_PORT, args = [] }: { port?: number; args?: readonly string[] } = {}) {
+    const command = [P2PCHAT, "listen", "--json", "--port", String(port), ...args];
+    await person.stopListening();
+    const started = await this.#startProgram(person.host, command, person.environment);
+    person.listening = started.program;
   }
 
   [Symbol.dispose](): void {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  /** The first line that it prints. */
-  async #startProgram(host: Host, args: readonly string[], environment: Environment): Promise<string> {
-    const { stdout } = host.start([...environed(environment), process.execPath, ...args]);
+  /** Resolves with the first line that it prints. */
+  async #startProgram(host: Host, args: readonly string[], environment: Environment): Promise<Started> {
+    const program = host.start([...environed(environment), process.execPath, ...args]);
     // what it prints later is read too, or it would wait for that
-    const lines = createInterface({ input: stdout });
+    const lines = createInterface({ input: program.stdout });
     return new Promise((resolve, reject) => {
-      lines.once("line", resolve);
+      lines.once("line", (line) => resolve({ line, program }));
       lines.once("close", () => reject(new Error(`${args[0]} ended`)));
     });
   }
 }
 
+type Started = { readonly line: string; readonly program: Spoken };
+
 export class Person {
-  readonly #host: Host;
-  readonly #environment: Environment;
+  readonly host: Host;
+  readonly environment: Environment;
+  listening: Spoken | undefined;
 
   constructor(host: Host, environment: Environment) {
-    this.#host = host;
-    this.#environment = environment;
+    this.host = host;
+    this.environment = environment;
+  }
+
+  async stopListening(): Promise<void> {
+    const { listening } = this;
+    if (listening === undefined) return;
+    const ended = new Promise((resolve) => void listening.once("exit", resolve));
+    listening.kill("SIGTERM");
+    await ended;
   }
 
   /** Runs a command to its end, and reads the last line that it prints. */
   async run(args: readonly string[]): Promise<Record<string, unknown>> {
-    const command = [...environed(this.#environment), process.execPath, P2PCHAT, "--json", ...args];
-    const { stdin, stdout } = this.#host.start(command);
+    const command = [...environed(this.environment), process.execPath, P2PCHAT, "--json", ...args];
+    const { stdin, stdout } = this.host.start(command);
     stdin.end();
     let last = "{}";
     for await (const line of createInterface({ input: stdout })) last = line;
