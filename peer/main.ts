@@ -19,6 +19,7 @@ void runProgram({
       ...(await import("./register.ts")),
       ...(await import("./change-passphrase.ts")),
     }),
+    loadDoctor: () => import("./doctor.ts"),
     loadRelay: () => import("./start-relay.ts"),
   },
 }).then((exitCode) => {

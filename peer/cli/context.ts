@@ -1,7 +1,15 @@
 import type { Readable, Writable } from "node:stream";
 import type { ChatError } from "../../shared/errors.ts";
 import type { RelayRole } from "../../shared/relay-descriptor.ts";
-import type { Feed, Identity, Operations, PresenceFeed, SendParams, SendResult } from "../messaging/operations.ts";
+import type {
+  Feed,
+  Identity,
+  Operations,
+  PresenceFeed,
+  SendParams,
+  SendResult,
+  Trouble,
+} from "../messaging/operations.ts";
 import type { Settings } from "./config.ts";
 import type { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
@@ -101,10 +109,60 @@ export type ProfileDirectory = {
 export type ProfileLock = { release(): void };
 export type LockHolder = { readonly heldBy: number | undefined };
 
+/** What can be seen of a profile without opening it. */
+export type ProfileInsight = {
+  readonly path: string;
+  /** Null where none is registered. */
+  readonly profile: { readonly username: string; readonly server: string } | Trouble | null;
+  /** Whether a passphrase seals the keys; null where there are none. */
+  readonly sealed: boolean | Trouble | null;
+  /** Names of files that others may read or write; `.` is the directory itself. */
+  readonly exposed: readonly string[];
+  /** Room on the disk. */
+  readonly freeBytes: number;
+  /** Null where there is none yet. */
+  readonly database: {
+    readonly bytes: number;
+    readonly schema: number;
+    readonly newestSchema: number;
+    /** What is wrong with the file, as SQLite says it. */
+    readonly damage: readonly string[];
+  } | null;
+};
+
+/** What a naming server says to anybody. */
+export type ServerInsight = {
+  readonly url: string;
+  readonly publicUrl: string;
+  readonly apiVersion: string;
+  readonly latencyMs: number;
+  /** Its clock minus this computer's, to about a second; null where it does not say. */
+  readonly clockOffsetMs: number | null;
+};
+
+/** How far an address reaches; `relay`: through somebody else's. */
+export type AddressKind = "relay" | "global" | "private" | "loopback" | "link-local" | "special";
+
+/** Looks at what can be seen without keys, and changes nothing. */
+export type Doctor = {
+  inspectProfile(place: { readonly home: string; readonly profile: string }): Promise<ProfileInsight>;
+  /** @throws ChatError CONFIG_INVALID, HTTP_REFUSED, SERVER_UNREACHABLE, SERVER_ERROR and the like */
+  probeServer(options: {
+    readonly settings: Settings;
+    readonly url: string;
+    readonly signal: AbortSignal;
+  }): Promise<ServerInsight>;
+  /** @param address  a multiaddr */
+  kindOf(address: string): AddressKind;
+  /** Of this computer's own addresses. */
+  ownKinds(): readonly AddressKind[];
+};
+
 export type Dependencies = {
   openDirectory(place: { home: string; profile: string; create: boolean }): ProfileDirectory;
   tryLock(directory: ProfileDirectory): Promise<ProfileLock | LockHolder>;
   loadPrograms(): Promise<Programs>;
+  loadDoctor(): Promise<{ readonly doctor: Doctor }>;
   loadRelay(): Promise<{ startRelay(options: RelayOptions): Promise<RunningRelay> }>;
 };
 

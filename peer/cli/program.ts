@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { contacts } from "./commands/contacts.ts";
 import { deleteMessage } from "./commands/delete.ts";
 import { edit } from "./commands/edit.ts";
+import { doctor } from "./commands/doctor.ts";
 import { history } from "./commands/history.ts";
 import { inbox } from "./commands/inbox.ts";
 import { key } from "./commands/key.ts";
@@ -45,6 +46,7 @@ const COMMANDS: readonly Command[] = [
   presence,
   status,
   whoami,
+  doctor,
   relay,
 ];
 

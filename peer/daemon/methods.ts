@@ -67,6 +67,7 @@ const PARAMS = {
     readMarks: z.boolean().exactOptional(),
   }),
   inbox: z.strictObject({ mode: z.enum(["open", "requests", "contacts"]).exactOptional() }),
+  diagnose: nothing,
 } satisfies { [Name in OperationName]: z.ZodType<ParamsOf<Name>> };
 
 type ParamsOf<Name extends OperationName> =

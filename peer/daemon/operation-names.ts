@@ -29,6 +29,7 @@ const OPERATIONS = {
   contactsAccept: true,
   contactsSet: true,
   inbox: true,
+  diagnose: true,
 } as const satisfies Record<OperationName, true>;
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS).filter(isOperationName);

@@ -7,6 +7,7 @@ import { readAddressee } from "./addressee.ts";
 import type { Auditor } from "./audit.ts";
 import { contactOperations } from "./contact-operations.ts";
 import type { Delivery } from "./delivery.ts";
+import { diagnose } from "./diagnose.ts";
 import type { Hiding } from "./hiding.ts";
 import { keyOperations, viewLog } from "./key-operations.ts";
 import type { LogFinding } from "./log-watch.ts";
@@ -98,6 +99,7 @@ export function createOperations(deps: MessengerDeps): Operations {
     visibility: (params) => visibility(deps, params),
     status: () => status(deps),
     whoami: async () => identity(deps),
+    diagnose: () => diagnose(deps),
   };
 }
 

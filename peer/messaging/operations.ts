@@ -233,6 +233,23 @@ export type Status = Identity & {
   readonly mailboxes: readonly { readonly relay: string; readonly open: boolean }[];
 };
 
+export type Trouble = { readonly code: ErrorCode; readonly message: string };
+
+/** What the naming server makes of this device; `trouble` and `token` are null where all is well. */
+export type Diagnosis = {
+  readonly token: Trouble | null;
+  /** What it holds for whoever writes first; null where it could not be asked. */
+  readonly keyPackages: { readonly count: number; readonly lastResort: boolean } | null;
+  readonly record: {
+    readonly trouble: Trouble | null;
+    readonly seq: number | null;
+    /** Of that record in the log. */
+    readonly position: number | null;
+  };
+  /** Addresses that it shows of this device. */
+  readonly published: readonly string[];
+};
+
 export type VisibilityView = {
   /** While this profile listens, its addresses are published. */
   readonly visible: boolean;
@@ -352,6 +369,8 @@ export interface Operations {
   visibility(params: { readonly visible?: boolean }): Promise<VisibilityView>;
   status(): Promise<Status>;
   whoami(): Promise<Identity>;
+  /** Asks the naming server what it makes of this device; changes nothing. */
+  diagnose(): Promise<Diagnosis>;
 }
 
 export type OperationName = keyof Operations;

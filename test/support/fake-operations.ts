@@ -139,6 +139,12 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       return { ...BOB, username, expireSeconds, readMarks };
     },
     inbox: async ({ mode = "open" }) => ({ mode, requests: [] }),
+    diagnose: async () => ({
+      token: null,
+      keyPackages: { count: 50, lastResort: true },
+      record: { trouble: null, seq: 2, position: 7 },
+      published: ["/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWAlice"],
+    }),
   };
   return { ...operations, ...replaced };
 }

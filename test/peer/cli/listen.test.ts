@@ -34,6 +34,7 @@ function rig({ events = [], feed = fakeFeed(events), heldBy, operations, program
       log.push("lock");
       return { release: () => void log.push("release") };
     },
+    loadDoctor: () => Promise.reject(new Error("not loaded here")),
     loadRelay: () => Promise.reject(new Error("no relay here")),
     loadPrograms: async () => ({
       openMessenger: async (options) => {

@@ -29,6 +29,7 @@ function interruptedWhileOpening() {
     dependencies: {
       openDirectory: () => ({ path: profile, file: (name) => `${profile}/${name}` }),
       tryLock: async () => ({ release: () => void log.push("release") }),
+      loadDoctor: () => Promise.reject(new Error("not loaded here")),
       loadRelay: () => Promise.reject(new Error("no relay here")),
       loadPrograms: async () => ({
         openMessenger: async () => {
