@@ -45,6 +45,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@multiformats/multiaddr": ["peer/network", "shared"],
   multiformats: ["shared"],
   "ts-mls": ["peer/sessions"],
+  uqr: ["peer/cli"],
   yargs: ["peer/cli"],
   express: ["naming-server"],
   pg: ["naming-server/storage"],
