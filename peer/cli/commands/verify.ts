@@ -1,5 +1,6 @@
 import type { VerifyResult } from "../../messaging/operations.ts";
 import type { Command } from "../command.ts";
+import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { withOperations } from "../with-operations.ts";
 
@@ -14,16 +15,25 @@ export const verify: Command = {
       network: true,
       run: (operations) => operations.verify({ username, ...(number !== "" && { number }) }),
     });
-    await context.output.print({ type: "safety-number", fields: result, text: describeNumber(result) });
+    const lines = [...(number === "" ? await drawn(result, context) : []), ...describeNumber(result)];
+    await context.output.print({ type: "safety-number", fields: result, text: lines.join("\n") });
     return EXIT.ok;
   },
 };
 
-function describeNumber({ username, safetyNumber, verified }: VerifyResult): string {
+/** The digits once more, for a camera; on a terminal, for whatever else reads this has no use for it. */
+async function drawn({ safetyNumber }: VerifyResult, { output, terminal }: CliContext): Promise<readonly string[]> {
+  const { stdout, env } = terminal;
+  if (output.json || stdout.isTTY !== true || env["TERM"] === "dumb") return [];
+  const { qrCode } = await import("../qr-code.ts");
+  return [qrCode(safetyNumber, { paint: !env["NO_COLOR"] }), ""];
+}
+
+function describeNumber({ username, safetyNumber, verified }: VerifyResult): readonly string[] {
   const groups = safetyNumber.match(/.{1,5}/g) ?? [];
   const lines = [0, 4, 8].map((first) => groups.slice(first, first + 4).join(" "));
   const verdict = verified
     ? `${username} is verified.`
     : `Not verified yet. Compare it with ${username} face to face or by voice, then: p2pchat verify ${username} <number>`;
-  return [...lines, verdict].join("\n");
+  return [...lines, verdict];
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { terminalWithDaemon } from "../../support/fake-daemon.ts";
 import { MESSAGE } from "../../support/fake-operations.ts";
+import { readQrCode } from "../../support/qr-reader.ts";
 
 const MAIN = fileURLToPath(new URL("../../../peer/main.ts", import.meta.url));
 const hasScript = spawnSync("script", ["--version"]).status === 0;
@@ -55,4 +56,22 @@ test.runIf(hasScript).each([
   expect(status).toBe(exitCode);
   expect(seen).toMatch(/cccc dddd.*eeee ffff.*Type yes: /s);
   expect(asked).toEqual(accepts);
+});
+
+test.runIf(hasScript)("verify draws the safety number for a camera, above its digits", async () => {
+  const safetyNumber = "0123456789".repeat(6);
+  const { home } = await terminalWithDaemon({
+    verify: async ({ username }) => ({ username, safetyNumber, verified: false }),
+  });
+  const { seen, status } = await onTerminal(home, "verify bob");
+  expect(status).toBe(0);
+  const lines = seen.replaceAll(/\x1b\[[\d;]*m/g, "").split("\r\n");
+  expect(readQrCode(lines.filter((line) => /[█▀▄]/.test(line)))).toBe(safetyNumber);
+  expect(seen).toContain("01234 56789 01234 56789\r\n");
+});
+
+test("verify draws nothing where no terminal shows it", async () => {
+  const { run } = await terminalWithDaemon();
+  const { stdout } = await run(["verify", "bob"]);
+  expect(stdout).toMatch(/^12345 12345 12345 12345\n/);
 });
