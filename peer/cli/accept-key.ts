@@ -8,20 +8,26 @@ type Keys = { readonly oldFingerprint: string; readonly newFingerprint: string; 
  * by running the command.
  *
  * @param show  with the fingerprint that was shown, accepts it
+ * @param describe  what a person sees before they are asked
  */
 export async function showThenAccept<T extends Keys>(
   show: (accept?: string) => Promise<T>,
   whose: string,
   context: CliContext,
+  describe: (keys: T) => string = describeKeys,
 ): Promise<T> {
   const shown = await show();
-  if (shown.accepted || !(await isWanted(shown, whose, context))) return shown;
+  if (shown.accepted || !(await isWanted(describe(shown), whose, context))) return shown;
   return await show(shown.newFingerprint);
 }
 
-async function isWanted(keys: Keys, whose: string, { terminal, output, interruption }: CliContext): Promise<boolean> {
+async function isWanted(
+  facts: string,
+  whose: string,
+  { terminal, output, interruption }: CliContext,
+): Promise<boolean> {
   if (output.json || terminal.stdin.isTTY !== true) return true;
-  terminal.stderr.write(`${describeKeys(keys)}\nAccept the new key of ${whose}? Type yes: `);
+  terminal.stderr.write(`${facts}\nAccept the new key of ${whose}? Type yes: `);
   const answer = await readLine(terminal.stdin, interruption.signal);
   return answer?.trim().toLowerCase() === "yes";
 }

@@ -11,7 +11,8 @@ export const ADVICE: Partial<Record<ErrorCode, string>> = {
   INVITE_INVALID: "Ask whoever runs that naming server for a new one.",
   HTTP_REFUSED: "Use an https:// address, or --allow-http if you trust every network on the way.",
   MESSAGE_TOO_LARGE: "Send it in parts.",
-  PROFILE_MISSING: "Make one with p2pchat init, or name another with --profile. Scripts: p2pchat register <username> --server URL.",
+  PROFILE_MISSING:
+    "Make one with p2pchat init, or name another with --profile. Scripts: p2pchat register <username> --server URL.",
   PROFILE_EXISTS: "Nothing was changed. Use another --profile for another name.",
   PROFILE_UNSAFE: "This profile is not used until that is put right.",
   PROFILE_BUSY: "Nothing was lost. Try again when it is done, or stop it.",

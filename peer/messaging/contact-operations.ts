@@ -4,6 +4,7 @@ import { parseNameRecord } from "../../shared/name-record.ts";
 import { parseSafetyNumber, safetyNumberOf } from "../../shared/safety-number.ts";
 import { readAddressee, readOther } from "./addressee.ts";
 import { inboxMode, setInboxMode } from "./inbox-mode.ts";
+import { describeChange } from "./key-change.ts";
 import { isoTime } from "./message-view.ts";
 import type { MessengerDeps } from "./messenger.ts";
 import type { ContactView, Operations, RecordView, TrustResult, VerifyResult } from "./operations.ts";
@@ -152,8 +153,9 @@ async function trust(deps: MessengerDeps, params: { username: string; accept?: s
   if (contact.changed === undefined) {
     return { username, oldFingerprint, newFingerprint: oldFingerprint, accepted: true };
   }
+  const change = await describeChange(deps, { ...contact, changed: contact.changed });
   const newFingerprint = fingerprintOf(parseNameRecord(contact.changed.record).identity);
-  if (params.accept === undefined) return { username, oldFingerprint, newFingerprint, accepted: false };
+  if (params.accept === undefined) return { username, oldFingerprint, newFingerprint, accepted: false, change };
   if (params.accept !== newFingerprint) {
     throw new ChatError("KEY_CHANGED", `the key of ${username} has changed again; nothing was accepted`, {
       details: { username, oldFingerprint, newFingerprint },
@@ -161,7 +163,7 @@ async function trust(deps: MessengerDeps, params: { username: string; accept?: s
   }
   const accepted = await deps.resolver.trust(username);
   deps.running()?.delivery.retry();
-  return { username, oldFingerprint, newFingerprint: fingerprintOf(accepted.identity), accepted: true };
+  return { username, oldFingerprint, newFingerprint: fingerprintOf(accepted.identity), accepted: true, change };
 }
 
 async function lookup(deps: MessengerDeps, typed: string): Promise<RecordView> {

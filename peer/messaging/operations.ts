@@ -135,6 +135,31 @@ export type TrustResult = {
   readonly newFingerprint: string;
   /** False while it was only shown. */
   readonly accepted: boolean;
+  /** Absent where the key has not changed. */
+  readonly change?: KeyChange;
+};
+
+/** What is known of a key that took the place of a pinned one. */
+export type KeyChange = {
+  readonly pinnedAt: string;
+  /** The safety number was compared with the pinned key. */
+  readonly verified: boolean;
+  /** When this device first saw the new key. */
+  readonly seenAt: string;
+  /** When the new record was made, by its own word. */
+  readonly issuedAt: string;
+  readonly oldSeq: number;
+  readonly newSeq: number;
+  /** The pinned key, or the recovery key that it named, has signed the new one. */
+  readonly vouched: boolean;
+  readonly log: {
+    readonly state: LogState;
+    /** Of the pinned record and of the new one; null where the log does not have it. */
+    readonly oldPosition: number | null;
+    readonly newPosition: number | null;
+    /** Nothing newer of that name is in the log. */
+    readonly newest: boolean;
+  };
 };
 
 export type RecordView = {

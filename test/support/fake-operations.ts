@@ -5,6 +5,7 @@ import type {
   Feed,
   Identity,
   KeyAudit,
+  KeyChange,
   Operations,
   PresenceEvent,
   PresenceFeed,
@@ -43,6 +44,17 @@ export const MESSAGE: ChatMessage = {
   verified: false,
   path: "direct",
   cursor: 7,
+};
+
+export const CHANGE: KeyChange = {
+  pinnedAt: "2026-10-01T12:00:00.000Z",
+  verified: false,
+  seenAt: "2026-11-20T18:30:00.000Z",
+  issuedAt: "2026-11-20T18:00:00.000Z",
+  oldSeq: 1,
+  newSeq: 2,
+  vouched: false,
+  log: { state: "ok", oldPosition: 3, newPosition: 8, newest: true },
 };
 
 export const AUDIT: KeyAudit = {
@@ -88,6 +100,7 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       oldFingerprint: "cccc dddd",
       newFingerprint: "eeee ffff",
       accepted: accept === "eeee ffff",
+      change: CHANGE,
     }),
     lookup: async ({ username }) => ({
       username,

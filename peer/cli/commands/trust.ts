@@ -1,21 +1,33 @@
+import type { TrustResult } from "../../messaging/operations.ts";
 import { describeKeys, showThenAccept, verdictOn } from "../accept-key.ts";
 import type { Command } from "../command.ts";
+import { describeChange } from "../describe-change.ts";
 import { EXIT } from "../exit-codes.ts";
 import { withOperations } from "../with-operations.ts";
 
 export const trust: Command = {
   usage: "trust <contact>",
-  summary: "accept a changed key after seeing both fingerprints",
+  summary: "accept a changed key, after seeing what changed and what the log says",
   positionals: { contact: "whose key changed" },
   run: async (args, context) => {
     const username = args.required("contact");
     const result = await withOperations(context, {
       network: true,
       run: ({ trust: show }) =>
-        showThenAccept((accept) => show({ username, ...(accept !== undefined && { accept }) }), username, context),
+        showThenAccept(
+          (accept) => show({ username, ...(accept !== undefined && { accept }) }),
+          username,
+          context,
+          describe,
+        ),
     });
-    const text = `${describeKeys(result)}\n${verdictOn(result, result.username)}`;
+    const text = `${describe(result)}\n${verdictOn(result, result.username)}`;
     await context.output.print({ type: "trust", fields: result, text });
     return result.accepted ? EXIT.ok : EXIT.untrusted;
   },
 };
+
+function describe(result: TrustResult): string {
+  const { change } = result;
+  return change === undefined ? describeKeys(result) : `${describeKeys(result)}\n${describeChange(change)}`;
+}

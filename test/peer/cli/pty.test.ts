@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { terminalWithDaemon } from "../../support/fake-daemon.ts";
-import { MESSAGE } from "../../support/fake-operations.ts";
+import { CHANGE, MESSAGE } from "../../support/fake-operations.ts";
 import { readQrCode } from "../../support/qr-reader.ts";
 
 const MAIN = fileURLToPath(new URL("../../../peer/main.ts", import.meta.url));
@@ -49,12 +49,18 @@ test.runIf(hasScript).each([
   const { home } = await terminalWithDaemon({
     trust: async ({ username, accept }) => {
       asked.push(accept);
-      return { username, oldFingerprint: "cccc dddd", newFingerprint: "eeee ffff", accepted: accept !== undefined };
+      return {
+        username,
+        oldFingerprint: "cccc dddd",
+        newFingerprint: "eeee ffff",
+        accepted: accept !== undefined,
+        change: CHANGE,
+      };
     },
   });
   const { seen, status } = await onTerminal(home, "trust bob", typed);
   expect(status).toBe(exitCode);
-  expect(seen).toMatch(/cccc dddd.*eeee ffff.*Type yes: /s);
+  expect(seen).toMatch(/cccc dddd.*eeee ffff.*does not vouch.*entry 8.*Type yes: /s);
   expect(asked).toEqual(accepts);
 });
 
