@@ -42,17 +42,25 @@ export async function registerProfile(options: RegisterOptions): Promise<Identit
   try {
     await assertUnregistered(directory);
     const keystore = await keysFor(directory, options);
-    const record = await claim(directory, options, { username, url, keystore });
-    const { aud: server } = record.payload;
+    const record = await claimAmended(directory, options, { username, url, keystore });
+    const { aud: server, name } = record.payload;
     const allowLocal = settings.allowLocal ?? isLoopback(url);
     const [peerId] = record.devices;
     if (peerId === undefined) throw new ChatError("INTERNAL", "a record lists at least one device");
     const hidden = options.hidden ? ({ hidden: true } as const) : {};
-    const profile = { v: 1, profileId: keystore.profileId, username, peerId, server, allowLocal, ...hidden } as const;
+    const profile = {
+      v: 1,
+      profileId: keystore.profileId,
+      username: name,
+      peerId,
+      server,
+      allowLocal,
+      ...hidden,
+    } as const;
     await writeProfile(directory.file(PROFILE_FILE), profile);
     rmSync(directory.file(PENDING_FILE), { force: true });
     await leaveBehind(directory, options, { keystore, record });
-    return { username, peerId, fingerprint: fingerprintOf(record.identity), server, profile: settings.profile };
+    return { username: name, peerId, fingerprint: fingerprintOf(record.identity), server, profile: settings.profile };
   } finally {
     lock.release();
   }
@@ -80,6 +88,27 @@ async function keysFor(directory: ProfileDirectory, options: RegisterOptions): P
   const passphrase = options.sealed ? await askNewPassphrase(source) : undefined;
   return createKeystore(path, { profileId: newProfileId(), secrets: newSecrets(), passphrase });
 }
+
+/** A server that takes the keys may still refuse the name, or ask for an invitation: people can be asked for another. */
+async function claimAmended(directory: ProfileDirectory, options: RegisterOptions, of: Claim): Promise<NameRecord> {
+  try {
+    return await claim(directory, options, of);
+  } catch (error) {
+    if (options.amend === undefined || !isChatError(error, ...AMENDABLE)) throw error;
+    const { username, invite } = await options.amend(error);
+    const next = username === undefined ? of : { ...of, username: readUsername(username) };
+    return await claimAmended(directory, { ...options, ...(invite !== undefined && { invite }) }, next);
+  }
+}
+
+const AMENDABLE = [
+  "USERNAME_INVALID",
+  "USERNAME_RESERVED",
+  "USERNAME_TAKEN",
+  "USERNAME_CONFUSABLE",
+  "INVITE_REQUIRED",
+  "INVITE_INVALID",
+] as const;
 
 type Claim = { readonly username: Username; readonly url: string; readonly keystore: Keystore };
 

@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { readLine } from "./ask.ts";
 import type { CliContext } from "./context.ts";
 
 type Keys = { readonly oldFingerprint: string; readonly newFingerprint: string; readonly accepted: boolean };
@@ -30,15 +30,6 @@ async function isWanted(
   terminal.stderr.write(`${facts}\nAccept the new key of ${whose}? Type yes: `);
   const answer = await readLine(terminal.stdin, interruption.signal);
   return answer?.trim().toLowerCase() === "yes";
-}
-
-/** Undefined at the end of the input. */
-async function readLine(input: Readable, signal: AbortSignal): Promise<string | undefined> {
-  const { createInterface } = await import("node:readline");
-  const lines = createInterface({ input, signal });
-  for await (const line of lines) return line;
-  signal.throwIfAborted();
-  return undefined;
 }
 
 export function describeKeys({ oldFingerprint, newFingerprint }: Keys): string {

@@ -49,6 +49,8 @@ export type RegisterOptions = {
   readonly hidden: boolean;
   /** From whoever runs a naming server that asks for one. */
   readonly invite?: string;
+  /** Asked for another name or code where the server takes none of these; with the keys that were made already. */
+  readonly amend?: (refusal: ChatError) => Promise<{ readonly username?: string; readonly invite?: string }>;
   readonly verbose: boolean;
   readonly signal: AbortSignal;
 };

@@ -6,6 +6,7 @@ import { doctor } from "./commands/doctor.ts";
 import { edit } from "./commands/edit.ts";
 import { history } from "./commands/history.ts";
 import { inbox } from "./commands/inbox.ts";
+import { init } from "./commands/init.ts";
 import { key } from "./commands/key.ts";
 import { listen } from "./commands/listen.ts";
 import { lookup } from "./commands/lookup.ts";
@@ -28,6 +29,7 @@ import { createOutput } from "./output.ts";
 import { parseCommandLine } from "./parse.ts";
 
 const COMMANDS: readonly Command[] = [
+  init,
   register,
   listen,
   send,

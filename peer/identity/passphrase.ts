@@ -34,7 +34,7 @@ export async function askNewPassphrase(options: PassphraseOptions): Promise<stri
   if (given !== undefined) return given;
   const typed = await promptOnTerminal("New passphrase: ", options.signal);
   const repeated = await promptOnTerminal("The same again: ", options.signal);
-  if (typed !== repeated) throw new ChatError("USAGE", "the two passphrases differ");
+  if (typed !== repeated) throw new ChatError("USAGE", "the two passphrases differ", { reason: "differ" });
   return typed;
 }
 

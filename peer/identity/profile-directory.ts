@@ -123,7 +123,7 @@ function isMissing(error: unknown): boolean {
 }
 
 function missing(profile: string): ChatError {
-  return new ChatError("PROFILE_MISSING", `there is no profile "${profile}" yet: p2pchat register <username>`);
+  return new ChatError("PROFILE_MISSING", `there is no profile "${profile}" yet`);
 }
 
 function unsafe(reason: string, message: string): ChatError {

@@ -16,7 +16,7 @@ export async function promptOnTerminal(question: string, signal?: AbortSignal): 
   try {
     writeSync(descriptor, question);
     const typed = await firstLine(keyboard, signal);
-    if (typed === "") throw new ChatError("PASSPHRASE_REQUIRED", "no passphrase was typed");
+    if (typed === "") throw new ChatError("PASSPHRASE_REQUIRED", "no passphrase was typed", { reason: "empty" });
     return typed;
   } finally {
     writeSync(descriptor, "\n");

@@ -1,6 +1,6 @@
-import { ChatError } from "../../../shared/errors.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { readInvite } from "../invite.ts";
 
 export const register: Command = {
   usage: "register <username>",
@@ -13,7 +13,8 @@ export const register: Command = {
   },
   run: async (args, { settings, verbose, dependencies, interruption, output, terminal }) => {
     const programs = await dependencies.loadPrograms();
-    const invite = readInvite(args.value("invite") ?? (terminal.env["P2PCHAT_INVITE"] || undefined));
+    const typed = args.value("invite") ?? (terminal.env["P2PCHAT_INVITE"] || undefined);
+    const invite = typed === undefined ? undefined : readInvite(typed);
     const identity = await programs.registerProfile({
       settings,
       username: args.required("username"),
@@ -28,9 +29,3 @@ export const register: Command = {
     return EXIT.ok;
   },
 };
-
-/** Goes into a header, so nothing but what codes are made of. @throws ChatError INVITE_INVALID */
-function readInvite(typed: string | undefined): string | undefined {
-  if (typed === undefined || /^[\w-]{1,128}$/.test(typed)) return typed;
-  throw new ChatError("INVITE_INVALID", "an invite code has letters, digits, - and _ only");
-}
