@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../shared/errors.ts";
 const SERVER_FAULT = "Nothing was changed. See p2pchat doctor, and tell whoever runs that naming server.";
 const SUSPECT =
   "Nothing was sent. See p2pchat key audit <name>, and ask the person and whoever runs that naming server.";
-const PEER_FAULT = "Your messages stay in the outbox. Update p2pchat on both sides.";
+const PEER_FAULT = "Your messages stay in the outbox. Both sides: update p2pchat.";
 const LOOK = "Nothing was lost; what is queued stays in the outbox. See p2pchat doctor.";
 
 /** What is safe and what to do next, beside the message, which says what happened. */
@@ -35,7 +35,7 @@ export const ADVICE = {
   MESSAGE_UNKNOWN: "See p2pchat history <name> --json for the ids.",
   SAFETY_NUMBER_MISMATCH: "Do not trust this contact until you know why: somebody may be between you.",
   QUOTA: "They take no more until they answer you. Cancel with p2pchat outbox cancel <id>.",
-  NAME_UNKNOWN: "Nothing was sent. Check the spelling and the naming server.",
+  NAME_UNKNOWN: "Check the spelling and the naming server.",
   KEY_CHANGED:
     "Nothing was sent to the new key; what is queued stays here. Ask the person, then p2pchat trust <contact>.",
   KEY_INVALID: SUSPECT,

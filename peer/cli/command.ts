@@ -5,7 +5,11 @@ export type Option = {
   readonly describe: string;
   /** What its value is called in the help; an option without takes no value. */
   readonly value?: string;
+  readonly completes?: Completes;
 };
+
+/** What a shell offers in a place: names of contacts, files, directories, or these words. */
+export type Completes = "contact" | "file" | "directory" | readonly string[];
 
 /** What was typed, as text: numbers, durations and times are read by the command. */
 export interface Args {
@@ -25,5 +29,9 @@ export type Command = {
   readonly summary: string;
   readonly positionals?: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, Option>>;
+  /** By positional. */
+  readonly completes?: Readonly<Record<string, Completes>>;
+  /** A line for a shell, and what it does. */
+  readonly examples?: readonly (readonly [line: string, does: string])[];
   run(args: Args, context: CliContext): Promise<ExitCode>;
 };

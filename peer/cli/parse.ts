@@ -49,7 +49,7 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
     help = output;
     values = parsed;
   });
-  if (help !== "") return { help };
+  if (help !== "") return { help: help + (chosen.isHelpWanted ? describeExamples(chosen.explained) : "") };
   const { command } = chosen;
   if (command === undefined) throw usage("which command?");
   const options = { ...GLOBAL_OPTIONS, ...command.options };
@@ -58,7 +58,14 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
 }
 
 /** The parser lays out the help of whatever it runs, wanted or not; what has no description costs nothing there. */
-type Chosen = { command?: Command; readonly isHelpWanted: boolean };
+type Chosen = { command?: Command; explained?: Command; readonly isHelpWanted: boolean };
+
+/** Lines to copy as they are: the parser's own layout would wrap them. */
+function describeExamples({ examples = [] }: Partial<Command> = {}): string {
+  return examples.length === 0
+    ? ""
+    : `\n\nExamples:\n${examples.map(([line, does]) => `  # ${does}\n  ${line}`).join("\n\n")}`;
+}
 
 function declareCommand(parser: Argv, command: Command, chosen: Chosen): void {
   const builder = (own: Argv) => {
@@ -66,6 +73,7 @@ function declareCommand(parser: Argv, command: Command, chosen: Chosen): void {
       own.positional(name, { type: "string", describe });
     }
     declareOptions(own, command.options ?? {}, "Options:", chosen);
+    chosen.explained = command;
     return own;
   };
   const handler = () => {

@@ -1,5 +1,6 @@
 import { ChatError } from "../../shared/errors.ts";
 import type { Command } from "./command.ts";
+import { completionOf } from "./commands/completion.ts";
 import { contacts } from "./commands/contacts.ts";
 import { deleteMessage } from "./commands/delete.ts";
 import { doctor } from "./commands/doctor.ts";
@@ -28,7 +29,8 @@ import { interruptible } from "./interruption.ts";
 import { createOutput } from "./output.ts";
 import { parseCommandLine } from "./parse.ts";
 
-const COMMANDS: readonly Command[] = [
+/** In the order of the help. */
+export const COMMANDS: readonly Command[] = [
   init,
   register,
   listen,
@@ -50,6 +52,7 @@ const COMMANDS: readonly Command[] = [
   whoami,
   doctor,
   relay,
+  completionOf(() => COMMANDS),
 ];
 
 export type ProgramOptions = {

@@ -22,10 +22,9 @@ export type Reached =
  *   DAEMON_MISMATCH, INTERRUPTED
  */
 export async function reachProfile(context: CliContext, timeoutMs: number): Promise<Reached> {
-  const { dependencies, settings, output, terminal } = context;
+  const { dependencies, output } = context;
   const { signal } = context.interruption;
-  const directory = dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
-  const daemon = { paths: controlSocketCandidates(directory.path, terminal.env), peerId: readPeerId(directory) };
+  const { directory, daemon } = locate(context);
   const start = monotonicMs();
   for (let noted = false; ; ) {
     signal.throwIfAborted();
@@ -41,6 +40,17 @@ export async function reachProfile(context: CliContext, timeoutMs: number): Prom
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** The daemon where one runs; the profile is not opened, nor is anybody waited for. @throws ChatError as `reachProfile` */
+export async function findDaemon(context: CliContext, timeoutMs: number): Promise<ControlClient | undefined> {
+  return await connectToDaemon({ ...locate(context).daemon, timeoutMs, signal: context.interruption.signal });
+}
+
+function locate({ dependencies, settings, terminal }: CliContext) {
+  const directory = dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
+  const paths = controlSocketCandidates(directory.path, terminal.env);
+  return { directory, daemon: { paths, peerId: readPeerId(directory) } };
 }
 
 export function busy(pid: number | undefined): ChatError {

@@ -1,78 +1,14 @@
-import packageJson from "../../../package.json" with { type: "json" };
-import { type ChatError, isChatError } from "../../../shared/errors.ts";
-import type { Diagnosis, Status } from "../../messaging/operations.ts";
 import type { Command } from "../command.ts";
-import type { CliContext, Doctor, ProfileInsight } from "../context.ts";
-import { type Check, exitCodeOf, verdictOf } from "../diagnosis/check.ts";
-import { localChecks } from "../diagnosis/local-checks.ts";
-import { reachChecks } from "../diagnosis/reach-checks.ts";
-import { accountChecks, type Probed, serverChecks } from "../diagnosis/server-checks.ts";
-import { table } from "../table.ts";
-import { visibleReason } from "../visible-text.ts";
-import { withOperations } from "../with-operations.ts";
-
-/** Whoever else has the profile is waited for no longer. */
-const PATIENCE_MS = 2000;
 
 export const doctor: Command = {
   usage: "doctor",
   summary: "look at everything, and say what is wrong and what to do",
-  run: async (_args, context) => {
-    const checks = await examine(context);
-    const fields = { verdict: verdictOf(checks), checks };
-    await context.output.print({ type: "doctor", fields, text: describe(checks) });
-    return exitCodeOf(checks);
-  },
+  examples: [
+    ["p2pchat doctor", "a verdict on everything"],
+    [
+      "p2pchat doctor --json | jq -r '.checks[] | select(.verdict == \"bad\") | .message'",
+      "what is bad, for a monitor",
+    ],
+  ],
+  run: async (_args, context) => (await import("../diagnosis/examine.ts")).printDiagnosis(context),
 };
-
-async function examine(context: CliContext): Promise<readonly Check[]> {
-  const { settings, dependencies } = context;
-  const { doctor: tools } = await dependencies.loadDoctor();
-  // Before anything puts right what is wrong with it.
-  const insight = await tools.inspectProfile(settings);
-  const expected = registeredAt(insight);
-  const probed = await probe(settings.server ?? expected, tools, context);
-  const found = await ask(context);
-  const versions = { p2pchat: packageJson.version, node: process.versions.node, sqlite: process.versions.sqlite ?? "" };
-  const status = found instanceof Error ? found : found.status;
-  const diagnosis = found instanceof Error ? undefined : found.diagnosis;
-  return [
-    ...localChecks(insight, versions),
-    ...serverChecks(probed, expected),
-    ...accountChecks(diagnosis, status instanceof Error ? undefined : status.log),
-    ...reachChecks({ status, diagnosis, doctor: tools }),
-  ];
-}
-
-function registeredAt({ profile }: ProfileInsight): string | undefined {
-  return profile !== null && "server" in profile ? profile.server : undefined;
-}
-
-async function probe(url: string | undefined, tools: Doctor, { settings, interruption }: CliContext): Promise<Probed> {
-  if (url === undefined) return undefined;
-  return await tools.probeServer({ settings, url, signal: interruption.signal }).catch(asFinding);
-}
-
-type Asked = { readonly status: Status; readonly diagnosis: Diagnosis };
-
-/** Through the daemon where one runs, else by opening the profile. */
-async function ask(context: CliContext): Promise<Asked | ChatError> {
-  const run: Parameters<typeof withOperations<Asked>>[1]["run"] = async (operations) => {
-    const [status, diagnosis] = await Promise.all([operations.status(), operations.diagnose()]);
-    return { status, diagnosis };
-  };
-  return await withOperations(context, { network: false, timeoutMs: PATIENCE_MS, run }).catch(asFinding);
-}
-
-function asFinding(error: unknown): ChatError {
-  if (!isChatError(error) || error.code === "INTERRUPTED") throw error;
-  return error;
-}
-
-function describe(checks: readonly Check[]): string {
-  const rows = checks.map(({ name, verdict, message }) => [verdict, name.replaceAll("-", " "), visibleReason(message)]);
-  const lines = table(rows).split("\n");
-  return checks
-    .flatMap(({ advice }, index) => [lines[index] ?? "", ...(advice === undefined ? [] : [`         ${advice}`])])
-    .join("\n");
-}

@@ -19,6 +19,11 @@ export const history: Command = {
     before: { value: "TIME", describe: "up to then" },
     search: { value: "TEXT", describe: "only messages that contain this" },
   },
+  completes: { to: "contact" },
+  examples: [
+    ["p2pchat history bob --limit 20", "what was said last"],
+    ["p2pchat history bob --since 2026-11-20 --search invoice --json", "for programs"],
+  ],
   run: async (args, context) => {
     const params = readParams(args);
     const found = await withOperations(context, { network: false, run: (operations) => operations.history(params) });

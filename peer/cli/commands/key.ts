@@ -20,8 +20,21 @@ export const key: Command = {
     name: "whose records to audit",
   },
   options: {
-    "new-passphrase-file": { value: "FILE", describe: "read the new passphrase from it, for change-passphrase" },
+    "new-passphrase-file": {
+      value: "FILE",
+      completes: "file",
+      describe: "read the new passphrase from it, for change-passphrase",
+    },
   },
+  completes: {
+    action: ["show", "audit", "rotate", "trust-log", "change-passphrase"],
+    name: "contact",
+  },
+  examples: [
+    ["p2pchat key", "the own key, and where it stands in the log"],
+    ["p2pchat key audit bob", "every record of a name, and whether the log bears it out"],
+    ["p2pchat key change-passphrase", "seal the keys anew"],
+  ],
   run: (args, context) => chooseAction(args)(context),
 };
 

@@ -17,6 +17,11 @@ export const listen: Command = {
     since: { value: "CURSOR", describe: "begin behind this message again" },
     presence: { describe: "print which contacts come online and go" },
   },
+  examples: [
+    ["p2pchat listen", "be reachable until Ctrl-C"],
+    ["p2pchat listen --json | jq -r 'select(.type == \"message\") | .text'", "the texts alone"],
+    ["p2pchat listen --port 4001 --presence", "on a port that the router forwards; says who comes and goes"],
+  ],
   run: async (args, context) => {
     const port = readNumber(args, "port", MAX_PORT);
     const since = readNumber(args, "since", Number.MAX_SAFE_INTEGER);

@@ -7,6 +7,8 @@ export const lookup: Command = {
   usage: "lookup <username>",
   summary: "the verified record of a name",
   positionals: { username: "whom to look up" },
+  completes: { username: "contact" },
+  examples: [["p2pchat lookup bob", "the key and devices of a name, without adding it"]],
   run: async (args, context) => {
     const typed = args.required("username");
     const record = await withOperations(context, {

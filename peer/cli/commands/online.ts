@@ -9,6 +9,10 @@ export const online: Command = {
   usage: "online",
   summary: "who is online",
   options: { watch: { describe: "stay, and print who comes and goes" } },
+  examples: [
+    ["p2pchat online", "who is there"],
+    ["p2pchat online --watch --json", "and who comes and goes, for programs"],
+  ],
   run: async (args, context) => {
     if (args.flag("watch")) return await watch(context);
     const found = await withOperations(context, { network: true, run: (operations) => operations.online() });

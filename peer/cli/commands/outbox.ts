@@ -15,6 +15,12 @@ export const outbox: Command = {
     action: "list (unless said otherwise), retry or cancel",
     id: "the message; retry without one tries all",
   },
+  completes: { action: ["list", "retry", "cancel"] },
+  examples: [
+    ["p2pchat outbox", "what is not delivered yet"],
+    ["p2pchat outbox retry", "try all of it now"],
+    ["p2pchat outbox cancel 7c0e0f3a9b5d4c1e8f2a6b7c8d9e0f10", "take one message back"],
+  ],
   run: async (args, context) => {
     const { network, run } = chooseAction(args);
     await context.output.print(await withOperations(context, { network, run }));

@@ -8,6 +8,8 @@ export const presence: Command = {
   usage: "presence [state]",
   summary: "whether others see you online: on, off",
   positionals: { state: "on or off; shows it without one" },
+  completes: { state: ["on", "off"] },
+  examples: [["p2pchat presence off", "be on no list"]],
   run: async (args, context) => {
     const params = readState(args);
     const found = await withOperations(context, {

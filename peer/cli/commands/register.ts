@@ -11,6 +11,13 @@ export const register: Command = {
     hidden: { describe: "be on no list of who is online, as after presence off" },
     invite: { value: "CODE", describe: "from whoever runs a naming server by invitation (P2PCHAT_INVITE)" },
   },
+  examples: [
+    ["p2pchat register alice --server https://names.example.org", "claim a name; asks for a passphrase"],
+    [
+      "p2pchat register alerts --server https://names.example.org --passphrase-file /run/secrets/p2pchat",
+      "for a service",
+    ],
+  ],
   run: async (args, { settings, verbose, dependencies, interruption, output, terminal }) => {
     const programs = await dependencies.loadPrograms();
     const typed = args.value("invite") ?? (terminal.env["P2PCHAT_INVITE"] || undefined);

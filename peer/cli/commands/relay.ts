@@ -12,15 +12,23 @@ export const relay: Command = {
   usage: "relay",
   summary: "carry messages for others: be a NAT relay and a mailbox",
   options: {
-    dir: { value: "DIR", describe: "where its key and its mailbox live (P2PCHAT_RELAY_DIR)" },
+    dir: { value: "DIR", completes: "directory", describe: "where its key and its mailbox live (P2PCHAT_RELAY_DIR)" },
     port: { value: "N", describe: `TCP port; ${DEFAULT_PORT} unless said otherwise, 0 for any free one` },
     host: { value: "IP,IP", describe: "addresses to listen on; all unless said otherwise" },
     announce: { value: "ADDR,ADDR", describe: "multiaddrs under which others reach it, if not those" },
-    roles: { value: "ROLE,ROLE", describe: "mailbox, nat; both unless said otherwise" },
+    roles: {
+      value: "ROLE,ROLE",
+      completes: ["mailbox", "nat", "mailbox,nat"],
+      describe: "mailbox, nat; both unless said otherwise",
+    },
     operator: { value: "TEXT", describe: "who runs it, for its users to read" },
     limits: { value: "NAME=N,NAME=N", describe: "other limits than it ships with" },
     "metrics-port": { value: "N", describe: "serve /metrics, /healthz and /readyz there, on this machine only" },
   },
+  examples: [
+    ["p2pchat relay --server https://names.example.org --announce /ip4/203.0.113.7/tcp/9443", "a listed one"],
+    ["p2pchat relay --roles mailbox --metrics-port 9464", "mailboxes only, with metrics"],
+  ],
   run: async (args, context) => {
     const options = readOptions(args, context);
     const { startRelay } = await context.dependencies.loadRelay();

@@ -21,10 +21,23 @@ export const send: Command = {
   },
   options: {
     ...DELIVERY_OPTIONS,
+    wait: {
+      value: "STATE",
+      completes: ["queued", "relayed", "stored"],
+      describe: "queued (safe here), relayed (in their mailbox) or stored (on a device of theirs); stored by default",
+    },
+    timeout: { value: "TIME", describe: "how long to wait; 10s unless said otherwise" },
     id: { value: "KEY", describe: "your name for this message: the same again changes nothing" },
     "reply-to": { value: "ID", describe: "the message that this one answers" },
     expire: { value: "TIME", describe: "both sides forget it after this time, such as 1h or 7d" },
   },
+  completes: { to: "contact" },
+  examples: [
+    ['p2pchat send bob "hi"', "say it, and wait until bob's device has it"],
+    ["p2pchat send bob --timeout 30s < report.txt", "what a file says"],
+    ['df -h | p2pchat send bob --id "disk-2026-11-21" --json', "from a script; doing it again changes nothing"],
+    ["p2pchat send bob --wait queued -- '-5 degrees'", "text that begins with a dash, without waiting"],
+  ],
   run: async (args, context) => {
     const delivery = readDelivery(args);
     const extras = readExtras(args);

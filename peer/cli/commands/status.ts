@@ -8,6 +8,7 @@ import { withOperations } from "../with-operations.ts";
 export const status: Command = {
   usage: "status",
   summary: "this profile, its daemon and its reachability",
+  examples: [["p2pchat status", "addresses, relays, outbox"]],
   run: async (_args, context) => {
     const found = await withOperations(context, { network: true, run: (operations) => operations.status() });
     await context.output.print({ type: "status", fields: found, text: describeStatus(found) });

@@ -9,6 +9,8 @@ export const trust: Command = {
   usage: "trust <contact>",
   summary: "accept a changed key, after seeing what changed and what the log says",
   positionals: { contact: "whose key changed" },
+  completes: { contact: "contact" },
+  examples: [["p2pchat trust bob", "see what changed, then accept it or not"]],
   run: async (args, context) => {
     const username = args.required("contact");
     const result = await withOperations(context, {

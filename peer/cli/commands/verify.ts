@@ -8,6 +8,14 @@ export const verify: Command = {
   usage: "verify <contact> [number..]",
   summary: "show the safety number, or confirm it",
   positionals: { contact: "whose", number: "the 60 digits that they read to you; spaces do not matter" },
+  completes: { contact: "contact" },
+  examples: [
+    ["p2pchat verify bob", "show the number, and a QR code of it"],
+    [
+      "p2pchat verify bob 12345 67890 12345 67890 12345 67890 12345 67890 12345 67890 12345 67890",
+      "confirm what bob reads out",
+    ],
+  ],
   run: async (args, context) => {
     const username = args.required("contact");
     const number = args.values("number").join("").replace(/\s/g, "");

@@ -6,6 +6,7 @@ import { withOperations } from "../with-operations.ts";
 export const whoami: Command = {
   usage: "whoami",
   summary: "who this profile is",
+  examples: [["p2pchat whoami --json | jq -r .fingerprint", "the fingerprint alone"]],
   run: async (_args, context) => {
     const identity = await withOperations(context, { network: false, run: (operations) => operations.whoami() });
     const { username, peerId, fingerprint, server, profile } = identity;
