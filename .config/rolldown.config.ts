@@ -1,4 +1,5 @@
 import { defineConfig, type OutputOptions, type Plugin } from "rolldown";
+import { manual } from "./manual.ts";
 import { thirdParty } from "./third-party.ts";
 
 /**
@@ -28,7 +29,7 @@ export default defineConfig([
   {
     input: { main: "peer/main.ts" },
     platform: "node",
-    plugins: [asciiWidth, notices],
+    plugins: [asciiWidth, notices, manual()],
     // Only for configuration files of yargs that extend others: there are none.
     transform: { define: { "import.meta.resolve": "undefined" } },
     // CommonJS: the loader of ES modules costs a short command a tenth of its time.
