@@ -57,7 +57,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Modules of Node that only the listed parts or files may import; the others are free, except in `shared`. */
 const BUILTINS: Readonly<Record<string, readonly string[]>> = {
-  "node:child_process": ["peer/identity/passphrase.ts"],
+  "node:child_process": ["peer/identity/passphrase.ts", "peer/cli/consume/run-command.ts"],
   "node:cluster": [],
   "node:dgram": [],
   "node:inspector": ["naming-server/harden.ts"],

@@ -34,17 +34,21 @@ export function createOutput(terminal: Pick<Terminal, "stdout" | "stderr" | "env
   const colour = stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb";
   // A closed pipe shows where it matters, in the callback of the write.
   for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
-  const line = (type: string, fields: object) => `${visibleJson({ v: JSON_VERSION, type, ...fields })}\n`;
   return {
     json: options.json,
-    print: ({ type, fields, text }) => write(stdout, options.json ? line(type, fields) : ended(text)),
+    print: ({ type, fields, text }) => write(stdout, options.json ? jsonLine(type, fields) : ended(text)),
     note: (text) => void (options.quiet || stderr.write(`${text}\n`)),
     error: async (error) => {
-      if (options.json) await write(stdout, line("error", errorFields(error)));
+      if (options.json) await write(stdout, jsonLine("error", errorFields(error)));
       else await write(stderr, describeError(error));
     },
     strong: (text) => (colour ? `\x1b[1m${text}\x1b[22m` : text),
   };
+}
+
+/** An object as programs are told it: one line, harmless for a terminal. */
+export function jsonLine(type: string, fields: object): string {
+  return `${visibleJson({ v: JSON_VERSION, type, ...fields })}\n`;
 }
 
 function ended(text: string): string {
@@ -56,7 +60,8 @@ function write(stream: Writable, text: string): Promise<boolean> {
   return new Promise((resolve) => stream.write(text, (error) => resolve(!error)));
 }
 
-function errorFields({ code, message, reason, details }: ChatError): object {
+/** What programs learn of an error. */
+export function errorFields({ code, message, reason, details }: ChatError): object {
   return { code, message, ...(reason !== undefined && { reason }), ...(details !== undefined && { details }) };
 }
 

@@ -3,7 +3,15 @@ import { lstatSync, type Stats } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import type { OperationName, Operations, PresenceEvent, PresenceFeed } from "../messaging/operations.ts";
+import type {
+  ChatEvent,
+  ConsumeOptions,
+  Consumer,
+  OperationName,
+  Operations,
+  PresenceEvent,
+  PresenceFeed,
+} from "../messaging/operations.ts";
 import { OPERATION_NAMES } from "./operation-names.ts";
 import { CONTROL_VERSION, decodeError, encodeLine, isObject, LineReader } from "./rpc.ts";
 
@@ -11,6 +19,8 @@ import { CONTROL_VERSION, decodeError, encodeLine, isObject, LineReader } from "
 export interface ControlClient {
   readonly operations: Operations;
   readonly presence: PresenceFeed;
+  /** Once for each client. @throws ChatError PROFILE_BUSY (reason `consumer`) */
+  consume(options: ConsumeOptions): Promise<Consumer>;
   readonly pid: number;
   close(): void;
 }
@@ -82,6 +92,7 @@ async function connectTo(
   return {
     operations: remoteOperations(connection),
     presence: { events: (until) => remotePresence(connection, until) },
+    consume: (options) => consumeRemotely(connection, options),
     pid: Number(pid),
     close: () => connection.close(),
   };
@@ -113,6 +124,26 @@ async function* remotePresence(connection: ClientConnection, signal: AbortSignal
   }
 }
 
+async function consumeRemotely(connection: ClientConnection, options: ConsumeOptions): Promise<Consumer> {
+  await connection.call("consume", options);
+  connection.outliveInterruption();
+  return {
+    events: (signal) => remoteEvents(connection, signal),
+    acknowledge: async (cursor) => void (await connection.call("acknowledge", { cursor })),
+    close: () => connection.close(),
+  };
+}
+
+async function* remoteEvents(connection: ClientConnection, signal: AbortSignal): AsyncIterable<ChatEvent> {
+  while (!signal.aborted) {
+    // The server is the same program at the same version.
+    const event = (await connection.waitFor("nextEvent", signal)) as ChatEvent | null | undefined;
+    if (event == null) return;
+    yield event;
+  }
+}
+
+type Method = OperationName | "watchPresence" | "consume" | "nextEvent" | "acknowledge";
 type Waiting = { resolve(result: unknown): void; reject(error: ChatError): void };
 
 class ClientConnection {
@@ -124,15 +155,18 @@ class ClientConnection {
   readonly #greeting = Promise.withResolvers<Readonly<Record<string, unknown>> | undefined>();
   #failure: ChatError | undefined;
   #nextId = 1;
+  /** From then on an interruption leaves the connection alone: what was begun can still be acknowledged. */
+  readonly outliveInterruption: () => void;
 
   constructor(socket: Socket, signal: AbortSignal) {
     this.#socket = socket;
     const interrupt = () => this.#fail(signal.reason);
     signal.addEventListener("abort", interrupt, { once: true });
+    this.outliveInterruption = () => signal.removeEventListener("abort", interrupt);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", () => undefined);
     socket.on("close", () => {
-      signal.removeEventListener("abort", interrupt);
+      this.outliveInterruption();
       this.#fail(new ChatError("PEER_UNREACHABLE", "the daemon ended before it answered", { reason: "daemon" }));
     });
   }
@@ -146,19 +180,36 @@ class ClientConnection {
     }
   }
 
-  async call(method: OperationName | "watchPresence", params: object): Promise<unknown> {
+  async call(method: Method, params: object): Promise<unknown> {
+    const own = "timeoutMs" in params ? Number(params.timeoutMs) : 0;
+    return await this.#request(method, params, ({ reject }) => {
+      const late = new ChatError("TIMED_OUT", "the daemon does not answer", { reason: "daemon" });
+      const timer = setTimeout(() => reject(late), own + CALL_TIMEOUT_MS);
+      return () => clearTimeout(timer);
+    });
+  }
+
+  /** The answer, however long it takes; undefined once `signal` aborts. */
+  async waitFor(method: Method, signal: AbortSignal): Promise<unknown> {
+    return await this.#request(method, {}, ({ resolve }) => {
+      const stop = () => resolve(undefined);
+      signal.addEventListener("abort", stop, { once: true });
+      return () => signal.removeEventListener("abort", stop);
+    });
+  }
+
+  /** @param limit  may end the waiting early; what it returns undoes it */
+  async #request(method: Method, params: object, limit: (waiting: Waiting) => () => void): Promise<unknown> {
     if (this.#failure) throw this.#failure;
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const own = "timeoutMs" in params ? Number(params.timeoutMs) : 0;
-    const late = () => reject(new ChatError("TIMED_OUT", "the daemon does not answer", { reason: "daemon" }));
-    const timer = setTimeout(late, own + CALL_TIMEOUT_MS);
+    const unlimit = limit({ resolve, reject });
     this.#waiting.set(id, { resolve, reject });
     this.#socket.write(encodeLine({ id, method, params }));
     try {
       return await promise;
     } finally {
-      clearTimeout(timer);
+      unlimit();
       this.#waiting.delete(id);
     }
   }

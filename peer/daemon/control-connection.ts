@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { ChatError } from "../../shared/errors.ts";
 import type { Feed, Operations, PresenceFeed } from "../messaging/operations.ts";
+import { ConsumedFeed } from "./consumed-feed.ts";
 import { callOperation, readSubscription } from "./methods.ts";
 import { encodeError, encodeLine, isObject, LineReader, RPC_ERROR, type RpcId } from "./rpc.ts";
 
@@ -26,11 +27,13 @@ export class ControlConnection {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   readonly #subscriptions = new Set<string>();
+  readonly #consumed: ConsumedFeed;
   #drained: Promise<unknown> | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#consumed = new ConsumedFeed(options.feed, this.#ended.signal);
     socket.on("error", () => undefined);
     socket.once("close", () => this.#ended.abort());
   }
@@ -83,6 +86,8 @@ export class ControlConnection {
     const { signal } = this.#ended;
     if (method === "subscribe") return this.#subscribe("event", feed.events({ ...readSubscription(params), signal }));
     if (method === "watchPresence") return this.#subscribe("presence", presence.events(signal));
+    const consuming = this.#consumed.methodOf(method);
+    if (consuming !== undefined) return await consuming(params);
     return await callOperation(operations, method, params);
   }
 

@@ -97,6 +97,23 @@ export function readSubscription(params: unknown): z.infer<typeof subscription> 
   return check(subscription, params);
 }
 
+const consumption = z.strictObject({
+  consumer: word,
+  since: z.union([z.int().min(0), z.literal("now")]).exactOptional(),
+});
+
+/** @throws ChatError REQUEST_INVALID */
+export function readConsumption(params: unknown): z.infer<typeof consumption> {
+  return check(consumption, params);
+}
+
+const acknowledgement = z.strictObject({ cursor: z.int().min(0) });
+
+/** @throws ChatError REQUEST_INVALID */
+export function readAcknowledgement(params: unknown): z.infer<typeof acknowledgement> {
+  return check(acknowledgement, params);
+}
+
 function check<T>(schema: z.ZodType<T>, params: unknown): T {
   const { data, error } = schema.safeParse(params ?? {});
   if (error) throw new ChatError("REQUEST_INVALID", z.prettifyError(error), { reason: "params" });

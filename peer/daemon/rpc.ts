@@ -4,7 +4,8 @@ import { ChatError, isErrorCode } from "../../shared/errors.ts";
 /*
  * JSON-RPC 2.0, one message a line. PROTOCOL of the control socket: the server greets with the notification `hello`;
  * each method of Operations is a method; `subscribe` makes the server send notifications `event`, `watchPresence`
- * notifications `presence`.
+ * notifications `presence`. `consume` begins to read under a name whose place is kept: then `nextEvent` waits for one event,
+ * and `acknowledge` moves the place.
  */
 
 export const CONTROL_VERSION = 1;

@@ -87,6 +87,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     `UPDATE messages SET readable = ${SHOW.text},
        cursor = iif(cursor IS NULL, NULL, (SELECT coalesce(max(cursor), 0) + 1 FROM messages)) WHERE id = ?`,
   );
+  const newest = database.prepare<{ cursor: number }>("SELECT coalesce(max(cursor), 0) AS cursor FROM messages");
   const usage = database.prepare<{ messages: number; bytes: number }>(
     "SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages WHERE sender = ? AND inbound = 1",
   );
@@ -165,6 +166,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     },
     heldLanes: () => heldLanes.all().map(openLane),
     visibleAfter: (cursor, limit) => visibleAfter.all(cursor, limit).map((row) => rows.visible(row)),
+    newestCursor: () => newest.get()?.cursor ?? 0,
     usage: (from) => usage.get(sealer.tag("name", from)) ?? { messages: 0, bytes: 0 },
   };
 }

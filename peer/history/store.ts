@@ -80,7 +80,7 @@ function cursorTable(database: Database): CursorStore {
     "INSERT INTO cursors (reader, cursor) VALUES (?, ?) ON CONFLICT (reader) DO UPDATE SET cursor = excluded.cursor",
   );
   return {
-    get: (reader) => find.get(reader)?.cursor ?? 0,
+    get: (reader) => find.get(reader)?.cursor,
     set: (reader, cursor) => void database.mark(() => upsert.run(reader, cursor).changes),
   };
 }

@@ -1,5 +1,6 @@
+import { ChatError } from "../../shared/errors.ts";
 import { viewChange, viewMessage } from "./message-view.ts";
-import type { ChatEvent, Feed } from "./operations.ts";
+import type { ChatEvent, ConsumeOptions, Consumer, Feed } from "./operations.ts";
 import { Signal } from "./signal.ts";
 import type { Store, VisibleMessage } from "./store.ts";
 
@@ -16,6 +17,7 @@ type Reader = { readonly signal: Signal; readonly passing: PassingEvent[]; reado
 export class EventFeed implements Feed {
   readonly #store: Store;
   readonly #readers = new Set<Reader>();
+  readonly #consumers = new Set<string>();
   /** What happened before anybody read: the first reader gets it. */
   readonly #early: PassingEvent[] = [];
 
@@ -42,8 +44,35 @@ export class EventFeed implements Feed {
     this.#store.cursors.set(LISTENER, cursor);
   }
 
+  async consume({ consumer, since }: ConsumeOptions): Promise<Consumer> {
+    if (this.#consumers.has(consumer)) {
+      throw new ChatError("PROFILE_BUSY", `somebody reads as ${consumer} already`, { reason: "consumer" });
+    }
+    const reader = readerOf(consumer);
+    let place = this.#placeOf(reader, since);
+    this.#consumers.add(consumer);
+    return {
+      events: (signal) => this.events({ since: place, signal }),
+      acknowledge: (cursor) => {
+        if (cursor > place) this.#store.cursors.set(reader, cursor);
+        place = Math.max(place, cursor);
+      },
+      close: () => void this.#consumers.delete(consumer),
+    };
+  }
+
+  #placeOf(reader: string, since: ConsumeOptions["since"]): number {
+    const { cursors, inbox } = this.#store;
+    if (typeof since === "number") return since;
+    const known = cursors.get(reader);
+    if (known !== undefined || since === undefined) return known ?? 0;
+    const newest = inbox.newestCursor();
+    cursors.set(reader, newest);
+    return newest;
+  }
+
   async *events(options: { since?: number; receipts?: boolean; signal: AbortSignal }): AsyncIterable<ChatEvent> {
-    let cursor = options.since ?? this.#store.cursors.get(LISTENER);
+    let cursor = options.since ?? this.#store.cursors.get(LISTENER) ?? 0;
     const { receipts = false } = options;
     const reader: Reader = { signal: new Signal(), passing: this.#early.splice(0), receipts };
     const stop = () => reader.signal.raise();
@@ -71,6 +100,11 @@ export class EventFeed implements Feed {
     if (message.readable) return { type: "message", ...viewMessage(this.#store, message) };
     return message.change ? viewChange(this.#store, message) : undefined;
   }
+}
+
+/** Under which name its place is kept; other places are kept beside it. */
+function readerOf(consumer: string): string {
+  return consumer === LISTENER ? LISTENER : `consumer/${consumer}`;
 }
 
 /** Shown alone, a gap before a message does not take that message with it. */

@@ -202,7 +202,7 @@ export class LogWatch {
   }
 
   #place(): number {
-    return Math.min(this.#deps.store.cursors.get(PLACE), this.#deps.log.status().size);
+    return Math.min(this.#deps.store.cursors.get(PLACE) ?? 0, this.#deps.log.status().size);
   }
 }
 

@@ -409,6 +409,24 @@ export interface Feed {
   /** `receipts`: what becomes of own messages too. */
   events(options: { since?: number; receipts?: boolean; signal: AbortSignal }): AsyncIterable<ChatEvent>;
   shown(cursor: number): void;
+  /** @throws ChatError PROFILE_BUSY (reason `consumer`) while somebody reads under that name */
+  consume(options: ConsumeOptions): Promise<Consumer>;
+}
+
+export type ConsumeOptions = {
+  readonly consumer: string;
+  /** The cursor after which to begin, instead of the remembered place; `now`: one without a place begins with what is to come. */
+  readonly since?: number | "now";
+};
+
+/** A reading of the feed whose place is remembered under a name: each event until it is acknowledged, in order. */
+export interface Consumer {
+  /** Once for each consumer. Ends with `signal`; throws where the daemon it reads from ends. */
+  events(signal: AbortSignal): AsyncIterable<ChatEvent>;
+  /** That event and all before it will not come again. */
+  acknowledge(cursor: number): void | Promise<void>;
+  /** Frees the name. */
+  close(): void;
 }
 
 /** Who is online: first everybody, then each who comes or goes. */

@@ -245,6 +245,8 @@ export interface InboxStore {
   heldLanes(): readonly Lane[];
   /** What is readable or behind a gap, in the order of the cursors. */
   visibleAfter(cursor: number, limit: number): readonly VisibleMessage[];
+  /** The newest cursor given, 0 before the first. */
+  newestCursor(): number;
   /** What a person who was never answered has stored here. */
   usage(from: Username): { readonly messages: number; readonly bytes: number };
 }
@@ -306,7 +308,8 @@ export interface SettingStore {
 
 /** Where a reader stands; gates no ack, so a power failure may lose the last step. */
 export interface CursorStore {
-  get(reader: string): number;
+  /** Undefined for a reader who has no place yet. */
+  get(reader: string): number | undefined;
   set(reader: string, cursor: number): void;
 }
 

@@ -162,22 +162,30 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
   return { ...operations, ...replaced };
 }
 
-export type FakeFeed = Feed & { readonly cursors: number[]; readonly asked: { since?: number }[] };
+export type FakeFeed = Feed & { readonly cursors: number[]; readonly asked: object[] };
 
 /** Tells the given events, then nothing until it is aborted. */
 export function fakeFeed(events: readonly ChatEvent[] = []): FakeFeed {
   const cursors: number[] = [];
-  const asked: { since?: number }[] = [];
+  const asked: object[] = [];
+  const shown = (cursor: number) => void cursors.push(cursor);
+  const tell = async function* (signal: AbortSignal) {
+    yield* events;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (!signal.aborted) await promise;
+  };
   return {
     cursors,
     asked,
-    shown: (cursor) => void cursors.push(cursor),
-    events: async function* ({ signal, ...from }) {
+    shown,
+    events({ signal, ...from }) {
       asked.push(from);
-      yield* events;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-      if (!signal.aborted) await promise;
+      return tell(signal);
+    },
+    async consume(options) {
+      asked.push(options);
+      return { events: tell, acknowledge: shown, close: () => undefined };
     },
   };
 }

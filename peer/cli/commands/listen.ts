@@ -1,21 +1,33 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { ChatEvent } from "../../messaging/operations.ts";
+import type { ControlClient } from "../../daemon/control-client.ts";
+import type { ConsumeOptions, Consumer } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
-import type { CliContext, Messenger } from "../context.ts";
-import { describeEvent } from "../describe-event.ts";
-import { EXIT, EXIT_CODES } from "../exit-codes.ts";
+import type { Taking } from "../consume/print-events.ts";
+import type { CliContext, Messenger, ProfileDirectory, ProfileLock } from "../context.ts";
+import { parseDuration } from "../duration.ts";
+import { EXIT, EXIT_CODES, type ExitCode } from "../exit-codes.ts";
 import { busy, reachProfile } from "../reach-profile.ts";
 
 const PATIENCE_MS = 10_000;
 const MAX_PORT = 65_535;
+const MAX_JOBS = 64;
+/** Who reads unless another name is given. */
+const DEFAULT_CONSUMER = "listen";
+const CONSUMER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export const listen: Command = {
-  usage: "listen",
+  usage: "listen [argument..]",
   summary: "be reachable, and print what arrives",
+  positionals: { argument: "arguments of the --exec command, behind --" },
   options: {
     port: { value: "N", describe: "TCP port; any free one unless said otherwise" },
-    since: { value: "CURSOR", describe: "begin behind this message again" },
+    since: { value: "CURSOR", describe: "begin behind this message again; now: a new consumer begins with what comes" },
     presence: { describe: "print which contacts come online and go" },
+    consumer: { value: "NAME", describe: "read under a name whose place is kept, also beside another p2pchat listen" },
+    ack: { describe: "take cursors from standard input, one a line: what is not acknowledged comes again" },
+    exec: { value: "CMD", describe: "run it for each event, which it reads as JSON; exit code 0 acknowledges" },
+    jobs: { value: "N", describe: "run so many at a time, those of one sender in order; 1 unless said otherwise" },
+    "exec-timeout": { value: "TIME", describe: "end a command that takes longer; 1m unless said otherwise" },
   },
   examples: [
     ["p2pchat listen", "be reachable until Ctrl-C"],
@@ -23,84 +35,126 @@ export const listen: Command = {
     ["p2pchat listen --port 4001 --presence", "on a port that the router forwards; says who comes and goes"],
   ],
   run: async (args, context) => {
-    const port = readNumber(args, "port", MAX_PORT);
-    const since = readNumber(args, "since", Number.MAX_SAFE_INTEGER);
+    const plan = await readPlan(args, context);
     const reached = await reachProfile(context, PATIENCE_MS);
-    if (reached.kind === "daemon") {
-      reached.client.close();
-      throw busy(reached.client.pid);
-    }
-    const { settings, verbose, dependencies, interruption } = context;
-    const { signal } = interruption;
-    const { lock, directory } = reached;
-    await using cleanup = new AsyncDisposableStack();
-    cleanup.defer(() => lock.release());
-    const programs = await dependencies.loadPrograms();
-    const { startControlServer } = await import("../../daemon/control-server.ts");
-    const open = {
-      settings,
-      directory,
-      mode: "daemon",
-      network: true,
-      presence: args.flag("presence"),
-      verbose,
-      signal,
-    } as const;
-    const messenger = await programs.openMessenger({ ...open, ...(port !== undefined && { port }) });
-    cleanup.defer(() => messenger.stop());
-    const server = await startControlServer({
-      directory: directory.path,
-      env: context.terminal.env,
-      peerId: messenger.ready.peerId,
-      operations: messenger.operations,
-      feed: messenger.feed,
-      presence: messenger.presence,
-    });
-    cleanup.defer(() => server.stop());
-    await printReady(messenger, context);
-    if ((await printEvents(messenger, since, context)) === "unsafe") return EXIT_CODES.PROFILE_UNSAFE;
-    return interruption.by === "SIGINT" ? EXIT.interrupted : EXIT.ok;
+    if (reached.kind === "lock") return await listenHere(plan, reached, context);
+    return await consumeBeside(plan, reached.client, context);
   },
 };
 
-function readNumber(args: Args, option: string, max: number): number | undefined {
+type Plan = {
+  readonly port: number | undefined;
+  readonly presence: boolean;
+  /** Whether it was named: only then may it read beside a daemon. */
+  readonly isNamed: boolean;
+  readonly consume: ConsumeOptions;
+  readonly take: Taking;
+};
+
+/** Complains about the command line before anything is opened. */
+async function readPlan(args: Args, context: CliContext): Promise<Plan> {
+  const port = readNumber(args, "port", { max: MAX_PORT });
+  const consumer = args.value("consumer");
+  if (consumer !== undefined && !CONSUMER.test(consumer)) {
+    throw new ChatError("USAGE", "--consumer takes up to 64 letters, digits, dots, dashes and underscores");
+  }
+  const since = readSince(args);
+  const consume = { consumer: consumer ?? DEFAULT_CONSUMER, ...(since !== undefined && { since }) };
+  const take = await readTaking(args, context);
+  return { port, presence: args.flag("presence"), isNamed: consumer !== undefined, consume, take };
+}
+
+function readSince(args: Args): ConsumeOptions["since"] {
+  return args.value("since") === "now" ? "now" : readNumber(args, "since", { max: Number.MAX_SAFE_INTEGER });
+}
+
+async function readTaking(args: Args, { terminal }: CliContext): Promise<Taking> {
+  const file = args.value("exec");
+  if (file !== undefined && args.flag("ack"))
+    throw new ChatError("USAGE", "--exec acknowledges by itself, without --ack");
+  if (file === undefined) {
+    const alone = ["jobs", "exec-timeout"].find((option) => args.value(option) !== undefined);
+    if (alone !== undefined) throw new ChatError("USAGE", `--${alone} goes with --exec`);
+    if (args.values("argument").length > 0) throw new ChatError("USAGE", "arguments go with --exec");
+    const { printEvents, printUntilAcknowledged } = await import("../consume/print-events.ts");
+    return args.flag("ack") ? printUntilAcknowledged : printEvents;
+  }
+  const jobs = readNumber(args, "jobs", { min: 1, max: MAX_JOBS }) ?? 1;
+  const timeoutMs = parseDuration(args.value("exec-timeout") ?? "1m", "--exec-timeout");
+  const { runForEvents } = await import("../consume/run-for-events.ts");
+  return runForEvents({ file, args: args.values("argument"), jobs, timeoutMs }, terminal);
+}
+
+function readNumber(args: Args, option: string, { min = 0, max }: { min?: number; max: number }): number | undefined {
   const text = args.value(option);
   if (text === undefined) return undefined;
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (number <= max) return number;
-  throw new ChatError("USAGE", `--${option} takes a number from 0 to ${max}`);
+  if (number >= min && number <= max) return number;
+  throw new ChatError("USAGE", `--${option} takes a number from ${min} to ${max}`);
 }
 
-async function printReady({ ready }: Messenger, { output }: CliContext): Promise<void> {
+type Held = { readonly lock: ProfileLock; readonly directory: ProfileDirectory };
+
+async function listenHere(plan: Plan, { lock, directory }: Held, context: CliContext): Promise<ExitCode> {
+  const { settings, verbose, dependencies, interruption } = context;
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => lock.release());
+  const programs = await dependencies.loadPrograms();
+  const { startControlServer } = await import("../../daemon/control-server.ts");
+  const messenger = await programs.openMessenger({
+    settings,
+    directory,
+    mode: "daemon",
+    network: true,
+    presence: plan.presence,
+    verbose,
+    signal: interruption.signal,
+    ...(plan.port !== undefined && { port: plan.port }),
+  });
+  cleanup.defer(() => messenger.stop());
+  const server = await startControlServer({
+    directory: directory.path,
+    env: context.terminal.env,
+    peerId: messenger.ready.peerId,
+    operations: messenger.operations,
+    feed: messenger.feed,
+    presence: messenger.presence,
+  });
+  cleanup.defer(() => server.stop());
+  const consumer = await messenger.feed.consume(plan.consume);
+  await printReady(messenger.ready, context);
+  return await take(consumer, plan, context);
+}
+
+/** A daemon is reachable already: only a consumer with a name of its own has anything to do beside it. */
+async function consumeBeside(plan: Plan, client: ControlClient, context: CliContext): Promise<ExitCode> {
+  try {
+    if (!plan.isNamed || plan.port !== undefined) throw busy(client.pid);
+    const consumer = await client.consume(plan.consume);
+    const { username, peerId } = await client.operations.whoami();
+    await printReady({ username, peerId, addresses: [] }, context);
+    return await take(consumer, plan, context);
+  } finally {
+    client.close();
+  }
+}
+
+async function printReady(ready: Messenger["ready"], { output }: CliContext): Promise<void> {
   const { username, peerId, addresses } = ready;
-  if (!output.json) output.note(`listening as ${username}\n${addresses.map((address) => `  ${address}`).join("\n")}`);
+  if (!output.json) {
+    output.note([`listening as ${username}`, ...addresses.map((address) => `  ${address}`)].join("\n"));
+  }
   await output.print({ type: "ready", fields: { username, peerId, addresses }, text: "" });
 }
 
-/**
- * A message counts as shown once the kernel has it: what was not printed comes again next time. An old copy of a profile
- * delivers nothing any more, and only its next start can change that: `unsafe`.
- */
-async function printEvents(
-  { feed }: Messenger,
-  since: number | undefined,
-  context: CliContext,
-): Promise<"ended" | "unsafe"> {
-  const { output, interruption } = context;
-  const { signal } = interruption;
+async function take(consumer: Consumer, plan: Plan, context: CliContext): Promise<ExitCode> {
+  const { interruption } = context;
   try {
-    for await (const event of feed.events({ ...(since !== undefined && { since }), signal })) {
-      if (!(await printEvent(event, output))) return "ended";
-      if ("cursor" in event) feed.shown(event.cursor);
-      if (event.type === "error" && event.code === "PROFILE_UNSAFE") return "unsafe";
-    }
+    if ((await plan.take(consumer, context)) === "unsafe") return EXIT_CODES.PROFILE_UNSAFE;
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!interruption.signal.aborted) throw error;
+  } finally {
+    consumer.close();
   }
-  return "ended";
-}
-
-function printEvent(event: ChatEvent, output: CliContext["output"]): Promise<boolean> {
-  const { type, ...fields } = event;
-  return output.print({ type, fields, text: describeEvent(event, output.strong) });
+  return interruption.by === "SIGINT" ? EXIT.interrupted : EXIT.ok;
 }

@@ -74,12 +74,14 @@ function linesOf(stream: PassThrough): unknown[] {
 
 /** A feed that ends after its events, as on a fault. */
 function endingFeed(events: readonly ChatEvent[], shown: (cursor: number) => void, error?: Error): Feed {
+  const tell = async function* () {
+    yield* events;
+    if (error) throw error;
+  };
   return {
     shown,
-    events: async function* () {
-      yield* events;
-      if (error) throw error;
-    },
+    events: tell,
+    consume: async () => ({ events: tell, acknowledge: shown, close: () => undefined }),
   };
 }
 
@@ -139,16 +141,16 @@ describe("listen", () => {
   test("opens the port and begins behind the cursor that were asked for", async () => {
     const asked: unknown[] = [];
     const feed: Feed = {
-      shown: () => undefined,
-      events: async function* ({ signal: _signal, ...from }) {
-        asked.push(from);
-        yield* [];
+      ...endingFeed([], () => undefined),
+      async consume(options) {
+        asked.push(options);
+        return await endingFeed([], () => undefined).consume(options);
       },
     };
     const { run, opened } = rig({ feed });
     await run("listen", "--port", "4001", "--since", "12");
     expect(opened).toMatchObject([{ mode: "daemon", port: 4001, network: true }]);
-    expect(asked).toEqual([{ since: 12 }]);
+    expect(asked).toEqual([{ consumer: "listen", since: 12 }]);
   });
 
   test.each([

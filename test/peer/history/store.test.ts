@@ -188,7 +188,7 @@ describe("the store", () => {
     cursors.set("listen", 7);
     expect(requests.find("nightly")).toEqual(idOf("message", 16));
     expect(requests.find("other")).toBeUndefined();
-    expect([cursors.get("listen"), cursors.get("other")]).toEqual([7, 0]);
+    expect([cursors.get("listen"), cursors.get("other")]).toEqual([7, undefined]);
     expect(new Uint8Array(meta.get("birth") ?? [])).toEqual(idOf("newer"));
     expect(meta.get("other")).toBeUndefined();
   });

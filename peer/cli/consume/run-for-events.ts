@@ -1,0 +1,64 @@
+import type { ChatEvent } from "../../messaging/operations.ts";
+import type { CliContext } from "../context.ts";
+import { jsonLine } from "../output.ts";
+import { visibleReason } from "../visible-text.ts";
+import { CommandQueue } from "./command-queue.ts";
+import { isEnd, printEvent, type Taking } from "./print-events.ts";
+import { type CommandLine, findCommand, runCommand } from "./run-command.ts";
+
+export type ExecOptions = CommandLine & { readonly jobs: number; readonly timeoutMs: number };
+
+/** How long commands may go on once nothing more is wanted. */
+const GRACE_MS = 5000;
+
+/**
+ * Gives each event to a command, whose exit code 0 acknowledges it. Standard output is told as long as somebody reads
+ * there, and is not waited for.
+ *
+ * @throws ChatError USAGE where the command cannot be run
+ */
+export function runForEvents(options: ExecOptions, { env }: CliContext["terminal"]): Taking {
+  const file = findCommand(options.file, env["PATH"]);
+  return async (consumer, context) => {
+    const { output, terminal, interruption } = context;
+    const [killing, ending] = [new AbortController(), new AbortController()];
+    const queue = new CommandQueue({
+      jobs: options.jobs,
+      run: (event) => runFor(event, { ...options, file, signal: killing.signal }, context),
+      acknowledge: (cursor) => consumer.acknowledge(cursor),
+      failed: (error) => ending.abort(error),
+      after(ms, run) {
+        const timer = setTimeout(run, ms);
+        return () => clearTimeout(timer);
+      },
+    });
+    const stop = () => void queue.stop();
+    const signal = AbortSignal.any([interruption.signal, ending.signal]);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      for await (const event of consumer.events(signal)) {
+        if (!terminal.stdout.writableNeedDrain) void printEvent(event, output);
+        await queue.add(event);
+        if (isEnd(event)) return "unsafe";
+      }
+      ending.signal.throwIfAborted();
+      return "ended";
+    } finally {
+      const timer = setTimeout(() => killing.abort(), GRACE_MS);
+      await queue.stop();
+      clearTimeout(timer);
+    }
+  };
+}
+
+async function runFor(
+  { type, ...fields }: ChatEvent,
+  { signal, timeoutMs, ...command }: ExecOptions & { readonly signal: AbortSignal },
+  { output, settings, terminal }: CliContext,
+): Promise<boolean> {
+  // What it starts in turn is to speak for the same profile.
+  const env = { ...terminal.env, P2PCHAT_HOME: settings.home, P2PCHAT_PROFILE: settings.profile };
+  const failure = await runCommand(command, { input: jsonLine(type, fields), env, timeoutMs, signal });
+  if (failure !== undefined) output.note(`${command.file} ${visibleReason(failure)}`);
+  return failure === undefined;
+}
