@@ -190,6 +190,12 @@ export class Person {
     return Number(database.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.["rows"]);
   }
 
+  /** Where a reader of the feed stands, as it is on disk. */
+  placeOf(reader: string): number {
+    using database = new DatabaseSync(join(this.profile, "chat.db"), { readOnly: true });
+    return Number(database.prepare("SELECT cursor FROM cursors WHERE reader = ?").get(reader)?.["cursor"]);
+  }
+
   environment(): Record<string, string> {
     return {
       PATH: process.env["PATH"] ?? "",

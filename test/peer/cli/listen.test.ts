@@ -158,6 +158,15 @@ describe("listen", () => {
     ["--port", "x"],
     ["--port", "1.5"],
     ["--since", "1e3"],
+    ["--exec", "/nowhere/command"],
+    ["--exec", "echo hi"],
+    ["--exec", "cat", "--ack"],
+    ["--exec", "cat", "--jobs", "0"],
+    ["--exec", "cat", "--exec-timeout", "long"],
+    ["--jobs", "2"],
+    ["--exec-timeout", "2s"],
+    ["--consumer", "../x"],
+    ["stray", "words"],
   ])("refuses %s %s before it touches the profile", async (...options) => {
     const { run, log } = rig();
     expect(await run("listen", ...options)).toBe(1);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ChatEvent } from "../../../peer/messaging/operations.ts";
 import { encodeCbor } from "../../../shared/cbor.ts";
+import { expectError } from "../../support/expect-error.ts";
 import { HostileOpener } from "../../support/hostile-opener.ts";
 import type { MessagingPeer } from "../../support/messaging-peer.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
@@ -134,5 +135,99 @@ describe("the feed", () => {
     await opener.write({ sentAt: 8.64e15 });
     expect(seen).toMatchObject([{ sentAt: "+275760-09-13T00:00:00.000Z", receivedAt: "2026-11-20T12:00:00.000Z" }]);
     await stop();
+  });
+});
+
+/** Reads under a name until `stop`. */
+async function consume(peer: MessagingPeer, consumer: string, since?: number | "now") {
+  const ending = new AbortController();
+  const seen: ChatEvent[] = [];
+  const reading = await peer.feed.consume({ consumer, ...(since !== undefined && { since }) });
+  const done = (async () => {
+    for await (const event of reading.events(ending.signal)) seen.push(event);
+  })();
+  const stop = () => {
+    ending.abort();
+    reading.close();
+    return done;
+  };
+  return { seen, stop, acknowledge: (cursor: number) => reading.acknowledge(cursor) };
+}
+
+describe("consumers", () => {
+  test("each get everything, and go on behind what each has acknowledged, also after a restart", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    for (const text of ["two", "three"]) await alice.send(bob, text);
+    const [bot, alarm] = [await consume(bob, "bot"), await consume(bob, "alarm")];
+    await world.settle();
+    expect([texts(bot.seen), texts(alarm.seen)]).toEqual(Array(2).fill(["hello bob", "two", "three"]));
+    await bot.acknowledge(2);
+    await alarm.acknowledge(1);
+    await Promise.all([bot.stop(), alarm.stop()]);
+    const again = world.restart(bob);
+    const [rest, more, listener] = [await consume(again, "bot"), await consume(again, "alarm"), listen(again)];
+    await world.settle();
+    expect([texts(rest.seen), texts(more.seen)]).toEqual([["three"], ["two", "three"]]);
+    expect(texts(listener.seen)).toEqual(["hello bob", "two", "three"]);
+    await Promise.all([rest.stop(), more.stop(), listener.stop()]);
+  });
+
+  test("never go back for what was acknowledged before", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    await alice.send(bob, "two");
+    const bot = await consume(bob, "bot");
+    await world.settle();
+    await bot.acknowledge(2);
+    await bot.acknowledge(1);
+    await bot.stop();
+    const again = await consume(bob, "bot");
+    await world.settle();
+    expect(again.seen).toEqual([]);
+    await again.stop();
+  });
+
+  test("begin with what is to come if they are new and ask for it, and go on from there", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    await (await consume(bob, "bot", "now")).stop();
+    await alice.send(bob, "later");
+    await world.settle();
+    for (const since of ["now", undefined] as const) {
+      const bot = await consume(bob, "bot", since);
+      await world.settle();
+      expect(texts(bot.seen)).toEqual(["later"]);
+      await bot.stop();
+    }
+  });
+
+  test("are one at a time under a name; `listen` is the name of who gives none", async () => {
+    const world = new MessagingWorld();
+    const { bob } = await world.acquainted();
+    const bot = await consume(bob, "bot");
+    await expectError(bob.feed.consume({ consumer: "bot" }), "PROFILE_BUSY", "consumer");
+    await bot.stop();
+    await (await consume(bob, "bot")).stop();
+    const listener = await consume(bob, "listen");
+    await world.settle();
+    await listener.acknowledge(1);
+    await listener.stop();
+    const { seen, stop } = listen(bob);
+    await world.settle();
+    expect(seen).toEqual([]);
+    await stop();
+  });
+
+  test("keep their places apart from the program's own", async () => {
+    const world = new MessagingWorld();
+    const { bob } = await world.acquainted();
+    bob.store.cursors.set("log-watch", 5);
+    const bot = await consume(bob, "log-watch");
+    await world.settle();
+    await bot.acknowledge(1);
+    expect(texts(bot.seen)).toEqual(["hello bob"]);
+    expect(bob.store.cursors.get("log-watch")).toBe(5);
+    await bot.stop();
   });
 });

@@ -1,0 +1,208 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CommandQueue } from "../../../../peer/cli/consume/command-queue.ts";
+import type { ChatEvent } from "../../../../peer/messaging/operations.ts";
+import { MESSAGE } from "../../../support/fake-operations.ts";
+
+const message = (from: string, cursor: number): ChatEvent => ({ type: "message", ...MESSAGE, from, cursor });
+const presence: ChatEvent = { type: "presence", username: "bob", online: true };
+
+type Run = { readonly event: ChatEvent; end(succeeded: boolean): Promise<void> };
+
+/** Lets everything happen that waits for nothing outside. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function rig({ jobs = 1 }: { jobs?: number } = {}) {
+  const running: Run[] = [];
+  const acknowledged: number[] = [];
+  const timers: { ms: number; run: () => void }[] = [];
+  const failures: unknown[] = [];
+  let refuse: Error | undefined;
+  const queue = new CommandQueue({
+    jobs,
+    run: (event) => {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const run: Run = {
+        event,
+        end(succeeded) {
+          running.splice(running.indexOf(run), 1);
+          resolve(succeeded);
+          return settle();
+        },
+      };
+      running.push(run);
+      return promise;
+    },
+    acknowledge: (cursor) => {
+      if (refuse) throw refuse;
+      acknowledged.push(cursor);
+    },
+    failed: (error) => void failures.push(error),
+    after(ms, run) {
+      const timer = { ms, run };
+      timers.push(timer);
+      return () => {
+        if (timers.includes(timer)) timers.splice(timers.indexOf(timer), 1);
+      };
+    },
+  });
+  const cursors = (): (number | string)[] =>
+    running.map(({ event }) => ("cursor" in event ? event.cursor : event.type));
+  const end = async (cursor: number | string, succeeded = true) => {
+    const found = running[cursors().indexOf(cursor)];
+    if (found === undefined) throw new Error(`${cursor} does not run`);
+    await found.end(succeeded);
+  };
+  const fire = async () => {
+    const timer = timers.shift();
+    timer?.run();
+    await settle();
+    return timer?.ms;
+  };
+  const refuseWith = (error: Error) => {
+    refuse = error;
+  };
+  return { queue, running, acknowledged, timers, failures, cursors, end, fire, refuseWith };
+}
+
+describe("a queue of commands", () => {
+  test("runs one at a time unless more are allowed, and acknowledges each that ends well", async () => {
+    const { queue, cursors, end, acknowledged } = rig();
+    for (const cursor of [1, 2]) await queue.add(message("bob", cursor));
+    expect(cursors()).toEqual([1]);
+    await end(1);
+    expect([cursors(), acknowledged]).toEqual([[2], [1]]);
+    await end(2);
+    expect([cursors(), acknowledged]).toEqual([[], [1, 2]]);
+  });
+
+  test("runs those of one sender in order, those of several at the same time", async () => {
+    const { queue, cursors, end } = rig({ jobs: 2 });
+    await queue.add(message("bob", 1));
+    await queue.add(message("bob", 2));
+    await queue.add(message("carol", 3));
+    await queue.add(message("dave", 4));
+    expect(cursors()).toEqual([1, 3]);
+    await end(3);
+    expect(cursors()).toEqual([1, 4]);
+    await end(1);
+    expect(cursors()).toEqual([4, 2]);
+  });
+
+  test("moves the place only past what is done with all before it", async () => {
+    const { queue, end, acknowledged } = rig({ jobs: 3 });
+    for (const [index, from] of ["bob", "carol", "dave"].entries()) await queue.add(message(from, index + 1));
+    await end(2);
+    await end(3);
+    expect(acknowledged).toEqual([]);
+    await end(1);
+    expect(acknowledged).toEqual([3]);
+  });
+
+  test("tries a failed message again, later each time, before anything else of that sender", async () => {
+    const { queue, cursors, end, fire, acknowledged } = rig();
+    await queue.add(message("bob", 1));
+    await queue.add(message("bob", 2));
+    await queue.add(message("carol", 3));
+    await end(1, false);
+    expect(cursors()).toEqual([3]);
+    await end(3);
+    const waits: unknown[] = [];
+    for (let tries = 0; tries < 11; tries += 1) {
+      waits.push(await fire());
+      expect(cursors()).toEqual([1]);
+      await end(1, false);
+    }
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000]);
+    expect(acknowledged).toEqual([]);
+    await fire();
+    await end(1);
+    expect([cursors(), acknowledged]).toEqual([[2], [1]]);
+    await end(2, false);
+    expect(await fire()).toBe(1000);
+    await end(2);
+    expect(acknowledged).toEqual([1, 3]);
+  });
+
+  test("tries what has no cursor once", async () => {
+    const { queue, cursors, end, timers } = rig();
+    await queue.add(presence);
+    await queue.add(message("bob", 1));
+    await end("presence", false);
+    expect([cursors(), timers]).toEqual([[1], []]);
+  });
+
+  test("takes no more than it can hold until something is done", async () => {
+    const { queue, end } = rig();
+    for (let cursor = 1; cursor < 256; cursor += 1) await queue.add(message("bob", cursor));
+    let added = false;
+    const adding = queue.add(message("bob", 256)).then(() => {
+      added = true;
+    });
+    await settle();
+    expect(added).toBe(false);
+    await end(1);
+    await adding;
+    expect(added).toBe(true);
+  });
+
+  test("begins nothing once it stops, and waits for what runs", async () => {
+    const { queue, cursors, running, timers, acknowledged } = rig({ jobs: 2 });
+    for (const cursor of [1, 2]) await queue.add(message("bob", cursor));
+    await queue.add(message("carol", 3));
+    await running[1]?.end(false);
+    let stopped = false;
+    const stopping = queue.stop().then(() => {
+      stopped = true;
+    });
+    await settle();
+    expect({ stopped, timers, cursors: cursors() }).toEqual({ stopped: false, timers: [], cursors: [1] });
+    await running[0]?.end(true);
+    await stopping;
+    expect([cursors(), acknowledged]).toEqual([[], [1]]);
+  });
+
+  test("says so where the place cannot be kept", async () => {
+    const { queue, end, failures, refuseWith } = rig();
+    const error = new Error("the disk is full");
+    refuseWith(error);
+    await queue.add(message("bob", 1));
+    await end(1);
+    expect(failures).toEqual([error]);
+  });
+
+  test("loses nothing, keeps each sender's order and never acknowledges what is not done, whatever fails when", async () => {
+    const events = fc.array(fc.constantFrom("bob", "carol", "dave"), { maxLength: 12 });
+    const outcomes = fc.infiniteStream(fc.integer({ min: 0, max: 5 }));
+    await fc.assert(
+      fc.asyncProperty(events, outcomes, fc.integer({ min: 1, max: 3 }), async (senders, choices, jobs) => {
+        const { queue, running, acknowledged, fire, timers } = rig({ jobs });
+        for (const [index, from] of senders.entries()) await queue.add(message(from, index + 1));
+        const done: number[] = [];
+        for (let step = 0; running.length + timers.length > 0; step += 1) {
+          expect(running.length).toBeLessThanOrEqual(jobs);
+          const choice = choices.next().value ?? 0;
+          const run = running[choice % Math.max(running.length, 1)];
+          if (run === undefined || (choice === 5 && timers.length > 0)) {
+            await fire();
+            continue;
+          }
+          const succeeded = choice < 3 || step > 100;
+          if (succeeded && "cursor" in run.event) done.push(run.event.cursor);
+          await run.end(succeeded);
+          const place = acknowledged.at(-1) ?? 0;
+          expect(
+            senders.map((_, index) => index + 1).filter((cursor) => cursor <= place && !done.includes(cursor)),
+          ).toEqual([]);
+        }
+        expect(done.toSorted((a, b) => a - b)).toEqual(senders.map((_, index) => index + 1));
+        for (const from of new Set(senders)) {
+          const own = done.filter((cursor) => senders[cursor - 1] === from);
+          expect(own).toEqual(own.toSorted((a, b) => a - b));
+        }
+        expect(acknowledged.at(-1) ?? 0).toBe(senders.length);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type ControlClient, connectToDaemon } from "../../../peer/daemon/control-client.ts";
+import type { ChatEvent, Feed } from "../../../peer/messaging/operations.ts";
+import { ChatError } from "../../../shared/errors.ts";
+import { startTestServer } from "../../support/control-socket.ts";
+import { expectError } from "../../support/expect-error.ts";
+import { ALICE, fakeFeed, MESSAGE } from "../../support/fake-operations.ts";
+
+const never = new AbortController().signal;
+
+async function clientOf(path: string, signal = never): Promise<ControlClient> {
+  const client = await connectToDaemon({ paths: [path], peerId: ALICE.peerId, timeoutMs: 5000, signal });
+  if (client === undefined) throw new Error("no daemon answers");
+  onTestFinished(() => client.close());
+  return client;
+}
+
+const message = (cursor: number): ChatEvent => ({ type: "message", ...MESSAGE, cursor });
+
+/** A feed without end whose events are counted as they are taken. */
+function endlessFeed(): Feed & { taken: number; closed: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const feed = {
+    ...fakeFeed(),
+    taken: 0,
+    closed: promise,
+    consume: async () => ({
+      events: async function* () {
+        for (;;) yield message(++feed.taken);
+      },
+      acknowledge: () => undefined,
+      close: () => resolve(),
+    }),
+  };
+  return feed;
+}
+
+describe("a consumer in another process", () => {
+  test("gets events one by one, and its acknowledgements arrive", async () => {
+    const feed = fakeFeed([message(1), { type: "presence", username: "bob", online: true }, message(2)]);
+    const { path } = await startTestServer({ feed });
+    const client = await clientOf(path);
+    const consumer = await client.consume({ consumer: "bot", since: "now" });
+    const stop = new AbortController();
+    const seen: ChatEvent[] = [];
+    for await (const event of consumer.events(stop.signal)) {
+      seen.push(event);
+      if (!("cursor" in event)) continue;
+      await consumer.acknowledge(event.cursor);
+      if (event.cursor === 2) stop.abort();
+    }
+    expect(seen).toEqual([message(1), { type: "presence", username: "bob", online: true }, message(2)]);
+    expect(feed.asked).toEqual([{ consumer: "bot", since: "now" }]);
+    expect(feed.cursors).toEqual([1, 2]);
+  });
+
+  test("is sent no more than it asks for", async () => {
+    const feed = endlessFeed();
+    const { path } = await startTestServer({ feed });
+    const client = await clientOf(path);
+    const consumer = await client.consume({ consumer: "bot" });
+    const events = consumer.events(never)[Symbol.asyncIterator]();
+    await events.next();
+    await events.next();
+    await client.operations.whoami();
+    expect(feed.taken).toBe(2);
+  });
+
+  test("frees its name when it goes", async () => {
+    const feed = endlessFeed();
+    const { path } = await startTestServer({ feed });
+    const client = await clientOf(path);
+    await client.consume({ consumer: "bot" });
+    client.close();
+    await feed.closed;
+  });
+
+  test("may acknowledge what it has done after an interruption", async () => {
+    const feed = fakeFeed([message(1)]);
+    const { path } = await startTestServer({ feed });
+    const interrupted = new AbortController();
+    const client = await clientOf(path, interrupted.signal);
+    const consumer = await client.consume({ consumer: "bot" });
+    const events = consumer.events(interrupted.signal)[Symbol.asyncIterator]();
+    await events.next();
+    const next = events.next();
+    interrupted.abort(new ChatError("INTERRUPTED", "interrupted"));
+    expect(await next).toEqual({ done: true, value: undefined });
+    await consumer.acknowledge(1);
+    expect(feed.cursors).toEqual([1]);
+  });
+
+  test("is refused under a name that is being read, and may try another", async () => {
+    const consume: Feed["consume"] = (options) =>
+      options.consumer === "taken"
+        ? Promise.reject(new ChatError("PROFILE_BUSY", "somebody reads", { reason: "consumer" }))
+        : fakeFeed().consume(options);
+    const { path } = await startTestServer({ feed: { ...fakeFeed(), consume } });
+    const client = await clientOf(path);
+    await expectError(client.consume({ consumer: "taken" }), "PROFILE_BUSY", "consumer");
+    await client.consume({ consumer: "free" });
+    await expectError(client.consume({ consumer: "another" }), "REQUEST_INVALID", "subscribed");
+  });
+
+  test("learns that the daemon has ended", async () => {
+    const server = await startTestServer();
+    const client = await clientOf(server.path);
+    const consumer = await client.consume({ consumer: "bot" });
+    const next = expectError(consumer.events(never)[Symbol.asyncIterator]().next(), "PEER_UNREACHABLE", "daemon");
+    await server.stop();
+    await next;
+  });
+});
