@@ -6,6 +6,8 @@ export type Option = {
   /** What its value is called in the help; an option without takes no value. */
   readonly value?: string;
   readonly completes?: Completes;
+  /** With it, the positionals that the usage line requires may be missing. */
+  readonly standsAlone?: true;
 };
 
 /** What a shell offers in a place: names of contacts, files, directories, or these words. */

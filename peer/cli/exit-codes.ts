@@ -17,6 +17,24 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** The first of these that something came to stands for several that were done together. */
+const WORST_FIRST: readonly ExitCode[] = [
+  EXIT.interrupted,
+  EXIT.unexpected,
+  EXIT.untrusted,
+  EXIT.privacy,
+  EXIT.authentication,
+  EXIT.network,
+  EXIT.rateLimited,
+  EXIT.noSuchName,
+  EXIT.user,
+  EXIT.notDelivered,
+];
+
+export function worstOf(codes: readonly ExitCode[]): ExitCode {
+  return WORST_FIRST.find((code) => codes.includes(code)) ?? EXIT.ok;
+}
+
 export const EXIT_CODES = {
   USAGE: EXIT.user,
   CONFIG_INVALID: EXIT.user,

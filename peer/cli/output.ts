@@ -22,7 +22,10 @@ export interface Output {
   print(result: Result): Promise<boolean>;
   /** Talk beside the result. */
   note(text: string): void;
-  error(error: ChatError): Promise<void>;
+  /** @param about  which of several things it is about, for programs and for people */
+  error(error: ChatError, about?: { readonly fields: object; readonly text: string }): Promise<void>;
+  /** What goes on, in a line that the next one replaces; on a terminal only. */
+  progress(text: string): void;
   /** Marks text that should stand out, on a terminal. */
   strong(text: string): string;
 }
@@ -38,9 +41,12 @@ export function createOutput(terminal: Pick<Terminal, "stdout" | "stderr" | "env
     json: options.json,
     print: ({ type, fields, text }) => write(stdout, options.json ? jsonLine(type, fields) : ended(text)),
     note: (text) => void (options.quiet || stderr.write(`${text}\n`)),
-    error: async (error) => {
-      if (options.json) await write(stdout, jsonLine("error", errorFields(error)));
-      else await write(stderr, describeError(error));
+    error: async (error, about = { fields: {}, text: "" }) => {
+      if (options.json) await write(stdout, jsonLine("error", { ...errorFields(error), ...about.fields }));
+      else await write(stderr, describeError(error, about.text));
+    },
+    progress(text) {
+      if (stderr.isTTY === true && !options.quiet) stderr.write(`\r\x1b[K${text}`);
     },
     strong: (text) => (colour ? `\x1b[1m${text}\x1b[22m` : text),
   };
@@ -60,14 +66,17 @@ function write(stream: Writable, text: string): Promise<boolean> {
   return new Promise((resolve) => stream.write(text, (error) => resolve(!error)));
 }
 
-/** What programs learn of an error. */
-export function errorFields({ code, message, reason, details }: ChatError): object {
+function errorFields({ code, message, reason, details }: ChatError): object {
   return { code, message, ...(reason !== undefined && { reason }), ...(details !== undefined && { details }) };
 }
 
 /** What happened, what is safe, what to do. */
-function describeError(error: ChatError): string {
-  const facts = [`p2pchat: ${visibleReason(error.message)}`, ...fingerprints(error.details), ADVICE[error.code]];
+function describeError(error: ChatError, about: string): string {
+  const facts = [
+    `p2pchat: ${about}${visibleReason(error.message)}`,
+    ...fingerprints(error.details),
+    ADVICE[error.code],
+  ];
   return `${facts.filter((fact) => fact !== undefined).join("\n")}\n`;
 }
 

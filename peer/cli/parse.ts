@@ -40,7 +40,7 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
     .strict()
     .demandCommand(1, 1, "which command?", "one command at a time");
   declareOptions(parser, GLOBAL_OPTIONS, "Everywhere:", chosen);
-  for (const command of commands) declareCommand(parser, command, chosen);
+  for (const command of commands) declareCommand(parser, loosened(command, argv), chosen);
 
   let help = "";
   let values: Readonly<Record<string, unknown>> = {};
@@ -55,6 +55,13 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
   const options = { ...GLOBAL_OPTIONS, ...command.options };
   assertOptions(argv, options);
   return { command, args: readArgs(values, restore), flags: readFlags(values, options) };
+}
+
+/** Without its demands, where an option is given that stands alone. */
+function loosened(command: Command, argv: readonly string[]): Command {
+  const standing = Object.entries(command.options ?? {}).filter(([, { standsAlone }]) => standsAlone);
+  const isGiven = standing.some(([name]) => argv.some((text) => text.split("=")[0] === `--${name}`));
+  return isGiven ? { ...command, usage: command.usage.replaceAll(/<(\w+)>/g, "[$1]") } : command;
 }
 
 /** The parser lays out the help of whatever it runs, wanted or not; what has no description costs nothing there. */

@@ -12,20 +12,24 @@ const ENOUGH_BYTES = LIMITS.textMaxBytes + "\r\n".length + 1;
  * @throws ChatError MESSAGE_NOT_TEXT, MESSAGE_EMPTY, MESSAGE_TOO_LARGE; what aborted `signal`
  */
 export async function readMessage(stdin: Readable, signal: AbortSignal): Promise<string> {
-  return readText(withoutNewline(await readSome(stdin, signal)));
+  return readText(withoutNewline(await readSome(stdin, { enoughBytes: ENOUGH_BYTES, signal })));
 }
 
-async function readSome(stdin: Readable, signal: AbortSignal): Promise<Buffer> {
+/** All of it, or at least `enoughBytes`. */
+export async function readSome(
+  input: Readable,
+  { enoughBytes, signal }: { enoughBytes: number; signal: AbortSignal },
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  const interrupt = () => stdin.destroy(signal.reason);
+  const interrupt = () => input.destroy(signal.reason);
   signal.addEventListener("abort", interrupt, { once: true });
   try {
     signal.throwIfAborted();
-    for await (const chunk of stdin) {
+    for await (const chunk of input) {
       chunks.push(Buffer.from(chunk));
       length += chunk.length;
-      if (length >= ENOUGH_BYTES) break;
+      if (length >= enoughBytes) break;
     }
   } finally {
     signal.removeEventListener("abort", interrupt);

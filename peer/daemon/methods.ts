@@ -66,6 +66,7 @@ const PARAMS = {
     expireSeconds: seconds.nullable().exactOptional(),
     readMarks: z.boolean().exactOptional(),
   }),
+  outboxWait: z.strictObject({ ...waiting, id: word }),
   inbox: z.strictObject({ mode: z.enum(["open", "requests", "contacts"]).exactOptional() }),
   diagnose: nothing,
 } satisfies { [Name in OperationName]: z.ZodType<ParamsOf<Name>> };

@@ -30,6 +30,7 @@ const OPERATIONS = {
   contactsSet: true,
   inbox: true,
   diagnose: true,
+  outboxWait: true,
 } as const satisfies Record<OperationName, true>;
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS).filter(isOperationName);

@@ -396,6 +396,8 @@ export interface Operations {
   whoami(): Promise<Identity>;
   /** Asks the naming server what it makes of this device; changes nothing. */
   diagnose(): Promise<Diagnosis>;
+  /** How far a message of one's own comes within that time. @throws ChatError OUTBOX_UNKNOWN */
+  outboxWait(params: ChangeParams): Promise<SendResult>;
 }
 
 export type OperationName = keyof Operations;

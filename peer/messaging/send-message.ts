@@ -16,7 +16,7 @@ import type { OutboxRow, Store } from "./store.ts";
 const RECORD_AGE_MS = 5000;
 const LOOKUP_PATIENCE_MS = 60_000;
 
-type SendOperations = Pick<Operations, "send" | "edit" | "remove" | "react" | "markRead">;
+type SendOperations = Pick<Operations, "send" | "edit" | "remove" | "react" | "markRead" | "outboxWait">;
 
 /** What this profile says to others. */
 export function sendOperations(deps: MessengerDeps): SendOperations {
@@ -26,6 +26,7 @@ export function sendOperations(deps: MessengerDeps): SendOperations {
     remove: (params) => remove(deps, params),
     react: (params) => react(deps, params),
     markRead: (params) => markRead(deps, params.with),
+    outboxWait: (params) => waitFor(deps, params),
   };
 }
 
@@ -126,6 +127,21 @@ async function dispatch(
     await watch.settled(message.messageId, wait, timeoutMs - (runtime.monotonic() - startedMs));
   }
   return sendResult(store, message.messageId, to.username);
+}
+
+/** For what is in the outbox already. */
+async function waitFor(deps: MessengerDeps, { id, wait, timeoutMs }: ChangeParams): Promise<SendResult> {
+  const { store, watch, runtime } = deps;
+  const startedMs = runtime.monotonic();
+  const messageId = readMessageId(id);
+  const message = store.history.findOwn(messageId);
+  if (message === undefined) throw new ChatError("OUTBOX_UNKNOWN", "no message of yours has that id");
+  if (wait !== "queued") {
+    // Once it runs, it takes up whatever waits.
+    await deps.engine();
+    await watch.settled(messageId, wait, timeoutMs - (runtime.monotonic() - startedMs));
+  }
+  return sendResult(store, messageId, message.to);
 }
 
 /** The recipient, checked as far as the naming server can be asked; nothing is stored before this succeeds. */

@@ -151,6 +151,7 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
     contactsSet: async ({ username, expireSeconds = null, readMarks = false }) => {
       return { ...BOB, username, expireSeconds, readMarks };
     },
+    outboxWait: async ({ id }) => sent({ id }),
     inbox: async ({ mode = "open" }) => ({ mode, requests: [] }),
     diagnose: async () => ({
       token: null,

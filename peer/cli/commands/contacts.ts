@@ -19,9 +19,7 @@ export const contacts: Command = {
     },
     "read-marks": { value: "on|off", describe: "set: whether they learn which of their messages you have seen" },
   },
-  summary: "people you have written to or heard from: list, show, remove, block, unblock",
-  positionals: { action: "list (unless said otherwise), show, remove, block or unblock", contact: "whom" },
-  completes: { action: ["list", "show", "remove", "block", "unblock"], contact: "contact" },
+  completes: { action: ["list", "show", "accept", "set", "remove", "block", "unblock"], contact: "contact" },
   examples: [
     ["p2pchat contacts", "everybody you know"],
     ["p2pchat contacts block mallory", "take nothing more of them"],

@@ -2,9 +2,11 @@ import { utf8 } from "../../../shared/bytes.ts";
 import { ChatError, isChatError } from "../../../shared/errors.ts";
 import { readText } from "../../../shared/text.ts";
 import type { SendParams, SendResult } from "../../messaging/operations.ts";
+import type { BatchItem } from "../batch/batch-file.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { DELIVERY_OPTIONS, deliveryExitCode, describeDelivery, readDelivery } from "../delivering.ts";
+import type { ExitCode } from "../exit-codes.ts";
 import { readLifetime } from "../lifetime.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
 import { readMessage } from "../stdin.ts";
@@ -16,7 +18,7 @@ export const send: Command = {
   usage: "send <to> [message]",
   summary: "send a message and wait until it is there",
   positionals: {
-    to: "to whom",
+    to: "to whom; several with commas between them",
     message: "the text; other users of this machine can see it in the process list, so better pipe it in, or -",
   },
   options: {
@@ -30,6 +32,11 @@ export const send: Command = {
     id: { value: "KEY", describe: "your name for this message: the same again changes nothing" },
     "reply-to": { value: "ID", describe: "the message that this one answers" },
     expire: { value: "TIME", describe: "both sides forget it after this time, such as 1h or 7d" },
+    batch: {
+      value: "FILE",
+      describe: "send what its lines say, each a JSON object {to, text, id?}; - reads standard input",
+      standsAlone: true,
+    },
   },
   completes: { to: "contact" },
   examples: [
@@ -41,14 +48,47 @@ export const send: Command = {
   run: async (args, context) => {
     const delivery = readDelivery(args);
     const extras = readExtras(args);
+    const to = args.required("to");
+    if (args.value("batch") !== undefined || to.includes(",")) return await sendTogether(args, extras, context);
     const text = await readBody(args, context);
-    const result = await sendInTime({ to: args.required("to"), text, ...delivery, ...extras }, context);
+    const result = await sendInTime({ to, text, ...delivery, ...extras }, context);
     await context.output.print({ type: "send", fields: result, text: describeDelivery(result) });
     return deliveryExitCode(result, delivery.wait);
   },
 };
 
-function readExtras(args: Args): Pick<SendParams, "id" | "replyTo" | "expireSeconds"> {
+type Extras = Pick<SendParams, "id" | "replyTo" | "expireSeconds">;
+
+async function sendTogether(args: Args, extras: Extras, context: CliContext): Promise<ExitCode> {
+  if (extras.replyTo !== undefined) throw new ChatError("USAGE", "--reply-to goes with one recipient");
+  const { sendSeveral } = await import("../batch/send-several.ts");
+  return await sendSeveral(await readItems(args, extras, context), readDelivery(args), context);
+}
+
+async function readItems(args: Args, extras: Extras, context: CliContext): Promise<readonly BatchItem[]> {
+  const file = args.value("batch");
+  const { id, ...common } = extras;
+  if (file === undefined) {
+    const people = readPeople(args.required("to"));
+    const text = await readBody(args, context);
+    return people.map((to) => ({ to, text, ...common, ...(id !== undefined && { id: `${id}/${to}` }) }));
+  }
+  if (args.value("to") !== undefined) throw new ChatError("USAGE", "--batch has its recipients and texts in the file");
+  if (id !== undefined) throw new ChatError("USAGE", "--batch has an id in each line, if any");
+  const { readBatch } = await import("../batch/batch-file.ts");
+  const items = await readBatch(file, context.terminal.stdin, context.interruption.signal);
+  return items.map((item) => ({ ...item, ...common }));
+}
+
+function readPeople(typed: string): readonly string[] {
+  const people = typed.split(",").map((name) => name.trim().toLowerCase());
+  if (people.includes("")) throw new ChatError("USAGE", "a name is missing beside a comma");
+  const twice = people.find((name, index) => people.indexOf(name) !== index);
+  if (twice !== undefined) throw new ChatError("USAGE", `${twice} is named twice`);
+  return people;
+}
+
+function readExtras(args: Args): Extras {
   const [id, replyTo] = [readId(args), args.value("reply-to")];
   const expireSeconds = readLifetime(args.value("expire"));
   return {
