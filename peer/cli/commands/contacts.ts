@@ -23,6 +23,7 @@ export const contacts: Command = {
   examples: [
     ["p2pchat contacts", "everybody you know"],
     ["p2pchat contacts block mallory", "take nothing more of them"],
+    ["p2pchat contacts set bob --expire 7d --read-marks on", "forget after a week, and say what was seen"],
   ],
   run: async (args, context) => {
     const action = chooseAction(args);

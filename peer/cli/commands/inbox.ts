@@ -15,6 +15,8 @@ export const inbox: Command = {
   usage: "inbox [mode]",
   summary: "what becomes of messages of strangers, and who waits",
   positionals: { mode: "open (show them), requests (hold them until contacts accept) or contacts (refuse them)" },
+  completes: { mode: Object.keys(MODES) },
+  examples: [["p2pchat inbox requests", "show nothing of strangers until you accept them"]],
   run: async (args, context) => {
     const mode = readMode(args.value("mode"));
     const params = mode === undefined ? {} : { mode };
