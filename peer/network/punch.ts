@@ -79,7 +79,7 @@ class Punch {
       this.#points.add(connection.id, endpoint);
       connection.addEventListener("close", () => this.#points.remove(connection.id));
     } catch (error) {
-      log("not observed", { error: String(error) });
+      log("not observed", { reason: String(error) });
     }
   }
 
@@ -105,7 +105,7 @@ class Punch {
         this.#answer(new PunchTalk(stream, { ...this.#options, connection: relayed, signal }), device, signal),
       );
     } catch (error) {
-      this.#options.log("not punched", { error: String(error) });
+      this.#options.log("not punched", { reason: String(error) });
       stream.abort(new Error("not met"));
     }
   }
