@@ -9,6 +9,7 @@ import { visibleReason } from "./visible-text.ts";
 export const DELIVERY_OPTIONS = {
   wait: {
     value: "STATE",
+    completes: ["queued", "relayed", "stored", "displayed"],
     describe:
       "queued (safe here), relayed (in their mailbox), stored (on a device of theirs), displayed; stored by default",
   },

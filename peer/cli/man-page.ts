@@ -79,12 +79,26 @@ function sentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Nothing in it is taken for markup; a hyphen stays what a shell understands. */
+/** What typesetting would change, by the name of the character that a shell understands. */
+const LITERAL: Readonly<Record<string, string>> = {
+  "\\": "\\e",
+  "-": "\\-",
+  "'": "\\(aq",
+  "`": "\\(ga",
+  "^": "\\(ha",
+  "~": "\\(ti",
+};
+
+/** Nothing in it is taken for markup, and everything is shown as it is typed. */
 function text(words: string): string {
-  return words.replaceAll("\\", "\\e").replaceAll("-", "\\-");
+  return words.replace(/[-\\'`^~]|[^\x20-\x7e]/gu, (character) => LITERAL[character] ?? named(character));
 }
 
-/** A line that begins with a dot or an apostrophe would be a macro. */
+function named(character: string): string {
+  return `\\[u${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`;
+}
+
+/** A line that begins with a dot would be a macro. */
 function line(words: string): string {
-  return text(words).replace(/^([.'])/, "\\&$1");
+  return text(words).replace(/^\./, "\\&.");
 }

@@ -17,11 +17,16 @@ export const contacts: Command = {
       value: "TIME",
       describe: "set: both sides forget what you write after this time, such as 1d; never: keep it",
     },
-    "read-marks": { value: "on|off", describe: "set: whether they learn which of their messages you have seen" },
+    "read-marks": {
+      value: "on|off",
+      completes: ["on", "off"],
+      describe: "set: whether they learn which of their messages you have seen",
+    },
   },
   completes: { action: ["list", "show", "accept", "set", "remove", "block", "unblock"], contact: "contact" },
   examples: [
     ["p2pchat contacts", "everybody you know"],
+    ["p2pchat contacts set bob --expire 7d", "forget after a week what you write to bob"],
     ["p2pchat contacts block mallory", "take nothing more of them"],
     ["p2pchat contacts set bob --expire 7d --read-marks on", "forget after a week, and say what was seen"],
   ],

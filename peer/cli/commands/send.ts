@@ -23,12 +23,6 @@ export const send: Command = {
   },
   options: {
     ...DELIVERY_OPTIONS,
-    wait: {
-      value: "STATE",
-      completes: ["queued", "relayed", "stored"],
-      describe: "queued (safe here), relayed (in their mailbox) or stored (on a device of theirs); stored by default",
-    },
-    timeout: { value: "TIME", describe: "how long to wait; 10s unless said otherwise" },
     id: { value: "KEY", describe: "your name for this message: the same again changes nothing" },
     "reply-to": { value: "ID", describe: "the message that this one answers" },
     expire: { value: "TIME", describe: "both sides forget it after this time, such as 1h or 7d" },

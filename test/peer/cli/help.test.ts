@@ -64,7 +64,7 @@ describe("the manual page", () => {
   const page = manPage(COMMANDS, packageJson);
 
   test.runIf(hasGroff)("is well formed, and holds every command, option and example as it is typed", () => {
-    const { stdout, stderr } = spawnSync("groff", ["-man", "-Tascii", "-P-cbou", "-ww", "-rLL=400n"], {
+    const { stdout, stderr } = spawnSync("groff", ["-man", "-Tutf8", "-P-cbou", "-ww", "-rLL=400n"], {
       input: page,
       encoding: "utf8",
     });
@@ -79,9 +79,9 @@ describe("the manual page", () => {
   });
 
   test("takes nothing of the texts for markup", () => {
-    const odd = { ...COMMANDS[0], usage: "odd", summary: ".SH gone\\fB", examples: [["'dot", "x"]] as const };
+    const odd = { ...COMMANDS[0], usage: "odd", summary: ".SH gone\\fB", examples: [["'dot 👍", "x"]] as const };
     const hostile = manPage([{ run: async () => 0, ...odd }], packageJson);
     expect(hostile).toContain("\n\\&.SH gone\\efB\n");
-    expect(hostile).toContain("\n\\&'dot\n");
+    expect(hostile).toContain("\n\\(aqdot 👍\n".replace("👍", "\\[u1F44D]"));
   });
 });
