@@ -34,6 +34,15 @@ export function guardArguments(argv: readonly string[]): Guarded {
   };
 }
 
+/** Gives options that stand bare the value that they mean then, so that the parser does not take the next word for it. */
+export function spellOut(argv: readonly string[], options: Readonly<Record<string, Option>>): readonly string[] {
+  const spelled = Object.entries(options).flatMap(([name, { bare }]): [string, string][] =>
+    bare === undefined ? [] : [[`--${name}`, `--${name}=${bare}`]],
+  );
+  const meanings = new Map(spelled);
+  return argv.map((argument) => meanings.get(argument) ?? argument);
+}
+
 /**
  * Refuses what the parser would let pass: an option given twice (it keeps both, or the last), and a value for an option that
  * takes none (it drops it).

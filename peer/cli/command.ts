@@ -5,6 +5,8 @@ export type Option = {
   readonly describe: string;
   /** What its value is called in the help; an option without takes no value. */
   readonly value?: string;
+  /** What it means without a value; another one is joined to it by `=`. */
+  readonly bare?: string;
   readonly completes?: Completes;
   /** With it, the positionals that the usage line requires may be missing. */
   readonly standsAlone?: true;

@@ -20,6 +20,8 @@ export type Settings = {
   readonly relays?: string;
   /** Look for contacts on the local network, and be seen there. */
   readonly lan: boolean;
+  /** `readShown`. */
+  readonly notify?: string;
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,6 +40,7 @@ const MEMBERS = {
   passphraseCommand: { kind: "text", variable: "P2PCHAT_PASSPHRASE_COMMAND", flag: "passphrase-command" },
   relays: { kind: "text", variable: "P2PCHAT_RELAYS", flag: "relays" },
   lan: { kind: "flag", variable: "P2PCHAT_LAN", flag: "lan" },
+  notify: { kind: "text", variable: "P2PCHAT_NOTIFY", flag: "notify" },
 } as const satisfies Record<keyof Settings, Member>;
 
 type Layer = Partial<Record<keyof Settings, string | boolean>>;

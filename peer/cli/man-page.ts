@@ -66,8 +66,9 @@ function describeCommand({ usage, summary, positionals = {}, options = {}, examp
 }
 
 function describeOptions(options: Readonly<Record<string, Option>>): string[] {
-  return Object.entries(options).flatMap(([name, { describe, value }]) => {
-    return item(value === undefined ? `--${name}` : `--${name} ${value}`, describe);
+  return Object.entries(options).flatMap(([name, { describe, value, bare }]) => {
+    const tag = bare === undefined ? `--${name} ${value ?? ""}` : `--${name}[=${value}]`;
+    return item(tag.trimEnd(), describe);
   });
 }
 

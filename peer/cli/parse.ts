@@ -1,6 +1,6 @@
 import yargs, { type Argv } from "yargs";
 import { ChatError } from "../../shared/errors.ts";
-import { assertOptions, guardArguments } from "./argv.ts";
+import { assertOptions, guardArguments, spellOut } from "./argv.ts";
 import type { Args, Command, Option } from "./command.ts";
 import { GLOBAL_OPTIONS } from "./options.ts";
 
@@ -25,7 +25,8 @@ const HELP_WIDTH = 100;
 
 /** @throws ChatError USAGE */
 export function parseCommandLine(typed: readonly string[], { commands, version }: ParseOptions): Parsed {
-  const { argv, restore } = guardArguments(typed);
+  const { argv: guarded, restore } = guardArguments(typed);
+  const argv = spellOut(guarded, Object.assign({}, GLOBAL_OPTIONS, ...commands.map(({ options }) => options)));
   const chosen: Chosen = { isHelpWanted: argv.includes("--help") || argv.includes("-h") };
   const parser = yargs()
     .scriptName("p2pchat")

@@ -6,6 +6,7 @@ import type { Taking } from "../consume/print-events.ts";
 import type { CliContext, Messenger, ProfileDirectory, ProfileLock } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT, EXIT_CODES, type ExitCode } from "../exit-codes.ts";
+import { readShown, type Shown } from "../notify/shown.ts";
 import { busy, reachProfile } from "../reach-profile.ts";
 
 const PATIENCE_MS = 10_000;
@@ -23,6 +24,11 @@ export const listen: Command = {
     port: { value: "N", describe: "TCP port; any free one unless said otherwise" },
     since: { value: "CURSOR", describe: "begin behind this message again; now: a new consumer begins with what comes" },
     presence: { describe: "print which contacts come online and go" },
+    notify: {
+      value: "WHAT",
+      bare: "text",
+      describe: "show messages on the desktop: text, names (who wrote, not what) or off (P2PCHAT_NOTIFY)",
+    },
     consumer: { value: "NAME", describe: "read under a name whose place is kept, also beside another p2pchat listen" },
     ack: { describe: "take cursors from standard input, one a line: what is not acknowledged comes again" },
     exec: { value: "CMD", describe: "run it for each event, which it reads as JSON; exit code 0 acknowledges" },
@@ -33,6 +39,7 @@ export const listen: Command = {
     ["p2pchat listen", "be reachable until Ctrl-C"],
     ["p2pchat listen --json | jq -r 'select(.type == \"message\") | .text'", "the texts alone"],
     ["p2pchat listen --port 4001 --presence", "on a port that the router forwards; says who comes and goes"],
+    ["p2pchat listen --notify=names", "tell the desktop who wrote, and not what"],
   ],
   run: async (args, context) => {
     const plan = await readPlan(args, context);
@@ -49,6 +56,7 @@ type Plan = {
   readonly isNamed: boolean;
   readonly consume: ConsumeOptions;
   readonly take: Taking;
+  readonly notify: Shown | undefined;
 };
 
 /** Complains about the command line before anything is opened. */
@@ -61,7 +69,8 @@ async function readPlan(args: Args, context: CliContext): Promise<Plan> {
   const since = readSince(args);
   const consume = { consumer: consumer ?? DEFAULT_CONSUMER, ...(since !== undefined && { since }) };
   const take = await readTaking(args, context);
-  return { port, presence: args.flag("presence"), isNamed: consumer !== undefined, consume, take };
+  const notify = readShown(context.settings.notify);
+  return { port, presence: args.flag("presence"), isNamed: consumer !== undefined, consume, take, notify };
 }
 
 function readSince(args: Args): ConsumeOptions["since"] {
@@ -147,8 +156,9 @@ async function printReady(ready: Messenger["ready"], { output }: CliContext): Pr
   await output.print({ type: "ready", fields: { username, peerId, addresses }, text: "" });
 }
 
-async function take(consumer: Consumer, plan: Plan, context: CliContext): Promise<ExitCode> {
+async function take(silent: Consumer, plan: Plan, context: CliContext): Promise<ExitCode> {
   const { interruption } = context;
+  const consumer = await announced(silent, plan.notify, context);
   try {
     if ((await plan.take(consumer, context)) === "unsafe") return EXIT_CODES.PROFILE_UNSAFE;
   } catch (error) {
@@ -157,4 +167,20 @@ async function take(consumer: Consumer, plan: Plan, context: CliContext): Promis
     consumer.close();
   }
   return interruption.by === "SIGINT" ? EXIT.interrupted : EXIT.ok;
+}
+
+async function announced(consumer: Consumer, shown: Shown | undefined, context: CliContext): Promise<Consumer> {
+  if (shown === undefined) return consumer;
+  const { Notifier, notifying } = await import("../notify/notifier.ts");
+  const { desktopOf } = await import("../notify/desktop.ts");
+  const show = desktopOf(context.terminal);
+  if (show === undefined) {
+    context.output.note("nothing here can show notifications: neither notify-send on a desktop nor a terminal");
+    return consumer;
+  }
+  const after = (ms: number, run: () => void) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  };
+  return notifying(consumer, new Notifier({ shown, show, after }));
 }

@@ -52,8 +52,8 @@ function completeCommand({ usage, summary, options = {}, completes = {} }: Comma
 }
 
 function completeOptions(options: Readonly<Record<string, Option>>): readonly CompletedOption[] {
-  return Object.entries(options).map(([name, { describe, value, completes }]) => {
-    return { flag: `--${name}`, describe, hasValue: value !== undefined, completes };
+  return Object.entries(options).map(([name, { describe, value, bare, completes }]) => {
+    return { flag: `--${name}`, describe, hasValue: value !== undefined && bare === undefined, completes };
   });
 }
 

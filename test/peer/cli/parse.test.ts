@@ -12,7 +12,7 @@ const COMMANDS = [
     options: { wait: { value: "STATE", describe: "until then" }, "no-seal": { describe: "unsealed" } },
   }),
   command("check <contact> [number..]"),
-  command("list"),
+  command("list", { options: { notify: { value: "WHAT", bare: "text", describe: "say so" } } }),
 ];
 
 function parse(...argv: string[]) {
@@ -128,5 +128,24 @@ describe("help", () => {
   test("is given for -h, and the version for --version, whatever the language", () => {
     expect(parse("-h")).toHaveProperty("help");
     expect(parse("--version")).toEqual({ help: "1.2.3" });
+  });
+});
+
+describe("an option that may stand bare", () => {
+  const notified = (...argv: string[]) => argsOf("list", ...argv).value("notify");
+
+  test("means what it says without a value, takes one by = only, and is absent otherwise", () => {
+    expect(notified("--notify")).toBe("text");
+    expect(notified("--notify=names")).toBe("names");
+    expect(notified()).toBeUndefined();
+  });
+
+  test("does not take the next word", async () => {
+    await expectError(async () => notified("--notify", "names"), "USAGE");
+    await expectError(async () => notified("--notify", "--notify=names"), "USAGE");
+  });
+
+  test("is text behind --", () => {
+    expect(told("bob", "--", "--notify")).toEqual(["bob", "--notify"]);
   });
 });

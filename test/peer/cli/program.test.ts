@@ -142,6 +142,7 @@ describe("an error", () => {
     ["whoami", "--loud"],
     ["contacts", "show"],
     ["outbox", "cancel"],
+    ["listen", "--notify=all"],
     ["history", "bob", "--limit", "0"],
   ])("in the command line %j is USAGE", async (...args) => {
     expect(await terminal().run([...args, "--json"])).toMatchObject({ code: 1, lines: [{ code: "USAGE" }] });

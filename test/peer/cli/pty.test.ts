@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { terminalWithDaemon } from "../../support/fake-daemon.ts";
-import { CHANGE, MESSAGE } from "../../support/fake-operations.ts";
+import { startTestServer } from "../../support/control-socket.ts";
+import { terminal, terminalWithDaemon } from "../../support/fake-daemon.ts";
+import { CHANGE, fakeFeed, MESSAGE } from "../../support/fake-operations.ts";
 import { readQrCode } from "../../support/qr-reader.ts";
 
 const MAIN = fileURLToPath(new URL("../../../peer/main.ts", import.meta.url));
@@ -80,4 +81,18 @@ test("verify draws nothing where no terminal shows it", async () => {
   const { run } = await terminalWithDaemon();
   const { stdout } = await run(["verify", "bob"]);
   expect(stdout).toMatch(/^12345 12345 12345 12345\n/);
+});
+
+test.runIf(hasScript).each([
+  ["--notify", "\x1b]9;bob: <U+001B>]52,c,aGk=<U+0007>\x07"],
+  ["--notify=names", "\x1b]9;bob: wrote to you\x07"],
+])("listen %s notifies through the terminal, harmlessly", async (option, sequence) => {
+  const end = { type: "error", code: "PROFILE_UNSAFE", message: "ends here" } as const;
+  const feed = fakeFeed([{ type: "message", ...MESSAGE, text: "\x1b]52;c;aGk=\x07" }, end]);
+  const own = terminal();
+  await startTestServer({ directory: own.profile, feed });
+  const { seen } = await onTerminal(own.home, `listen --consumer desk ${option}`);
+  expect(seen).toContain(sequence);
+  expect(seen).toContain(": <U+001B>]52;c;aGk=<U+0007>\r\n");
+  expect(seen.replaceAll(sequence, "")).not.toContain("\x1b]");
 });
