@@ -173,14 +173,18 @@ async function announced(consumer: Consumer, shown: Shown | undefined, context: 
   if (shown === undefined) return consumer;
   const { Notifier, notifying } = await import("../notify/notifier.ts");
   const { desktopOf } = await import("../notify/desktop.ts");
-  const show = desktopOf(context.terminal);
-  if (show === undefined) {
+  const desktop = desktopOf(context.terminal);
+  if (desktop === undefined) {
     context.output.note("nothing here can show notifications: neither notify-send on a desktop nor a terminal");
     return consumer;
+  }
+  const { show, isPrivate } = desktop;
+  if (!isPrivate && shown === "text") {
+    context.output.note("notifications say who wrote, not what: other users could read it in the process list");
   }
   const after = (ms: number, run: () => void) => {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   };
-  return notifying(consumer, new Notifier({ shown, show, after }));
+  return notifying(consumer, new Notifier({ shown: isPrivate ? shown : "names", show, after }));
 }

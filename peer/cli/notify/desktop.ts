@@ -2,7 +2,12 @@ import { findCommand, runCommand } from "../consume/run-command.ts";
 import type { Terminal } from "../context.ts";
 import type { Notification } from "./notifier.ts";
 
-type Show = (notification: Notification) => void;
+export type Desktop = {
+  readonly show: (notification: Notification) => void;
+  /** False where other users of this machine may see what is shown. */
+  readonly isPrivate: boolean;
+};
+
 type Place = Pick<Terminal, "stdout" | "stderr" | "env">;
 
 const PROGRAM = "notify-send";
@@ -13,23 +18,30 @@ const DEAF = new Set(["dumb", "linux"]);
 const KNOWS_777 = /^(?:rxvt|foot|vte)/;
 
 /**
- * How this machine shows a notification: by `notify-send` on a desktop, else by a sequence that the terminal understands, also
- * over ssh. Undefined where neither can be.
+ * How this machine shows a notification: by a sequence that the terminal understands, also over ssh; by `notify-send` on a
+ * desktop whose terminal is not known to; else by the sequence all the same. Undefined where nothing can.
  */
-export function desktopOf(place: Place): Show | undefined {
-  return byProgram(place) ?? byTerminal(place);
+export function desktopOf(place: Place): Desktop | undefined {
+  return (understands(place.env) ? byTerminal(place) : undefined) ?? byProgram(place) ?? byTerminal(place);
 }
 
-function byProgram({ env }: Place): Show | undefined {
+function understands({ TERM = "", TERM_PROGRAM = "", VTE_VERSION, WT_SESSION }: Place["env"]): boolean {
+  const isKnown = /kitty|ghostty|wezterm|foot|rxvt/i.test(TERM) || /^(?:iTerm|WezTerm|ghostty)/.test(TERM_PROGRAM);
+  return isKnown || Boolean(VTE_VERSION) || Boolean(WT_SESSION);
+}
+
+/** It takes the text as an argument, which stands in the process list. */
+function byProgram({ env }: Place): Desktop | undefined {
   if (!env["DISPLAY"] && !env["WAYLAND_DISPLAY"]) return undefined;
   const file = findProgram(env["PATH"]);
   if (file === undefined) return undefined;
   const options = { input: "", env, timeoutMs: PROGRAM_TIMEOUT_MS, signal: new AbortController().signal };
-  return ({ title, body }) => {
+  const show = ({ title, body }: Notification) => {
     const args = ["--app-name=p2pchat", "--", title, withoutMarkup(body)];
     // A notification that cannot be shown is no fault of the message, which is printed in any case.
     void runCommand({ file, args }, options).catch(() => undefined);
   };
+  return { show, isPrivate: false };
 }
 
 function findProgram(path: string | undefined): string | undefined {
@@ -46,16 +58,17 @@ function withoutMarkup(body: string): string {
 }
 
 /** On whichever stream is the terminal: the other may be a pipe that somebody parses. */
-function byTerminal({ stdout, stderr, env }: Place): Show | undefined {
+function byTerminal({ stdout, stderr, env }: Place): Desktop | undefined {
   const stream = [stderr, stdout].find(({ isTTY }) => isTTY === true);
   if (stream === undefined || DEAF.has(env["TERM"] ?? "")) return undefined;
   const kind = env["VTE_VERSION"] ? "vte" : (env["TERM"] ?? "");
-  return ({ title, body }) => {
+  const show = ({ title, body }: Notification) => {
     // The semicolons end the parts of a sequence.
     const [first, rest] = [title, body].map((text) => text.replaceAll(";", ","));
     const sequence = KNOWS_777.test(kind) ? `\x1b]777;notify;${first};${rest}\x07` : `\x1b]9;${first}: ${rest}\x07`;
     stream.write(env["TMUX"] ? throughTmux(sequence) : sequence);
   };
+  return { show, isPrivate: true };
 }
 
 /** tmux hands on what stands in this form, where `allow-passthrough` is on. */

@@ -1,4 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { startTestServer } from "../../support/control-socket.ts";
@@ -12,9 +14,14 @@ const hasScript = spawnSync("script", ["--version"]).status === 0;
 const HOSTILE = "\x1b]0;x\x07 \x1b[2J \u009b31m \x1b]52;c;aGk=\x07 \x1bP+q544e\x1b\\ hi\rbob: pay \u202egpj.exe";
 
 /** What a terminal is sent when a command runs in it. */
-async function onTerminal(home: string, args: string, typed = ""): Promise<{ seen: string; status: number | null }> {
+async function onTerminal(
+  home: string,
+  args: string,
+  typed = "",
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ seen: string; status: number | null }> {
   const child = spawn("script", ["-qec", `${process.execPath} ${MAIN} ${args}`, "/dev/null"], {
-    env: { PATH: process.env["PATH"], HOME: home, P2PCHAT_HOME: home, TERM: "xterm", TZ: "UTC" },
+    env: { PATH: process.env["PATH"], HOME: home, P2PCHAT_HOME: home, TERM: "xterm", TZ: "UTC", ...more },
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let seen = "";
@@ -95,4 +102,24 @@ test.runIf(hasScript).each([
   expect(seen).toContain(sequence);
   expect(seen).toContain(": <U+001B>]52;c;aGk=<U+0007>\r\n");
   expect(seen.replaceAll(sequence, "")).not.toContain("\x1b]");
+});
+
+test.runIf(hasScript)("what is said does not get into the process list for a notification", async () => {
+  const end = { type: "error", code: "PROFILE_UNSAFE", message: "ends here" } as const;
+  const own = terminal();
+  await startTestServer({ directory: own.profile, feed: fakeFeed([{ type: "message", ...MESSAGE }, end]) });
+  const [bin, seenFile] = [join(own.home, "bin"), join(own.home, "seen")];
+  mkdirSync(bin);
+  writeFileSync(
+    join(bin, "notify-send"),
+    `#!/bin/sh\necho "$@" > ${seenFile}.part && mv ${seenFile}.part ${seenFile}\n`,
+  );
+  chmodSync(join(bin, "notify-send"), 0o700);
+  const { seen } = await onTerminal(own.home, "listen --consumer desk --notify", "", {
+    DISPLAY: ":0",
+    PATH: `${bin}:${process.env["PATH"]}`,
+  });
+  expect(seen).toContain("other users could read it");
+  await expect.poll(() => existsSync(seenFile), { timeout: 10_000 }).toBe(true);
+  expect(readFileSync(seenFile, "utf8")).toBe("--app-name=p2pchat -- bob wrote to you\n");
 });

@@ -11,7 +11,7 @@ function screen(isTTY: boolean): PassThrough & { readonly isTTY: boolean } {
 
 function shownOn(env: Record<string, string>, { stdout = false, stderr = true } = {}) {
   const place = { stdout: screen(stdout), stderr: screen(stderr), env };
-  desktopOf(place)?.({ title: "bob", body: "a;b" });
+  desktopOf(place)?.show({ title: "bob", body: "a;b" });
   return [place.stdout, place.stderr].map((stream) => String(stream.read() ?? ""));
 }
 
@@ -48,11 +48,20 @@ describe("on a desktop", () => {
   test("notify-send is given the text as arguments, and no shell and no markup makes more of it", async () => {
     const { env, seen } = desktop();
     const place = { stdout: screen(true), stderr: screen(true), env };
-    desktopOf(place)?.({ title: "bob", body: "-x $(id) <b>& 'quoted'" });
+    desktopOf(place)?.show({ title: "bob", body: "-x $(id) <b>& 'quoted'" });
     await expect.poll(() => existsSync(seen), { timeout: 10_000 }).toBe(true);
     const args = "--app-name=p2pchat\n--\nbob\n-x $(id) &lt;b&gt;&amp; 'quoted'\n";
     expect(readFileSync(seen, "utf8")).toBe(args);
     expect([place.stdout.read(), place.stderr.read()]).toEqual([null, null]);
+  });
+
+  test("is not private, where the terminal is", () => {
+    const { env } = desktop();
+    const place = (more: object) => ({ stdout: screen(true), stderr: screen(true), env: { ...env, ...more } });
+    expect(desktopOf(place({}))?.isPrivate).toBe(false);
+    for (const known of [{ TERM: "xterm-kitty" }, { VTE_VERSION: "7800" }, { TERM_PROGRAM: "iTerm.app" }]) {
+      expect(desktopOf(place(known))?.isPrivate).toBe(true);
+    }
   });
 
   test("without a display, or without the program, the terminal shows it", () => {
