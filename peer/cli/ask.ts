@@ -1,3 +1,4 @@
+import { openSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { ChatError } from "../../shared/errors.ts";
 import type { CliContext } from "./context.ts";
@@ -6,10 +7,21 @@ type Asker = Pick<CliContext, "terminal" | "interruption">;
 
 /** Asks a person, on stderr. @throws ChatError INTERRUPTED, also at the end of the input */
 export async function askLine(question: string, { terminal, interruption }: Asker): Promise<string> {
-  terminal.stderr.write(question);
-  const line = await readLine(terminal.stdin, interruption.signal);
-  if (line === undefined) throw new ChatError("INTERRUPTED", "no answer was given");
-  return line.trim();
+  const keyboard = await openKeyboard();
+  try {
+    terminal.stderr.write(question);
+    const line = await readLine(keyboard, interruption.signal);
+    if (line === undefined) throw new ChatError("INTERRUPTED", "no answer was given");
+    return line.trim();
+  } finally {
+    keyboard.destroy();
+  }
+}
+
+/** One for each answer: standard input goes on reading once it has begun, and would take a passphrase that is typed next. */
+async function openKeyboard(): Promise<Readable> {
+  const { ReadStream } = await import("node:tty");
+  return new ReadStream(openSync("/dev/tty", "r"));
 }
 
 /** Asks until it is one or the other; nothing typed means `otherwise`. */
