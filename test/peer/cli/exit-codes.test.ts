@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EXIT_CODES } from "../../../peer/cli/exit-codes.ts";
+import { EXIT_CODES, type ExitCode, worstOf } from "../../../peer/cli/exit-codes.ts";
 import { ERROR_CODES } from "../../../shared/errors.ts";
 
 test("every error ends with an exit code that says what kind of failure it was", () => {
@@ -25,4 +25,16 @@ test.each([
   ["INTERRUPTED", 130],
 ] as const)("%s is %i", (code, exitCode) => {
   expect(EXIT_CODES[code]).toBe(exitCode);
+});
+
+test.each([
+  [[], 0],
+  [[0, 0], 0],
+  [[0, 7, 0], 7],
+  [[7, 1], 1],
+  [[1, 8, 3], 3],
+  [[3, 4, 2], 2],
+  [[4, 3, 6], 4],
+] as [ExitCode[], ExitCode][])("of several things that came to %j, the worst is %i", (codes, worst) => {
+  expect(worstOf(codes)).toBe(worst);
 });

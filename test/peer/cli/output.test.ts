@@ -59,6 +59,19 @@ describe("colour", () => {
   });
 });
 
+test("progress is one line of a terminal that the next replaces, and is left out anywhere else", () => {
+  const shown = (isTTY: boolean, quiet: boolean) => {
+    const stderr = Object.assign(new PassThrough(), { isTTY });
+    const output = createOutput({ stdout: new PassThrough(), stderr, env: {} }, { json: false, quiet });
+    return ["1/2", ""].map((text) => {
+      output.progress(text);
+      return String(stderr.read() ?? "");
+    });
+  };
+  expect(shown(true, false)).toEqual(["\r\x1b[K1/2", "\r\x1b[K"]);
+  expect([shown(false, false), shown(true, true)]).toEqual(Array(2).fill(["", ""]));
+});
+
 test("talk goes to stderr, and --quiet silences it, but not errors", async () => {
   const loud = rig();
   loud.output.note("waiting");

@@ -143,3 +143,27 @@ describe("verify", () => {
     expect(alice.contact(bob)?.verified).toBe(true);
   });
 });
+
+describe("outboxWait", () => {
+  test("tells how far a message has come, and waits for more of it no longer than asked", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const { id } = await alice.send(bob, "one");
+    await world.settle();
+    const wait = (timeoutMs: number) => alice.operations.outboxWait({ id, wait: "stored", timeoutMs });
+    expect(await wait(1000)).toMatchObject({ id, to: "bob", state: "stored" });
+    bob.kill();
+    const { id: later } = await alice.send(bob, "two");
+    const waiting = alice.operations.outboxWait({ id: later, wait: "stored", timeoutMs: 1000 });
+    await world.pass(1000);
+    expect(await waiting).toMatchObject({ id: later, to: "bob", state: "queued" });
+  });
+
+  test("knows no message but one's own", async () => {
+    const world = new MessagingWorld();
+    const { alice } = await world.acquainted();
+    const wait = (id: string) => alice.operations.outboxWait({ id, wait: "stored", timeoutMs: 1000 });
+    await expect(wait("0".repeat(32))).rejects.toMatchObject({ code: "OUTBOX_UNKNOWN" });
+    await expect(wait("x")).rejects.toMatchObject({ code: "USAGE" });
+  });
+});

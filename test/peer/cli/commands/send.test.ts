@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { SendParams, SendResult } from "../../../../peer/messaging/operations.ts";
+import { ChatError } from "../../../../shared/errors.ts";
 import { terminalWithDaemon } from "../../../support/fake-daemon.ts";
 import { MESSAGE } from "../../../support/fake-operations.ts";
 
@@ -79,5 +80,75 @@ describe("send", () => {
     const outcome = await run(["send", ...args, "--json"], stdin);
     expect(outcome).toMatchObject({ code: 1, lines: [{ v: 1, type: "error", code }] });
     expect(calls).toBe(0);
+  });
+});
+
+describe("send to several", () => {
+  /** A daemon that stores for everybody but the absent and the unknown. */
+  async function daemon() {
+    const calls: object[] = [];
+    const own = await terminalWithDaemon({
+      send: async (params) => {
+        calls.push(params);
+        if (params.to === "unknown") throw new ChatError("NAME_UNKNOWN", "nobody has that name");
+        return { ...sendResult("queued"), id: `id of ${params.to}`, to: params.to };
+      },
+      outboxWait: async ({ id }) => {
+        const to = id.slice("id of ".length);
+        return { ...sendResult(to === "absent" ? "queued" : "stored"), id, to };
+      },
+    });
+    return { ...own, calls };
+  }
+
+  test("tells what came of each in their order, and exits with the worst of it", async () => {
+    const { run, calls } = await daemon();
+    const { code, lines, stderr } = await run(["send", "bob,absent,unknown", "hi", "--id", "k", "--json"]);
+    expect({ code, stderr }).toEqual({ code: 8, stderr: "" });
+    expect(lines).toMatchObject([
+      { v: 1, type: "send", to: "bob", state: "stored" },
+      { v: 1, type: "send", to: "absent", state: "queued" },
+      { v: 1, type: "error", code: "NAME_UNKNOWN", to: "unknown" },
+    ]);
+    const sent = (to: string) => ({ to, text: "hi", id: `k/${to}`, wait: "queued", timeoutMs: 10_000 });
+    expect(calls).toEqual(["bob", "absent", "unknown"].map(sent));
+    expect(await run(["send", "bob,absent", "hi"])).toMatchObject({ code: 7 });
+    expect(await run(["send", "Bob, carol", "hi"])).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("takes a file of lines from standard input, and names the line of each", async () => {
+    const { run, calls } = await daemon();
+    const batch = ['{"to":"bob","text":"one","id":"a"}', "", '{"to":"unknown","text":"two"}'].join("\n");
+    const { code, lines } = await run(["send", "--batch", "-", "--expire", "1h", "--json"], batch);
+    expect(code).toBe(8);
+    expect(lines).toMatchObject([
+      { type: "send", to: "bob", line: 1 },
+      { type: "error", to: "unknown", line: 3 },
+    ]);
+    expect(calls).toMatchObject([{ to: "bob", text: "one", id: "a", expireSeconds: 3600 }, { to: "unknown" }]);
+    const people = await run(["send", "--batch=-"], batch);
+    expect(people.stdout).toContain("delivered to bob");
+    expect(people.stderr).toContain("p2pchat: line 3 (unknown): nobody has that name");
+  });
+
+  test("sends nothing at all where a line is wrong", async () => {
+    const { run, calls } = await daemon();
+    const { code, lines } = await run(["send", "--batch", "-", "--json"], '{"to":"bob","text":"hi"}\n{"to":"bob"}');
+    expect({ code, lines }).toMatchObject({ code: 1, lines: [{ code: "USAGE", details: { line: 2 } }] });
+    expect(calls).toEqual([]);
+  });
+
+  test.each([
+    [["bob,", "hi"]],
+    [["bob,BOB", "hi"]],
+    [["bob,carol", "hi", "--reply-to", MESSAGE.id]],
+    [["bob", "--batch", "-"]],
+    [["--batch", "-", "--id", "k"]],
+    [["--batch", "/nowhere/batch"]],
+    [[]],
+  ])("refuses %j", async (args) => {
+    const { run, calls } = await daemon();
+    expect(await run(["send", ...args, "--json"])).toMatchObject({ code: 1, lines: [{ code: "USAGE" }] });
+    expect(calls).toEqual([]);
   });
 });
