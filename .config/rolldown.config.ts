@@ -1,5 +1,6 @@
 import { defineConfig, type OutputOptions, type Plugin } from "rolldown";
 import { manual } from "./manual.ts";
+import { schemas } from "./schemas.ts";
 import { thirdParty } from "./third-party.ts";
 
 /**
@@ -29,7 +30,7 @@ export default defineConfig([
   {
     input: { main: "peer/main.ts" },
     platform: "node",
-    plugins: [asciiWidth, notices, manual()],
+    plugins: [asciiWidth, notices, manual(), schemas()],
     // Only for configuration files of yargs that extend others: there are none.
     transform: { define: { "import.meta.resolve": "undefined" } },
     // CommonJS: the loader of ES modules costs a short command a tenth of its time.

@@ -17,6 +17,7 @@ import { presence } from "./commands/presence.ts";
 import { react } from "./commands/react.ts";
 import { register } from "./commands/register.ts";
 import { relay } from "./commands/relay.ts";
+import { schema } from "./commands/schema.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
 import { trust } from "./commands/trust.ts";
@@ -52,6 +53,7 @@ export const COMMANDS: readonly Command[] = [
   whoami,
   doctor,
   relay,
+  schema,
   completionOf(() => COMMANDS),
 ];
 

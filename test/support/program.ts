@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { onTestFinished } from "vitest";
+import { complaintAbout, isPrinted } from "./printed.ts";
 
 /** One line of what a command prints with `--json`; the members that tests read often have their type. */
 export type Line = Readonly<Record<string, unknown>> & {
@@ -46,6 +47,7 @@ export class Program {
   #partial = "";
   #changed = Promise.withResolvers<void>();
   #ended = false;
+  #complaintAboutOutput: string | undefined;
 
   constructor([command = "", ...args]: readonly string[], { env, directory, stdin = "" }: StartOptions) {
     this.#title = args.slice(-4).join(" ");
@@ -156,9 +158,11 @@ export class Program {
   }
 
   async #end(): Promise<void> {
-    if (this.#ended || this.#child.pid === undefined) return;
-    this.#child.kill("SIGKILL");
-    await this.exited;
+    if (!this.#ended && this.#child.pid !== undefined) {
+      this.#child.kill("SIGKILL");
+      await this.exited;
+    }
+    if (this.#complaintAboutOutput !== undefined) throw this.#complaint(`printed ${this.#complaintAboutOutput}`);
   }
 
   #read(text: string): void {
@@ -167,6 +171,7 @@ export class Program {
     this.#partial = lines.pop() ?? "";
     const parsed = lines.flatMap(parseLine);
     this.seen.push(...parsed);
+    this.#complaintAboutOutput ??= parsed.filter(isPrinted).map(complaintAbout).find(Boolean);
     this.#unread.push(...parsed);
     this.#wake();
   }

@@ -40,6 +40,10 @@ export const listen: Command = {
     ["p2pchat listen --json | jq -r 'select(.type == \"message\") | .text'", "the texts alone"],
     ["p2pchat listen --port 4001 --presence", "on a port that the router forwards; says who comes and goes"],
     ["p2pchat listen --notify=names", "tell the desktop who wrote, and not what"],
+    [
+      "p2pchat listen --consumer bot --exec ./answer.py -- --polite",
+      "run a command for each event, beside another listen",
+    ],
   ],
   run: async (args, context) => {
     const plan = await readPlan(args, context);

@@ -38,6 +38,8 @@ export const send: Command = {
     ["p2pchat send bob --timeout 30s < report.txt", "what a file says"],
     ['df -h | p2pchat send bob --id "disk-2026-11-21" --json', "from a script; doing it again changes nothing"],
     ["p2pchat send bob --wait queued -- '-5 degrees'", "text that begins with a dash, without waiting"],
+    ['p2pchat send bob,carol "the build is red"', "to several people"],
+    ["p2pchat send --batch messages.ndjson --json", "what the lines of a file say"],
   ],
   run: async (args, context) => {
     const delivery = readDelivery(args);

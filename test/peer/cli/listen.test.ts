@@ -6,6 +6,7 @@ import type { ChatEvent, Feed } from "../../../peer/messaging/operations.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { terminal } from "../../support/fake-daemon.ts";
 import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE } from "../../support/fake-operations.ts";
+import { complaintAbout } from "../../support/printed.ts";
 
 type Rig = {
   readonly events?: readonly ChatEvent[];
@@ -69,7 +70,11 @@ function linesOf(stream: PassThrough): unknown[] {
   return printedOn(stream)
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line));
+    .map((line) => JSON.parse(line))
+    .map((line) => {
+      expect(complaintAbout(line)).toBeUndefined();
+      return line;
+    });
 }
 
 /** A feed that ends after its events, as on a fault. */

@@ -83,6 +83,9 @@ describe("send", () => {
   });
 });
 
+/** An id of a message to that person, from which the person can be told. */
+const idOf = (to: string) => Buffer.alloc(16, 0).fill(to, 0, to.length).toString("hex");
+
 describe("send to several", () => {
   /** A daemon that stores for everybody but the absent and the unknown. */
   async function daemon() {
@@ -91,10 +94,10 @@ describe("send to several", () => {
       send: async (params) => {
         calls.push(params);
         if (params.to === "unknown") throw new ChatError("NAME_UNKNOWN", "nobody has that name");
-        return { ...sendResult("queued"), id: `id of ${params.to}`, to: params.to };
+        return { ...sendResult("queued"), id: idOf(params.to), to: params.to };
       },
       outboxWait: async ({ id }) => {
-        const to = id.slice("id of ".length);
+        const to = Buffer.from(id, "hex").toString().replaceAll("\0", "");
         return { ...sendResult(to === "absent" ? "queued" : "stored"), id, to };
       },
     });
