@@ -1,12 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { EXIT_CODES } from "../../peer/cli/exit-codes.ts";
+import type { ErrorCode } from "../../shared/errors.ts";
 import { failing } from "../support/lies.ts";
 import { aliceAndBob, startLyingWorld, strangers } from "../support/p2pchat.ts";
 import { problem } from "../support/scripted-server.ts";
 
 /*
  * Each exit code as a script meets it; 4 is in lying-server.test.ts, 9 belongs to ways of delivery that are to come.
+ * test/peer/cli/error-codes.test.ts holds that every error code that a user can meet is met here or in another test.
  */
 
 test("0 and 7 tell delivered from queued, 8 a name that nobody has, 1 a mistake", async () => {
@@ -93,4 +96,70 @@ describe("130 tells an interruption", () => {
     waiting.signal("SIGINT");
     expect(await waiting.outcome()).toMatchObject({ code: 130, lines: [{ type: "error", code: "INTERRUPTED" }] });
   });
+});
+
+test("each mistake about people and messages has a code of its own", async () => {
+  const { world, alice, bob, listening } = await aliceAndBob();
+  const unknownId = "0".repeat(32);
+  await alice.send("bob", "hi");
+  await bob.send("alice", "hi yourself");
+  expect((await alice.ask(["contacts", "block", "bob"])).exit).toBe(0);
+  const mistakes: [readonly string[], string][] = [
+    [["send", "bob", "hi"], "CONTACT_BLOCKED"],
+    [["outbox", "cancel", unknownId], "OUTBOX_UNKNOWN"],
+    [["edit", unknownId, "another text"], "MESSAGE_UNKNOWN"],
+  ];
+  for (const [args, code] of mistakes) {
+    expect(await alice.ask(args)).toMatchObject({ exit: 1, line: { type: "error", code } });
+  }
+  const claims: [string, readonly string[], string][] = [
+    ["admin", [], "USERNAME_RESERVED"],
+    ["b0b", [], "USERNAME_CONFUSABLE"],
+    ["carol", ["--server", "http://names.example.org"], "HTTP_REFUSED"],
+  ];
+  for (const [name, options, code] of claims) {
+    const args = ["register", name, "--no-passphrase", ...(options.length > 0 ? options : ["--server", world.url])];
+    expect(await world.person(name).ask(args)).toMatchObject({ exit: 1, line: { type: "error", code } });
+  }
+  await listening.stop();
+});
+
+test("a stranger who has written too much is told so, until they are answered", async () => {
+  const { alice, bob } = await aliceAndBob();
+  const texts = Array.from({ length: 21 }, (_, index) => JSON.stringify({ to: "bob", text: `number ${index}` }));
+  const { code, lines } = await alice.run(["send", "--batch", "-", "--json"], { stdin: texts.join("\n") });
+  expect({ code, states: lines.slice(0, 20).map(({ state }) => state) }).toEqual({
+    code: 1,
+    states: Array(20).fill("stored"),
+  });
+  expect(lines[20]).toMatchObject({ type: "send", state: "failed", devices: [{ error: "QUOTA" }] });
+  await bob.send("alice", "go on");
+  expect(await alice.send("bob", "number 21")).toMatchObject({ exit: 0 });
+});
+
+test("a profile that is damaged is told from one that is not there", async () => {
+  const { alice } = await strangers();
+  writeFileSync(join(alice.profile, "chat.db"), "no database");
+  expect(await alice.ask(["history", "bob"])).toMatchObject({ exit: 3, line: { code: "STORE_CORRUPT" } });
+});
+
+test("what a naming server may answer ends with the exit code of what it says", async () => {
+  const world = await startLyingWorld();
+  const { alice } = await strangers(world);
+  const answers: [number, ErrorCode][] = [
+    [400, "REQUEST_INVALID"],
+    [401, "TOKEN_MISSING"],
+    [403, "FORBIDDEN"],
+    [404, "NOT_FOUND"],
+    [405, "METHOD_NOT_ALLOWED"],
+    [413, "BODY_TOO_LARGE"],
+    [415, "MEDIA_TYPE"],
+    [503, "SERVER_BUSY"],
+  ];
+  for (const [status, code] of answers) {
+    const repent = world.liar.tell(failing("/v1/names/bob", problem(status, code)));
+    const { exit, line } = await alice.send("bob", "hi", "--timeout", "3s");
+    expect({ exit, code: line.code }).toEqual({ exit: EXIT_CODES[code], code });
+    repent();
+  }
 });

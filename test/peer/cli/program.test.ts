@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ChatError } from "../../../shared/errors.ts";
+import { startTestServer } from "../../support/control-socket.ts";
 import { terminal, terminalWithDaemon } from "../../support/fake-daemon.ts";
 import { ALICE, AUDIT, BOB, MESSAGE } from "../../support/fake-operations.ts";
 
@@ -245,4 +246,13 @@ test("a second listen refuses and names the first one's process", async () => {
   const { code, lines } = await run(["listen", "--json"]);
   expect(code).toBe(1);
   expect(lines).toMatchObject([{ code: "PROFILE_BUSY", details: { pid: process.pid } }]);
+});
+
+test("a daemon of another profile at this profile's socket is refused, and nothing is sent", async () => {
+  const { profile, run } = terminal();
+  await startTestServer({ directory: profile, peerId: "12D3KooWMallory" });
+  expect(await run(["send", "bob", "hi", "--json"])).toMatchObject({
+    code: 1,
+    lines: [{ type: "error", code: "DAEMON_MISMATCH", reason: "peer-id" }],
+  });
 });

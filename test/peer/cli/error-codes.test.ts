@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ADVICE } from "../../../peer/cli/advice.ts";
+import { EXIT, EXIT_CODES, type ExitCode } from "../../../peer/cli/exit-codes.ts";
+import { ERROR_CODES, type ErrorCode } from "../../../shared/errors.ts";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const SCRIPTING = readFileSync(join(ROOT, "docs/SCRIPTING.md"), "utf8");
+
+/** The rows of a table, by its first cell, which is code. */
+function rowsOf(heading: string): ReadonlyMap<string, readonly string[]> {
+  const [, section = ""] = SCRIPTING.split(`\n## ${heading}\n`);
+  const [table = ""] = section.split("\n## ");
+  const rows = table.split("\n").flatMap((line) => {
+    const cells = line.split("|").map((cell) => cell.trim());
+    const name = /^`([^`]+)`$/.exec(cells[1] ?? "")?.[1];
+    return name === undefined ? [] : [[name, cells.slice(2, -1)] as const];
+  });
+  return new Map(rows);
+}
+
+test("the table of error codes has each code, its exit code, its meaning and what to do", () => {
+  const rows = rowsOf("Error codes");
+  expect([...rows.keys()].toSorted()).toEqual([...ERROR_CODES].toSorted());
+  for (const code of ERROR_CODES) {
+    const [exit, meaning, remedy] = rows.get(code) ?? [];
+    expect({ code, exit }).toEqual({ code, exit: String(EXIT_CODES[code]) });
+    expect({ code, meaning, remedy }).toEqual({
+      code,
+      meaning: expect.stringMatching(/\S/),
+      remedy: expect.stringMatching(/\S/),
+    });
+  }
+});
+
+test("the table of exit codes has each of them", () => {
+  const documented = [...rowsOf("Exit codes").keys()].map(Number);
+  expect(documented).toEqual(Object.values(EXIT));
+  const unused: ExitCode[] = [EXIT.ok, EXIT.notDelivered];
+  const used: ReadonlySet<ExitCode> = new Set(Object.values(EXIT_CODES));
+  expect(Object.values(EXIT).filter((code) => !used.has(code))).toEqual(unused);
+});
+
+/**
+ * Codes that no command ends with: between the parts of the program, between peers, or of ways of delivery that are to
+ * come. They may stand in logs and, of a message, in `devices[].error`.
+ */
+const INTERNAL_ONLY: readonly ErrorCode[] = [
+  "ENVELOPE_INVALID",
+  "FRAME_INVALID",
+  "FRAME_TOO_LARGE",
+  "KEY_PACKAGES_FULL",
+  "NOTE_INVALID",
+  "PRIVACY_UNMET",
+  "RELAYS_FULL",
+  "SESSION_INVALID",
+  "SESSION_OUT_OF_ORDER",
+  "SESSION_UNKNOWN",
+  "VERSION_UNSUPPORTED",
+];
+
+/** Met in tests of the part that finds them, since no person can bring them about alone. */
+const MET_BELOW: readonly ErrorCode[] = [
+  "KEY_INVALID",
+  "KEY_IN_USE",
+  "NO_KEY_PACKAGE",
+  "RECORD_CONFLICT",
+  "RECORD_EXPIRED",
+  "RECORD_INVALID",
+  "SIGNATURE_INVALID",
+  "TIMED_OUT",
+];
+
+function sourcesBelow(...directories: readonly string[]): string {
+  const files = directories.flatMap((directory) =>
+    readdirSync(join(ROOT, directory), { recursive: true, encoding: "utf8" }).map((name) =>
+      join(ROOT, directory, name),
+    ),
+  );
+  const tests = files.filter((file) => file.endsWith(".test.ts") && !/[a-z]+-codes\.test\.ts$/.test(file));
+  const own = join(ROOT, "test/e2e/exit-codes.test.ts");
+  return [...tests, own].map((file) => readFileSync(file, "utf8")).join("\n");
+}
+
+const missingIn = (text: string) => ERROR_CODES.filter((code) => !text.includes(`"${code}"`));
+
+test("each error code that a command can end with is produced by a test of the program", () => {
+  const missing = missingIn(sourcesBelow("test/e2e", "test/peer/cli"));
+  expect(missing.toSorted()).toEqual([...INTERNAL_ONLY, ...MET_BELOW].toSorted());
+});
+
+test("those that are met below the command line are produced by a test there", () => {
+  const missing = missingIn(sourcesBelow("test/peer", "test/shared"));
+  expect(MET_BELOW.filter((code) => missing.includes(code))).toEqual([]);
+});
+
+test("advice is given for no code that does not exist", () => {
+  expect(Object.keys(ADVICE).filter((code) => !(code in EXIT_CODES))).toEqual([]);
+});
