@@ -41,7 +41,7 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
     .strict()
     .demandCommand(1, 1, "which command?", "one command at a time");
   declareOptions(parser, GLOBAL_OPTIONS, "Everywhere:", chosen);
-  for (const command of commands) declareCommand(parser, loosened(command, argv), chosen);
+  for (const command of commands) declareCommand(parser, command, { argv, chosen });
 
   let help = "";
   let values: Readonly<Record<string, unknown>> = {};
@@ -59,14 +59,16 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
 }
 
 /** Without its demands, where an option is given that stands alone. */
-function loosened(command: Command, argv: readonly string[]): Command {
-  const standing = Object.entries(command.options ?? {}).filter(([, { standsAlone }]) => standsAlone);
+function usageFor({ usage, options = {} }: Command, argv: readonly string[]): string {
+  const standing = Object.entries(options).filter(([, { standsAlone }]) => standsAlone);
   const isGiven = standing.some(([name]) => argv.some((text) => text.split("=")[0] === `--${name}`));
-  return isGiven ? { ...command, usage: command.usage.replaceAll(/<(\w+)>/g, "[$1]") } : command;
+  return isGiven ? usage.replaceAll(/<(\w+)>/g, "[$1]") : usage;
 }
 
 /** The parser lays out the help of whatever it runs, wanted or not; what has no description costs nothing there. */
 type Chosen = { command?: Command; explained?: Command; readonly isHelpWanted: boolean };
+
+type Declaring = { readonly argv: readonly string[]; readonly chosen: Chosen };
 
 /** Lines to copy as they are: the parser's own layout would wrap them. */
 function describeExamples({ examples = [] }: Partial<Command> = {}): string {
@@ -75,7 +77,7 @@ function describeExamples({ examples = [] }: Partial<Command> = {}): string {
     : `\n\nExamples:\n${examples.map(([line, does]) => `  # ${does}\n  ${line}`).join("\n\n")}`;
 }
 
-function declareCommand(parser: Argv, command: Command, chosen: Chosen): void {
+function declareCommand(parser: Argv, command: Command, { argv, chosen }: Declaring): void {
   const builder = (own: Argv) => {
     for (const [name, describe] of Object.entries(command.positionals ?? {})) {
       own.positional(name, { type: "string", describe });
@@ -88,7 +90,7 @@ function declareCommand(parser: Argv, command: Command, chosen: Chosen): void {
     chosen.command = command;
   };
   const describe = chosen.isHelpWanted && command.summary;
-  parser.command({ command: command.usage, describe, builder, handler });
+  parser.command({ command: usageFor(command, argv), describe, builder, handler });
 }
 
 function declareOptions(

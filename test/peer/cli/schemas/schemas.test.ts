@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { readBatch } from "../../../../peer/cli/batch/batch-file.ts";
 import { jsonSchemaOf, schemaFiles } from "../../../../peer/cli/schemas/json-schema.ts";
 import { isOutputType, OUTPUT_TYPES } from "../../../../peer/cli/schemas/outputs.ts";
 import { terminal } from "../../../support/fake-daemon.ts";
@@ -82,7 +84,9 @@ describe("the published schema", () => {
       .map((name) => readFileSync(join(COMMANDS, name), "utf8"));
     const operations = readFileSync(join(ROOT, "peer/messaging/operations.ts"), "utf8");
     const events = [...operations.matchAll(/readonly type: "([a-z-]+)"/g)].map(([, type]) => type);
-    const results = sources.flatMap((text) => [...text.matchAll(/\btype: "([a-z-]+)"/g)].map(([, type]) => type));
+    const results = sources.flatMap((text) =>
+      [...text.matchAll(/(?<!with \{ )\btype: "([a-z-]+)"/g)].map(([, type]) => type),
+    );
     // Printed for people only.
     const forPeople = new Set(["help", "contacts", "lost", "string", "boolean"]);
     const printed = new Set([...events, ...results, "error"].filter((type) => !forPeople.has(type ?? "")));
@@ -101,6 +105,13 @@ describe("p2pchat schema", () => {
     expect(lines).toEqual([{ v: 1, type: "schema", of: "send", schema: JSON.parse(stdout) }]);
     expect(await run(["schema", "letter", "--json"])).toMatchObject({ code: 1, lines: [{ code: "USAGE" }] });
   });
+});
+
+test("the example of a batch in the documents is one", async () => {
+  const text = readFileSync(join(ROOT, "docs/SCRIPTING.md"), "utf8");
+  const [, example = ""] = /```ndjson\n([\s\S]*?)```/.exec(text) ?? [];
+  const items = await readBatch("-", Readable.from([Buffer.from(example)]), new AbortController().signal);
+  expect(items.map(({ to }) => to)).toEqual(["bob", "carol"]);
 });
 
 describe("every example of JSON in the documents fits its schema:", () => {
