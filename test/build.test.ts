@@ -140,6 +140,7 @@ describe("when it runs,", () => {
     expect(await send.outcome()).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("delivered") });
     expect(chunksLoaded().length).toBeGreaterThan(0);
     expect(modulesLoaded().filter((id) => HEAVY.test(id))).toEqual([]);
+    expect(modulesLoaded().filter((id) => /peer\/cli\/(?:batch|consume|schemas)\//.test(id))).toEqual([]);
   });
 });
 
