@@ -1,0 +1,144 @@
+import type { ChatEvent, ChatMessage, ContactView, PresenceEvent } from "../../messaging/operations.ts";
+import { describeEvent } from "../describe-event.ts";
+import { historyEntry, inboundEntry, withNewest, withOlder } from "./entries.ts";
+import {
+  type Conversation,
+  change,
+  currentOf,
+  emptyConversation,
+  type Happening,
+  type State,
+  type Step,
+} from "./model.ts";
+import { justAfter, scrollTo } from "./reading.ts";
+import { insert } from "./text-input.ts";
+
+/*
+ * What comes from the messenger, and how the conversations stand then.
+ */
+
+type Page = Extract<Happening, { type: "page" }>;
+
+/** A page that brings nothing new, though it is full, is asked for again, twice as long. */
+export function takePage(state: State, page: Page): Step {
+  const entries = page.messages.map(historyEntry);
+  const isFull = page.messages.length >= page.asked;
+  const before = state.conversations.find(({ username }) => username === page.with) ?? emptyConversation(page.with);
+  if (!page.older) {
+    const first = before.older === "unasked" || before.older === "loading";
+    const reachesBack = before.entries.some(({ key }) => key === entries[0]?.key);
+    const older = first || (!reachesBack && entries.length > 0) ? (isFull ? "more" : "none") : before.older;
+    const next = change(state, page.with, (one) => ({ ...one, entries: withNewest(one.entries, entries), older }));
+    return { state: next, effects: [] };
+  }
+  const merged = withOlder(before.entries, entries);
+  const [oldest] = before.entries;
+  if (isFull && merged.length === before.entries.length && oldest !== undefined) {
+    const again = { do: "load", with: page.with, before: justAfter(oldest.storedAt), limit: page.asked * 2 } as const;
+    return { state, effects: [again] };
+  }
+  const next = change(state, page.with, (one) => ({ ...one, entries: merged, older: isFull ? "more" : "none" }));
+  return { state: seekOn(next), effects: [] };
+}
+
+/** The hit that is looked for may be there by now. */
+export function seekOn(state: State): State {
+  const { search } = state;
+  const key = search?.hits[search.at];
+  if (search === undefined || key === undefined) return state;
+  const { entries, older } = currentOf(state);
+  const isThere = entries.some((entry) => entry.key === key);
+  const next = { ...state, search: { ...search, seeking: !isThere && older !== "none" } };
+  return isThere && (search.seeking || next.search.seeking !== search.seeking) ? scrollTo(next, key) : next;
+}
+
+export function takeEvent(state: State, event: ChatEvent): State {
+  const taken = "cursor" in event ? { ...state, taken: Math.max(state.taken, event.cursor) } : state;
+  switch (event.type) {
+    case "message":
+      return takeMessage(taken, event);
+    case "presence":
+      return takePresence(taken, event.username, event.online);
+    case "key-change": {
+      const contact = { verified: false, keyChanged: true, blocked: false };
+      const known = taken.conversations.some(({ username }) => username === event.username);
+      return known
+        ? change(taken, event.username, (one) => ({ ...one, contact: { ...one.contact, ...contact } }))
+        : taken;
+    }
+    case "gap":
+    case "error":
+      return { ...taken, notice: { kind: "warning", text: describeEvent(event, (text) => text) } };
+  }
+}
+
+function takeMessage(state: State, message: ChatMessage): State {
+  const entry = inboundEntry(message);
+  return change(state, message.from, (one) => {
+    if (one.unread.some(({ key }) => key === entry.key)) return one;
+    const isLoaded = one.older !== "unasked" && !one.entries.some(({ key }) => key === entry.key);
+    const unread = [...one.unread, { key: entry.key, cursor: message.cursor }];
+    const isAway = one.scroll !== undefined || state.locked !== undefined;
+    const marked = isAway && one.unread.length === 0 ? { ...one, newFrom: entry.key } : one;
+    return { ...marked, unread, entries: isLoaded ? [...one.entries, entry] : one.entries };
+  });
+}
+
+export function takePresenceEvent(state: State, event: PresenceEvent): State {
+  if (event.type === "presence") return takePresence(state, event.username, event.online);
+  const conversations = state.conversations.map(({ online: _, ...one }) => one);
+  return { ...state, conversations };
+}
+
+function takePresence(state: State, username: string, online: boolean): State {
+  const known = state.conversations.some((one) => one.username === username);
+  return known ? change(state, username, (one) => ({ ...one, online })) : state;
+}
+
+/** Everybody once, in the order of the list; whoever is written to stays, contact or not. */
+export function takeContacts(state: State, contacts: readonly ContactView[]): State {
+  const known = new Map(state.conversations.map((one) => [one.username, one]));
+  const listed = contacts
+    .filter(({ username, blocked }) => !blocked || known.has(username))
+    .map((contact): Conversation => {
+      const one = known.get(contact.username) ?? emptyConversation(contact.username);
+      return { ...one, contact };
+    });
+  const names = new Set(listed.map(({ username }) => username));
+  const others = state.conversations.filter(({ username }) => !names.has(username));
+  return { ...state, conversations: [...listed, ...others] };
+}
+
+/** It has an id now; where history was faster, it is there already. */
+export function takeSent(state: State, sent: Extract<Happening, { type: "sent" }>): State {
+  const key = `out/${sent.id}`;
+  return change(state, sent.with, (one) => {
+    const isThere = one.entries.some((entry) => entry.key === key);
+    const entries = one.entries.flatMap((entry) => {
+      if (entry.key !== sent.local) return [entry];
+      return isThere ? [] : [{ ...entry, key, state: sent.state }];
+    });
+    return { ...one, entries };
+  });
+}
+
+/** Nothing was kept of it: the text goes back to where it was written. */
+export function takeUnsent(state: State, unsent: Extract<Happening, { type: "unsent" }>): State {
+  const notice = { kind: "warning", text: unsent.reason } as const;
+  const next = change(state, unsent.with, (one) => {
+    const text = one.entries.find(({ key }) => key === unsent.local)?.text ?? "";
+    const entries = one.entries.filter(({ key }) => key !== unsent.local);
+    const separator = one.draft.text === "" ? "" : "\n";
+    const back = insert({ ...one.draft, at: 0 }, text + separator);
+    const at = back.at + one.draft.at - (separator === "" ? 0 : 0);
+    return { ...one, entries, draft: { text: back.text, at } };
+  });
+  return { ...next, notice };
+}
+
+export function takeFound(state: State, found: Extract<Happening, { type: "found" }>): State {
+  const { search } = state;
+  if (search === undefined || found.with !== state.current || search.query !== found.query) return state;
+  const hits = found.messages.map((message) => historyEntry(message).key).reverse();
+  return seekOn({ ...state, search: { ...search, hits, at: 0, seeking: hits.length > 0 } });
+}

@@ -1,0 +1,145 @@
+/** What was pressed, by names that do not depend on the terminal. `text` may be several characters. */
+export type Input =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "paste"; readonly text: string; readonly whole: boolean }
+  | { readonly type: "key"; readonly name: string };
+
+const ESCAPE = "\x1b";
+const PASTE_START = "\x1b[200~";
+const PASTE_END = "\x1b[201~";
+/** A paste longer than any message is not kept. */
+const MAX_PASTE = 64 * 1024;
+/** CSI: parameters, intermediates, one final byte; or SS3 and one byte. */
+const SEQUENCE = /^\x1b(?:\[([0-?]*)[ -/]*([@-~])|O([@-~]))/;
+const UNFINISHED = /^\x1b(?:\[[0-?]*[ -/]*|O)?$/;
+const MAX_SEQUENCE = 32;
+
+const FINAL: Readonly<Record<string, string>> = {
+  A: "up",
+  B: "down",
+  C: "right",
+  D: "left",
+  F: "end",
+  H: "home",
+  Z: "shift-tab",
+};
+const TILDE: Readonly<Record<string, string>> = {
+  1: "home",
+  3: "delete",
+  4: "end",
+  5: "page-up",
+  6: "page-down",
+  7: "home",
+  8: "end",
+};
+const CONTROL: Readonly<Record<number, string>> = {
+  8: "backspace",
+  9: "tab",
+  10: "newline",
+  13: "enter",
+  27: "escape",
+  127: "backspace",
+};
+
+/**
+ * Makes keys of what a terminal sends, however it is cut. A lone escape waits: it may be the beginning of something; `flush`
+ * says that nothing followed.
+ */
+export class KeyReader {
+  readonly #decoder = new TextDecoder();
+  #rest = "";
+  #paste: { text: string; whole: boolean } | undefined;
+
+  get isWaiting(): boolean {
+    return this.#rest !== "" && this.#paste === undefined;
+  }
+
+  read(bytes: Uint8Array): Input[] {
+    this.#rest += this.#decoder.decode(bytes, { stream: true });
+    return [...this.#all()];
+  }
+
+  /** What waits, taken as it stands. */
+  flush(): Input[] {
+    if (!this.isWaiting) return [];
+    const rest = this.#rest;
+    this.#rest = "";
+    return rest === ESCAPE ? [{ type: "key", name: "escape" }] : [];
+  }
+
+  *#all(): Generator<Input> {
+    for (let before = -1; this.#rest !== "" && this.#rest.length !== before; ) {
+      before = this.#rest.length;
+      const input = this.#paste === undefined ? this.#one() : this.#pasted(this.#paste);
+      if (input !== undefined) yield input;
+    }
+  }
+
+  #take(length: number): void {
+    this.#rest = this.#rest.slice(length);
+  }
+
+  #one(): Input | undefined {
+    const rest = this.#rest;
+    if (rest.startsWith(PASTE_START)) {
+      this.#take(PASTE_START.length);
+      this.#paste = { text: "", whole: true };
+      return undefined;
+    }
+    if (rest.startsWith(ESCAPE)) return this.#escaped();
+    const text = /^[^\x00-\x1f\x7f]+/.exec(rest)?.[0];
+    this.#take(text?.length ?? 1);
+    return text === undefined ? controlKey(rest.charCodeAt(0)) : { type: "text", text };
+  }
+
+  #escaped(): Input | undefined {
+    const rest = this.#rest;
+    const sequence = SEQUENCE.exec(rest);
+    if (sequence) {
+      this.#take(sequence[0].length);
+      return sequenceKey(sequence[1] ?? "", sequence[2] ?? sequence[3] ?? "");
+    }
+    if (UNFINISHED.test(rest) && rest.length < MAX_SEQUENCE) return undefined;
+    // Two escapes: the first one stands alone.
+    const [, second = ""] = rest;
+    if (second === ESCAPE || UNFINISHED.test(rest)) {
+      this.#take(1);
+      return { type: "key", name: "escape" };
+    }
+    const character = String.fromCodePoint(rest.codePointAt(1) ?? 0);
+    this.#take(1 + character.length);
+    const plain = controlKey(character.charCodeAt(0));
+    return { type: "key", name: `alt-${plain?.type === "key" ? plain.name : character}` };
+  }
+
+  #pasted(paste: { text: string; whole: boolean }): Input | undefined {
+    const end = this.#rest.indexOf(PASTE_END);
+    // The end itself may be cut in two.
+    const safe = end === -1 ? Math.max(0, this.#rest.length - PASTE_END.length + 1) : end;
+    if (paste.text.length + safe > MAX_PASTE) paste.whole = false;
+    else paste.text += this.#rest.slice(0, safe);
+    this.#take(end === -1 ? safe : end + PASTE_END.length);
+    if (end === -1) return undefined;
+    this.#paste = undefined;
+    return { type: "paste", text: paste.text.replace(/\r\n?/g, "\n"), whole: paste.whole };
+  }
+}
+
+function controlKey(code: number): Input | undefined {
+  if (code > 0x1f && code !== 0x7f) return undefined;
+  const name = CONTROL[code] ?? (code >= 1 && code <= 26 ? `ctrl-${String.fromCharCode(code + 0x60)}` : undefined);
+  return name === undefined ? undefined : { type: "key", name };
+}
+
+/** Modifiers are 1 + shift 1, alt 2, ctrl 4. What is not known is nothing. */
+function sequenceKey(parameters: string, final: string): Input | undefined {
+  const [first = "", second = "1", third = ""] = parameters.split(";");
+  if (final === "u" || (final === "~" && first === "27")) {
+    const code = Number(final === "u" ? first : third);
+    return code === 13 ? { type: "key", name: Number(second) > 1 ? "newline" : "enter" } : undefined;
+  }
+  const name = final === "~" ? TILDE[first] : FINAL[final];
+  if (name === undefined) return undefined;
+  const modifiers = Number(second) - 1;
+  return { type: "key", name: `${modifiers & 2 ? "alt-" : ""}${modifiers & 4 ? "ctrl-" : ""}${name}` };
+}

@@ -1,0 +1,161 @@
+import type {
+  ChatEvent,
+  ContactView,
+  DeliveryState,
+  HistoryMessage,
+  PresenceEvent,
+} from "../../messaging/operations.ts";
+import type { Path } from "../../messaging/ports.ts";
+import type { Input } from "./keys.ts";
+import { EMPTY_INPUT, type TextInput } from "./text-input.ts";
+
+export type Size = { readonly columns: number; readonly rows: number };
+
+/** A message on the screen. */
+export type Entry = {
+  /** `in/<id>` or `out/<id>`; `new/<n>` until it has an id. */
+  readonly key: string;
+  readonly from: string;
+  readonly text: string;
+  readonly sentAt: string;
+  /** By which history is paged. */
+  readonly storedAt: string;
+  readonly own: boolean;
+  /** Of one's own; `sending` until it is safe. */
+  readonly state?: DeliveryState | "sending";
+  readonly path: Path | null;
+  readonly cursor: number;
+};
+
+/** The last row that is seen: so many rows of that entry. Undefined: the newest, whatever comes. */
+export type Scroll = { readonly key: string; readonly row: number } | undefined;
+
+export type Unread = { readonly key: string; readonly cursor: number };
+
+export type Conversation = {
+  readonly username: string;
+  readonly entries: readonly Entry[];
+  /** What is known of what is older than the first entry. */
+  readonly older: "unasked" | "loading" | "more" | "none";
+  readonly scroll: Scroll;
+  readonly unread: readonly Unread[];
+  /** The entry above which a line says "new". */
+  readonly newFrom?: string;
+  readonly draft: TextInput;
+  /** Undefined while nobody knows. */
+  readonly online?: boolean;
+  readonly contact?: Pick<ContactView, "verified" | "keyChanged" | "blocked">;
+};
+
+export type Search = {
+  readonly input: TextInput;
+  /** What was found, newest first, for `query`. */
+  readonly query?: string;
+  readonly hits: readonly string[];
+  readonly at: number;
+  /** The hit is older than what is loaded. */
+  readonly seeking: boolean;
+};
+
+export type Notice = { readonly text: string; readonly kind: "talk" | "warning" };
+
+export type State = {
+  readonly size: Size;
+  readonly me: string;
+  readonly conversations: readonly Conversation[];
+  /** The username of the one that is shown. */
+  readonly current: string;
+  readonly notice?: Notice;
+  readonly search?: Search;
+  readonly help: boolean;
+  /** What is typed to unlock. */
+  readonly locked?: { readonly typed: string; readonly checking: boolean; readonly wrong?: string };
+  /** Up to here, everything was taken in from the feed. */
+  readonly taken: number;
+  /** Up to here, everything was seen. */
+  readonly seen: number;
+  readonly nextLocal: number;
+  /** Milliseconds since the Unix epoch: which day is today. */
+  readonly nowMs: number;
+};
+
+/** What happens to the screen. */
+export type Happening =
+  | { readonly type: "input"; readonly input: Input }
+  | { readonly type: "resize"; readonly size: Size }
+  | { readonly type: "clock"; readonly nowMs: number }
+  | { readonly type: "me"; readonly username: string }
+  | { readonly type: "contacts"; readonly contacts: readonly ContactView[] }
+  /** A page of history: the newest, or what is before what is there. `asked`: at most so many. */
+  | {
+      readonly type: "page";
+      readonly with: string;
+      readonly older: boolean;
+      readonly asked: number;
+      readonly messages: readonly HistoryMessage[];
+    }
+  | {
+      readonly type: "sent";
+      readonly with: string;
+      readonly local: string;
+      readonly id: string;
+      readonly state: DeliveryState;
+    }
+  | { readonly type: "unsent"; readonly with: string; readonly local: string; readonly reason: string }
+  | {
+      readonly type: "found";
+      readonly with: string;
+      readonly query: string;
+      readonly messages: readonly HistoryMessage[];
+    }
+  | { readonly type: "event"; readonly event: ChatEvent }
+  | { readonly type: "presence"; readonly event: PresenceEvent }
+  | { readonly type: "notice"; readonly notice: Notice }
+  | { readonly type: "locked" }
+  | { readonly type: "unlocked" }
+  | { readonly type: "still-locked"; readonly reason: string };
+
+/** What is to be done about it, by whoever runs the screen. */
+export type Effect =
+  | { readonly do: "load"; readonly with: string; readonly before?: string; readonly limit: number }
+  | { readonly do: "send"; readonly with: string; readonly local: string; readonly text: string }
+  | { readonly do: "search"; readonly with: string; readonly query: string }
+  | { readonly do: "seen"; readonly cursor: number }
+  | { readonly do: "retry" }
+  | { readonly do: "lock" }
+  | { readonly do: "unlock"; readonly passphrase: string }
+  | { readonly do: "redraw" }
+  | { readonly do: "quit" };
+
+export type Step = { readonly state: State; readonly effects: readonly Effect[] };
+
+export const PAGE = 200;
+
+export function emptyConversation(username: string): Conversation {
+  return { username, entries: [], older: "unasked", scroll: undefined, unread: [], draft: EMPTY_INPUT };
+}
+
+export function initialState(options: { size: Size; to: string; nowMs: number }): State {
+  const { size, to, nowMs } = options;
+  return {
+    size,
+    me: "",
+    conversations: [emptyConversation(to)],
+    current: to,
+    help: false,
+    taken: 0,
+    seen: 0,
+    nextLocal: 1,
+    nowMs,
+  };
+}
+
+export function currentOf({ conversations, current }: State): Conversation {
+  return conversations.find(({ username }) => username === current) ?? emptyConversation(current);
+}
+
+export function change(state: State, username: string, apply: (before: Conversation) => Conversation): State {
+  const known = state.conversations.some((one) => one.username === username);
+  const all = known ? state.conversations : [...state.conversations, emptyConversation(username)];
+  return { ...state, conversations: all.map((one) => (one.username === username ? apply(one) : one)) };
+}

@@ -1,0 +1,123 @@
+import { geometryOf, layoutOf } from "./geometry.ts";
+import {
+  type Conversation,
+  change,
+  currentOf,
+  type Effect,
+  PAGE,
+  type State,
+  type Step,
+  type Unread,
+} from "./model.ts";
+import { centred, rowsAbove, scrolled } from "./viewport.ts";
+
+/*
+ * What is seen of the conversations: which one, which part of it, and what counts as read.
+ */
+
+/** Far enough to scroll on while older messages come. */
+const PREFETCH_SCREENS = 3;
+/** Searching reaches back faster than reading. */
+const SEEK_PAGE = 1000;
+
+/** Moves the view up by so many rows, or down, and asks for what is older in time. */
+export function scrollBy(state: State, rows: number): State {
+  const geometry = geometryOf(state);
+  if (geometry === undefined) return state;
+  const layout = layoutOf(state, geometry);
+  return change(state, state.current, (one) => ({ ...one, scroll: scrolled(one, layout, geometry.rows, rows) }));
+}
+
+export function scrollTo(state: State, key: string): State {
+  const geometry = geometryOf(state);
+  if (geometry === undefined) return state;
+  const layout = layoutOf(state, geometry);
+  return change(state, state.current, (one) => ({ ...one, scroll: centred(one, layout, geometry.rows, key) }));
+}
+
+export function scrollToNewest(state: State): State {
+  return change(state, state.current, ({ scroll: _, ...one }) => ({ ...one, scroll: undefined }));
+}
+
+/** Rows of a page: one stays, for the eye. */
+export function pageRows(state: State): number {
+  return Math.max(1, (geometryOf(state)?.rows ?? 2) - 1);
+}
+
+export function openConversation(state: State, username: string): State {
+  const left = change(state, state.current, ({ newFrom: _, ...one }) => one);
+  const { search: _, notice: __, ...rest } = left;
+  return change({ ...rest, current: username, help: false }, username, (one) => {
+    const [first] = one.unread;
+    return { ...one, scroll: undefined, ...(first !== undefined && { newFrom: first.key }) };
+  });
+}
+
+/** By that many places along the list, round its end. */
+export function openBeside(state: State, by: number): State {
+  const { conversations, current } = state;
+  const place = conversations.findIndex(({ username }) => username === current);
+  const next = conversations[(place + by + conversations.length) % conversations.length];
+  return next === undefined ? state : openConversation(state, next.username);
+}
+
+export function openUnread(state: State): State {
+  const { conversations, current } = state;
+  const place = conversations.findIndex(({ username }) => username === current);
+  const round = [...conversations.slice(place + 1), ...conversations.slice(0, place)];
+  const next = round.find(({ unread }) => unread.length > 0);
+  return next === undefined ? state : openConversation(state, next.username);
+}
+
+/** After each happening: what is seen now is read, and what is missing is asked for. */
+export function settle(state: State): Step {
+  const read = isSeen(state) ? markRead(state) : state;
+  const seen = seenUpTo(read);
+  const told: Effect[] = seen > read.seen ? [{ do: "seen", cursor: seen }] : [];
+  const asked = askForOlder({ ...read, seen: Math.max(seen, read.seen) });
+  return { state: asked.state, effects: [...told, ...asked.effects] };
+}
+
+/** The newest rows of the current conversation are before the person's eyes. */
+function isSeen(state: State): boolean {
+  const { scroll, older } = currentOf(state);
+  const isShown = older !== "unasked" && scroll === undefined;
+  return isShown && state.locked === undefined && !state.help && geometryOf(state) !== undefined;
+}
+
+function markRead(state: State): State {
+  return currentOf(state).unread.length === 0 ? state : change(state, state.current, (one) => ({ ...one, unread: [] }));
+}
+
+/** Places in the feed are one row for all conversations: what is unread anywhere holds it back. */
+function seenUpTo({ conversations, taken }: State): number {
+  const waiting = conversations.flatMap(({ unread }) => unread.map(({ cursor }: Unread) => cursor));
+  return Math.min(taken, ...waiting.map((cursor) => cursor - 1));
+}
+
+function askForOlder(state: State): Step {
+  const conversation = currentOf(state);
+  const { username, older, entries } = conversation;
+  if (older === "unasked") return ask(state, { do: "load", with: username, limit: PAGE });
+  const [first] = entries;
+  if (older !== "more" || first === undefined || !isNearStart(state, conversation)) return { state, effects: [] };
+  const limit = state.search?.seeking ? SEEK_PAGE : PAGE;
+  return ask(state, { do: "load", with: username, before: justAfter(first.storedAt), limit });
+}
+
+function ask(state: State, load: Extract<Effect, { do: "load" }>): Step {
+  return { state: change(state, load.with, (one) => ({ ...one, older: "loading" })), effects: [load] };
+}
+
+function isNearStart(state: State, conversation: Conversation): boolean {
+  if (state.search?.seeking) return true;
+  const geometry = geometryOf(state);
+  if (geometry === undefined) return false;
+  const enough = geometry.rows * PREFETCH_SCREENS;
+  return rowsAbove(conversation, layoutOf(state, geometry), geometry.rows, enough) < enough;
+}
+
+/** Several messages may have come in the same millisecond: those that are there already are left out later. */
+export function justAfter(iso: string): string {
+  return new Date(Date.parse(iso) + 1).toISOString();
+}
