@@ -39,7 +39,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const policy = parseRelayPolicy(options.settings.relays);
   const opened = await openForWork(options);
   const { self, store, profile, naming } = opened;
-  const log = createLog(options.verbose ? "debug" : "warn");
+  const log: Log = options.silent ? () => undefined : createLog(options.verbose ? "debug" : "warn");
   const feed = new EventFeed(store);
   const watch = new OutboxWatch(store, runtime);
   const gaps = new GapTimers({ store, runtime, show: () => feed.wake(), failed: (error) => notices.failed(error) });
@@ -52,10 +52,12 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const engine = lazyEngine({ opened, options, policy, hiding, runtime, resolver, keyLog, notices, log });
   gaps.refresh();
   if (options.network) await rotation.settle(options.signal);
-  if (options.mode === "daemon") {
+  let stopping = false;
+  const goOnline = async () => {
     await engine.start();
-    void logWatch.start();
-  }
+    if (!stopping) void logWatch.start();
+  };
+  if (options.mode === "daemon" && !options.offline) await goOnline();
   const presence = new PresenceBoard({ naming, isContact: (name) => store.contacts.find(name) !== undefined });
   const contactWatch = new ContactWatch({
     ...{ presence, contacts, runtime },
@@ -94,7 +96,9 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     feed,
     presence,
     ready: { username: self.username, peerId: self.device, addresses: engine.running()?.addresses() ?? [] },
+    goOnline,
     async stop() {
+      stopping = true;
       contactWatch.set(false);
       await logWatch.stop();
       await engine.stop(AbortSignal.timeout(STOP_TIMEOUT_MS));

@@ -18,6 +18,7 @@ void runProgram({
       ...(await import("./compose.ts")),
       ...(await import("./register.ts")),
       ...(await import("./change-passphrase.ts")),
+      ...(await import("./check-passphrase.ts")),
     }),
     loadDoctor: () => import("./doctor.ts"),
     loadRelay: () => import("./start-relay.ts"),

@@ -20,6 +20,8 @@ export type Messenger = {
   readonly feed: Feed;
   readonly presence: PresenceFeed;
   readonly ready: { readonly username: string; readonly peerId: string; readonly addresses: readonly string[] };
+  /** For a daemon that was opened `offline`: from now on it can be reached. */
+  goOnline(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -35,8 +37,12 @@ export type OpenOptions = {
   readonly presence: boolean;
   /** TCP port to listen on; any free one by default. */
   readonly port?: number;
+  /** A daemon that does not go online by itself: it opens in no time. */
+  readonly offline?: boolean;
   /** Log on stderr. */
   readonly verbose: boolean;
+  /** No log at all: the terminal shows something else. */
+  readonly silent?: boolean;
   readonly signal: AbortSignal;
 };
 
@@ -100,6 +106,10 @@ export type Programs = {
   changePassphrase(
     options: Pick<OpenOptions, "settings" | "directory" | "signal"> & { readonly newFile: string | undefined },
   ): Promise<void>;
+  /** Whether a passphrase guards the keys. */
+  isSealed(directory: ProfileDirectory): Promise<boolean>;
+  /** @throws ChatError PASSPHRASE_WRONG */
+  checkPassphrase(directory: ProfileDirectory, passphrase: string): Promise<void>;
 };
 
 export type ProfileDirectory = {

@@ -1,5 +1,6 @@
 import { ChatError } from "../../shared/errors.ts";
 import type { Command } from "./command.ts";
+import { chat } from "./commands/chat.ts";
 import { completionOf } from "./commands/completion.ts";
 import { contacts } from "./commands/contacts.ts";
 import { deleteMessage } from "./commands/delete.ts";
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   register,
   listen,
   send,
+  chat,
   edit,
   deleteMessage,
   react,

@@ -44,7 +44,7 @@ export class EventFeed implements Feed {
     this.#store.cursors.set(LISTENER, cursor);
   }
 
-  async consume({ consumer, since }: ConsumeOptions): Promise<Consumer> {
+  async consume({ consumer, since, receipts = false }: ConsumeOptions): Promise<Consumer> {
     if (this.#consumers.has(consumer)) {
       throw new ChatError("PROFILE_BUSY", `somebody reads as ${consumer} already`, { reason: "consumer" });
     }
@@ -52,7 +52,7 @@ export class EventFeed implements Feed {
     let place = this.#placeOf(reader, since);
     this.#consumers.add(consumer);
     return {
-      events: (signal) => this.events({ since: place, signal }),
+      events: (signal) => this.events({ since: place, receipts, signal }),
       acknowledge: (cursor) => {
         if (cursor > place) this.#store.cursors.set(reader, cursor);
         place = Math.max(place, cursor);

@@ -419,6 +419,8 @@ export type ConsumeOptions = {
   readonly consumer: string;
   /** The cursor after which to begin, instead of the remembered place; `now`: one without a place begins with what is to come. */
   readonly since?: number | "now";
+  /** What becomes of own messages too. */
+  readonly receipts?: boolean;
 };
 
 /** A reading of the feed whose place is remembered under a name: each event until it is acknowledged, in order. */

@@ -1,17 +1,19 @@
 import type { ChatEvent, ChatMessage, ContactView, PresenceEvent } from "../../messaging/operations.ts";
 import { describeEvent } from "../describe-event.ts";
-import { historyEntry, inboundEntry, withNewest, withOlder } from "./entries.ts";
+import { altered, historyEntry, inboundEntry, withNewest, withOlder } from "./entries.ts";
 import {
+  type Alteration,
   type Conversation,
   change,
   currentOf,
+  type Entry,
   emptyConversation,
   type Happening,
+  idOf,
   type State,
   type Step,
 } from "./model.ts";
 import { justAfter, scrollTo } from "./reading.ts";
-import { insert } from "./text-input.ts";
 
 /*
  * What comes from the messenger, and how the conversations stand then.
@@ -66,21 +68,57 @@ export function takeEvent(state: State, event: ChatEvent): State {
         ? change(taken, event.username, (one) => ({ ...one, contact: { ...one.contact, ...contact } }))
         : taken;
     }
+    case "edit":
+      return alter(taken, { with: event.from, id: event.id, alteration: { kind: "edit", text: event.text } });
+    case "delete":
+      return alter(taken, { with: event.from, id: event.id, alteration: { kind: "delete" } });
+    case "reaction":
+      return alter(taken, { with: event.from, id: event.id, alteration: { kind: "react", emoji: event.emoji } });
+    case "receipt":
+      return takeReceipt(taken, event);
     case "gap":
     case "error":
       return { ...taken, notice: { kind: "warning", text: describeEvent(event, (text) => text) } };
   }
 }
 
+type Theirs = { readonly with: string; readonly id: string; readonly alteration: Alteration };
+
+/** Texts are changed by who wrote them; anybody may react to any. */
+function alter(state: State, { with: username, id, alteration }: Theirs): State {
+  const isMeant = ({ key, own }: Entry) => idOf(key) === id && (alteration.kind === "react" || !own);
+  return alterEntries(state, username, (entry) => (isMeant(entry) ? altered(entry, alteration, username) : entry));
+}
+
+export function takeAltered(state: State, done: Extract<Happening, { type: "altered" }>): State {
+  const { key, alteration } = done;
+  return alterEntries(state, done.with, (entry) => (entry.key === key ? altered(entry, alteration, state.me) : entry));
+}
+
+function takeReceipt(state: State, receipt: Extract<ChatEvent, { type: "receipt" }>): State {
+  const key = `out/${receipt.id}`;
+  return alterEntries(state, receipt.to, (entry) => (entry.key === key ? { ...entry, state: receipt.state } : entry));
+}
+
+function alterEntries(state: State, username: string, apply: (entry: Entry) => Entry): State {
+  const one = state.conversations.find((known) => known.username === username);
+  if (one === undefined) return state;
+  return change(state, username, () => ({ ...one, entries: one.entries.map(apply) }));
+}
+
 function takeMessage(state: State, message: ChatMessage): State {
   const entry = inboundEntry(message);
   return change(state, message.from, (one) => {
     if (one.unread.some(({ key }) => key === entry.key)) return one;
-    const isLoaded = one.older !== "unasked" && !one.entries.some(({ key }) => key === entry.key);
-    const unread = [...one.unread, { key: entry.key, cursor: message.cursor }];
+    // Read from history already: it came while nobody looked.
+    const isKnown = one.entries.some(({ key }) => key === entry.key);
     const isAway = one.scroll !== undefined || state.locked !== undefined;
-    const marked = isAway && one.unread.length === 0 ? { ...one, newFrom: entry.key } : one;
-    return { ...marked, unread, entries: isLoaded ? [...one.entries, entry] : one.entries };
+    const isFirst = (isAway && one.unread.length === 0) || (isKnown && one.newFrom === undefined);
+    const marked = isFirst ? { ...one, newFrom: entry.key } : one;
+    const isMissing = one.older !== "unasked" && !isKnown;
+    const unread = [...one.unread, { key: entry.key, cursor: message.cursor }];
+    const told = false;
+    return { ...marked, told, unread, entries: isMissing ? [...one.entries, entry] : one.entries };
   });
 }
 
@@ -129,9 +167,8 @@ export function takeUnsent(state: State, unsent: Extract<Happening, { type: "uns
     const text = one.entries.find(({ key }) => key === unsent.local)?.text ?? "";
     const entries = one.entries.filter(({ key }) => key !== unsent.local);
     const separator = one.draft.text === "" ? "" : "\n";
-    const back = insert({ ...one.draft, at: 0 }, text + separator);
-    const at = back.at + one.draft.at - (separator === "" ? 0 : 0);
-    return { ...one, entries, draft: { text: back.text, at } };
+    const draft = { text: text + separator + one.draft.text, at: text.length + separator.length + one.draft.at };
+    return { ...one, entries, draft };
   });
   return { ...next, notice };
 }

@@ -1,15 +1,41 @@
 import type { ChatMessage, HistoryMessage } from "../../messaging/operations.ts";
-import type { Entry } from "./model.ts";
+import type { Alteration, Entry } from "./model.ts";
 
-export function inboundEntry({ id, from, text, sentAt, receivedAt, path, cursor }: ChatMessage): Entry {
-  return { key: `in/${id}`, from, text, sentAt, storedAt: receivedAt, own: false, path, cursor };
+export function inboundEntry(message: ChatMessage): Entry {
+  return { key: `in/${message.id}`, own: false, ...commonOf(message) };
 }
 
 export function historyEntry(message: HistoryMessage): Entry {
   if (message.direction === "in") return inboundEntry(message);
-  const { id, from, text, sentAt, receivedAt, path, cursor, state } = message;
-  const entry = { key: `out/${id}`, from, text, sentAt, storedAt: receivedAt, own: true, path, cursor };
-  return state === undefined ? entry : { ...entry, state };
+  const { id, state } = message;
+  return { key: `out/${id}`, own: true, ...commonOf(message), ...(state !== undefined && { state }) };
+}
+
+function commonOf(message: ChatMessage): Omit<Entry, "key" | "own"> {
+  const { from, text, sentAt, receivedAt, path, cursor, replyTo, expiresAt, edited, deleted, reactions } = message;
+  return {
+    ...{ from, text, sentAt, storedAt: receivedAt, path, cursor },
+    ...(replyTo !== undefined && { replyTo }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(edited && { edited }),
+    ...(deleted && { deleted }),
+    ...(reactions !== undefined && { reactions }),
+  };
+}
+
+/** The entry as it is with that done to it by that person. */
+export function altered(entry: Entry, alteration: Alteration, by: string): Entry {
+  switch (alteration.kind) {
+    case "edit":
+      return { ...entry, text: alteration.text, edited: true };
+    case "delete":
+      return { ...entry, text: "", deleted: true };
+    case "react": {
+      const { emoji } = alteration;
+      const others = (entry.reactions ?? []).filter(({ from }) => from !== by);
+      return { ...entry, reactions: emoji === "" ? others : [...others, { from: by, emoji }] };
+    }
+  }
 }
 
 /** Entries with nothing in between that is not among them, oldest first. */
@@ -39,8 +65,7 @@ export function withNewest(entries: Stretch, page: Stretch): Stretch {
 
 /** The same object where nothing changed: what was laid out stays laid out. */
 function keepIfEqual(before: Entry | undefined, now: Entry): Entry {
-  const same = before !== undefined && before.state === now.state && before.path === now.path;
-  return same && before.text === now.text ? before : now;
+  return before !== undefined && JSON.stringify(before) === JSON.stringify(now) ? before : now;
 }
 
 function keysOf(entries: Stretch): ReadonlySet<string> {

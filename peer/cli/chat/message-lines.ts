@@ -1,7 +1,8 @@
+import { localTime } from "../instant.ts";
 import { visibleLine } from "../visible-text.ts";
 import { widthOf } from "./cell-width.ts";
 import { cutLine, type Line, lineWidth, type Role, type Span, span, wrap } from "./line.ts";
-import type { Conversation, Entry } from "./model.ts";
+import { type Conversation, type Entry, idOf } from "./model.ts";
 
 /** How a conversation is laid out; equal objects give equal lines. */
 export type Layout = {
@@ -27,7 +28,8 @@ const MARKS = {
   stored: ["✓", "good"],
   displayed: ["✓✓", "good"],
   failed: ["failed", "warning"],
-} as const satisfies Record<NonNullable<Entry["state"]> | "displayed", readonly [string, Role]>;
+} as const satisfies Record<NonNullable<Entry["state"]>, readonly [string, Role]>;
+const QUOTE_COLUMNS = 60;
 
 /** An entry with what stands above it: the day, and that what follows is new. */
 export function entryLines(conversation: Conversation, index: number, layout: Layout): readonly Line[] {
@@ -39,45 +41,77 @@ export function entryLines(conversation: Conversation, index: number, layout: La
   if (previous === undefined || dayOf(previous.sentAt) !== day)
     above.push(ruler(dayName(entry.sentAt, layout.nowMs), layout));
   if (conversation.newFrom === entry.key) above.push(ruler("new", layout, "warning"));
-  const body = bodyLines(entry, conversation.username, layout);
+  const body = bodyLines(entry, conversation, layout);
   return above.length === 0 ? body : [...above, ...body];
 }
 
 type Kept = { readonly layout: string; readonly lines: readonly Line[] };
 const kept = new WeakMap<Entry, Kept>();
 
-function bodyLines(entry: Entry, other: string, layout: Layout): readonly Line[] {
-  const signature = `${layout.columns} ${layout.me} ${other} ${layout.query ?? ""}`;
+function bodyLines(entry: Entry, conversation: Conversation, layout: Layout): readonly Line[] {
+  const { username: other, picked } = conversation;
+  const isPicked = picked === entry.key;
+  const quote = quoteOf(entry, conversation);
+  const signature = JSON.stringify([layout.columns, layout.me, other, layout.query, isPicked, quote]);
   const before = kept.get(entry);
   if (before?.layout === signature) return before.lines;
-  const lines = layOut(entry, other, layout);
+  const lines = layOut({ entry, other, isPicked, quote }, layout);
   kept.set(entry, { layout: signature, lines });
   return lines;
 }
 
+/** The beginning of what this one answers; undefined where it answers nothing. */
+function quoteOf({ replyTo }: Entry, { entries }: Conversation): string | undefined {
+  if (replyTo === undefined) return undefined;
+  const found = entries.find(({ key }) => idOf(key) === replyTo);
+  if (found === undefined) return "an older message";
+  return `${found.from}: ${found.deleted ? "taken back" : found.text}`;
+}
+
+type Parts = {
+  readonly entry: Entry;
+  readonly other: string;
+  readonly isPicked: boolean;
+  readonly quote: string | undefined;
+};
+
 /** Time, name, text; no further row of a message can be taken for the first of another. */
-function layOut(entry: Entry, other: string, { columns, me, query }: Layout): readonly Line[] {
+function layOut({ entry, other, isPicked, quote }: Parts, { columns, me, query }: Layout): readonly Line[] {
   const nameColumns = Math.min(Math.max(me.length, other.length), Math.floor(columns / NAME_SHARE));
   const name = cutLine([span(visibleLine(entry.from), entry.own ? "strong" : colourOf(entry.from))], nameColumns);
   const padding = span(" ".repeat(Math.max(0, nameColumns - lineWidth(name))));
-  const bar = span(BAR, "faint");
+  const bar = span(BAR, isPicked ? "selected" : "faint");
   const first: Line = [span(`${clockTime(entry.sentAt)} `, "faint"), padding, ...name, bar];
   const further: Line = [span(" ".repeat(TIME.length + nameColumns)), bar];
   const textColumns = Math.max(2, columns - TIME.length - nameColumns - BAR.length);
-  const rows = textLines(entry, query).flatMap((line) => wrap(line, textColumns));
+  const above = quote === undefined ? [] : [cutLine([span(`> ${visibleLine(quote)}`, "faint")], QUOTE_COLUMNS)];
+  const rows = [...above, ...textLines(entry, query), ...reactionLines(entry)].flatMap((line) =>
+    wrap(line, textColumns),
+  );
   return rows.map((row, index) => cutLine([...(index === 0 ? first : further), ...row], columns));
 }
 
 function textLines(entry: Entry, query: string | undefined): Line[] {
-  const lines: Span[][] = entry.text
-    .replaceAll("\t", "    ")
-    .split(/\r?\n/)
-    .map((line) => highlighted(visibleLine(line), query));
+  const text = entry.text.replaceAll("\t", "    ").split(/\r?\n/);
+  const lines: Span[][] = entry.deleted
+    ? [[span("taken back", "faint")]]
+    : text.map((line) => highlighted(visibleLine(line), query));
+  const last = lines.at(-1);
+  if (entry.edited && !entry.deleted) last?.push(span(" (edited)", "faint"));
+  if (entry.expiresAt !== undefined && !entry.deleted) {
+    last?.push(span(` (until ${localTime(entry.expiresAt)})`, "faint"));
+  }
   if (entry.own && entry.state !== undefined) {
     const [mark, role] = MARKS[entry.state];
-    lines.at(-1)?.push(span(" "), span(mark, role));
+    last?.push(span(" "), span(mark, role));
   }
   return lines;
+}
+
+function reactionLines({ reactions = [] }: Entry): Line[] {
+  if (reactions.length === 0) return [];
+  const text = reactions.map(({ from, emoji }) => `${visibleLine(emoji)} ${visibleLine(from)}`).join("  ");
+  return [[span(text, "faint")]];
 }
 
 function highlighted(text: string, query: string | undefined): Span[] {

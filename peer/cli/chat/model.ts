@@ -25,7 +25,21 @@ export type Entry = {
   readonly state?: DeliveryState | "sending";
   readonly path: Path | null;
   readonly cursor: number;
+  /** The id of the message that this one answers. */
+  readonly replyTo?: string;
+  readonly expiresAt?: string;
+  readonly edited?: true;
+  readonly deleted?: true;
+  readonly reactions?: readonly Reaction[];
 };
+
+export type Reaction = { readonly from: string; readonly emoji: string };
+
+/** What is done to a message that is there already. */
+export type Alteration =
+  | { readonly kind: "edit"; readonly text: string }
+  | { readonly kind: "delete" }
+  | { readonly kind: "react"; readonly emoji: string };
 
 /** The last row that is seen: so many rows of that entry. Undefined: the newest, whatever comes. */
 export type Scroll = { readonly key: string; readonly row: number } | undefined;
@@ -41,6 +55,10 @@ export type Conversation = {
   readonly unread: readonly Unread[];
   /** The entry above which a line says "new". */
   readonly newFrom?: string;
+  /** The entry that the next order is about. */
+  readonly picked?: string;
+  /** That everything was seen has been said. */
+  readonly told: boolean;
   readonly draft: TextInput;
   /** Undefined while nobody knows. */
   readonly online?: boolean;
@@ -101,6 +119,8 @@ export type Happening =
       readonly id: string;
       readonly state: DeliveryState;
     }
+  /** An own alteration of an entry is safe. */
+  | { readonly type: "altered"; readonly with: string; readonly key: string; readonly alteration: Alteration }
   | { readonly type: "unsent"; readonly with: string; readonly local: string; readonly reason: string }
   | {
       readonly type: "found";
@@ -118,7 +138,16 @@ export type Happening =
 /** What is to be done about it, by whoever runs the screen. */
 export type Effect =
   | { readonly do: "load"; readonly with: string; readonly before?: string; readonly limit: number }
-  | { readonly do: "send"; readonly with: string; readonly local: string; readonly text: string }
+  | {
+      readonly do: "send";
+      readonly with: string;
+      readonly local: string;
+      readonly text: string;
+      readonly replyTo?: string;
+    }
+  | { readonly do: "alter"; readonly with: string; readonly key: string; readonly alteration: Alteration }
+  | { readonly do: "read"; readonly with: string }
+  | { readonly do: "accept"; readonly with: string }
   | { readonly do: "search"; readonly with: string; readonly query: string }
   | { readonly do: "seen"; readonly cursor: number }
   | { readonly do: "retry" }
@@ -132,7 +161,7 @@ export type Step = { readonly state: State; readonly effects: readonly Effect[] 
 export const PAGE = 200;
 
 export function emptyConversation(username: string): Conversation {
-  return { username, entries: [], older: "unasked", scroll: undefined, unread: [], draft: EMPTY_INPUT };
+  return { username, entries: [], older: "unasked", scroll: undefined, unread: [], told: false, draft: EMPTY_INPUT };
 }
 
 export function initialState(options: { size: Size; to: string; nowMs: number }): State {
@@ -148,6 +177,11 @@ export function initialState(options: { size: Size; to: string; nowMs: number })
     nextLocal: 1,
     nowMs,
   };
+}
+
+/** The id that operations know a message by; undefined until it has one. */
+export function idOf(key: string): string | undefined {
+  return key.startsWith("new/") ? undefined : key.slice(key.indexOf("/") + 1);
 }
 
 export function currentOf({ conversations, current }: State): Conversation {

@@ -2,8 +2,27 @@ import { LIMITS } from "../../../shared/protocol.ts";
 import { readUsername } from "../../../shared/username.ts";
 import { seekOn } from "./arriving.ts";
 import type { Input } from "./keys.ts";
-import { type Conversation, change, currentOf, type Effect, type Entry, type State, type Step } from "./model.ts";
-import { openBeside, openConversation, openUnread, pageRows, scrollBy, scrollToNewest } from "./reading.ts";
+import {
+  type Alteration,
+  type Conversation,
+  change,
+  currentOf,
+  type Effect,
+  type Entry,
+  idOf,
+  type State,
+  type Step,
+} from "./model.ts";
+import {
+  openBeside,
+  openConversation,
+  openUnread,
+  pageRows,
+  pickBy,
+  scrollBy,
+  scrollToNewest,
+  unpick,
+} from "./reading.ts";
 import { bytesOf, type Edit, EMPTY_INPUT, edit, insert, type TextInput } from "./text-input.ts";
 
 /*
@@ -54,6 +73,8 @@ const KEYS: Readonly<Record<string, (state: State) => State | Step>> = {
   "ctrl-n": (state) => openBeside(state, 1),
   "ctrl-p": (state) => openBeside(state, -1),
   "alt-a": openUnread,
+  "alt-up": (state) => pickBy(state, -1),
+  "alt-down": (state) => pickBy(state, 1),
   "ctrl-f": (state) => startSearch(state, ""),
   "ctrl-l": (state) => ({ state, effects: [{ do: "redraw" }] }),
   "ctrl-c": (state) => (currentOf(state).draft.text === "" ? quit(state) : withDraft(state, EMPTY_INPUT)),
@@ -84,7 +105,7 @@ function pressDraft(state: State, input: Input): Step {
       return still(scrollBy(state, input.name === "up" ? 1 : -1));
     }
     case "escape":
-      return still(scrollToNewest(state));
+      return still(scrollToNewest(unpick(state)));
     case "ctrl-d":
       return draft.text === "" ? quit(state) : still(withDraft(state, edit(draft, "delete-right")));
     default:
@@ -99,34 +120,68 @@ function add(state: State, input: Extract<Input, { type: "text" | "paste" }>): S
   return warn(state, `too long: a message has at most ${LIMITS.textMaxBytes} bytes`);
 }
 
+const NOTHING_THERE = "there is nothing to do that with; Alt+Up picks a message";
+
 /** Sends what is written, or does what it orders. */
 function submit(state: State, text: string): Step {
   if (text.trim() === "") return still(state);
   if (text.startsWith("//")) return send(state, text.slice(1));
-  const order = /^\/(\S*)(?: +(.*))?$/s.exec(text);
+  const order = /^\/(\S*)(?:\s+(.*))?$/s.exec(text);
   if (order === null) return send(state, text);
   const [, name = "", rest = ""] = order;
   const run = ORDERS[name];
-  if (run === undefined || text.includes("\n")) return still(warn(state, `no such command: /${name}; see /help`));
+  if (run === undefined) return still(warn(state, `no such command: /${name}; see /help`));
   return run(withDraft(state, EMPTY_INPUT), rest.trim());
 }
 
-function send(state: State, text: string): Step {
+function send(state: State, text: string, replyTo?: string): Step {
   const local = `new/${state.nextLocal}`;
   const now = new Date(state.nowMs).toISOString();
+  const answer = replyTo === undefined ? {} : { replyTo };
   const place = { sentAt: now, storedAt: now, path: null, cursor: 0 };
-  const entry: Entry = { key: local, from: state.me, text, own: true, state: "sending", ...place };
-  const next = change(
-    { ...state, nextLocal: state.nextLocal + 1 },
-    state.current,
-    ({ newFrom: _, ...one }): Conversation => {
-      return { ...one, entries: [...one.entries, entry], draft: EMPTY_INPUT, scroll: undefined };
-    },
-  );
-  return { state: next, effects: [{ do: "send", with: state.current, local, text }] };
+  const entry: Entry = { key: local, from: state.me, text, own: true, state: "sending", ...place, ...answer };
+  const numbered = { ...state, nextLocal: state.nextLocal + 1 };
+  const next = change(numbered, state.current, ({ newFrom: _, picked: __, ...one }): Conversation => {
+    return { ...one, entries: [...one.entries, entry], draft: EMPTY_INPUT, scroll: undefined };
+  });
+  return { state: next, effects: [{ do: "send", with: state.current, local, text, ...answer }] };
 }
 
+/** The picked entry, or the newest one of that side. */
+function target(state: State, side: "own" | "theirs"): Entry | undefined {
+  const { entries, picked } = currentOf(state);
+  const fits = ({ key, own, deleted }: Entry) => idOf(key) !== undefined && own === (side === "own") && !deleted;
+  if (picked !== undefined) return entries.find(({ key }) => key === picked);
+  return entries.findLast(fits);
+}
+
+function alter(state: State, entry: Entry | undefined, alteration: Alteration): Step {
+  if (entry === undefined || idOf(entry.key) === undefined) return still(warn(state, NOTHING_THERE));
+  if (!entry.own && alteration.kind !== "react") return still(warn(state, "that message is not yours"));
+  const effects: Effect[] = [{ do: "alter", with: state.current, key: entry.key, alteration }];
+  return { state: unpick(state), effects };
+}
+
+function reply(state: State, text: string): Step {
+  const id = idOf(target(state, "theirs")?.key ?? "new/");
+  return id === undefined || text === "" ? still(warn(state, NOTHING_THERE)) : send(state, text, id);
+}
+
+/** Without a text, the old one is there to be changed. */
+function editText(state: State, text: string): Step {
+  const entry = target(state, "own");
+  if (entry === undefined || text !== "") return alter(state, entry, { kind: "edit", text });
+  const old = `/edit ${entry.text}`;
+  return still(withDraft(state, { text: old, at: old.length }));
+}
+
+/** With its text, which may have several lines. */
 const ORDERS: Readonly<Record<string, (state: State, rest: string) => Step>> = {
+  reply,
+  edit: editText,
+  delete: (state) => alter(state, target(state, "own"), { kind: "delete" }),
+  react: (state, emoji) => alter(state, target(state, "theirs"), { kind: "react", emoji }),
+  accept: (state) => ({ state, effects: [{ do: "accept", with: state.current }] }),
   help: (state) => still({ ...state, help: true }),
   quit,
   lock: (state) => ({ state, effects: [{ do: "lock" }] }),

@@ -44,12 +44,28 @@ export function pageRows(state: State): number {
   return Math.max(1, (geometryOf(state)?.rows ?? 2) - 1);
 }
 
+/** The entry above or below the one that is picked; beginning at the newest. */
+export function pickBy(state: State, by: -1 | 1): State {
+  const { entries, picked } = currentOf(state);
+  const place = entries.findIndex(({ key }) => key === picked);
+  const next = entries[place === -1 ? entries.length - 1 : place + by];
+  if (next === undefined) return state;
+  return scrollTo(
+    change(state, state.current, (one) => ({ ...one, picked: next.key })),
+    next.key,
+  );
+}
+
+export function unpick(state: State): State {
+  return change(state, state.current, ({ picked: _, ...one }) => one);
+}
+
 export function openConversation(state: State, username: string): State {
-  const left = change(state, state.current, ({ newFrom: _, ...one }) => one);
+  const left = change(state, state.current, ({ newFrom: _, picked: __, ...one }) => one);
   const { search: _, notice: __, ...rest } = left;
   return change({ ...rest, current: username, help: false }, username, (one) => {
     const [first] = one.unread;
-    return { ...one, scroll: undefined, ...(first !== undefined && { newFrom: first.key }) };
+    return { ...one, told: false, scroll: undefined, ...(first !== undefined && { newFrom: first.key }) };
   });
 }
 
@@ -71,22 +87,27 @@ export function openUnread(state: State): State {
 
 /** After each happening: what is seen now is read, and what is missing is asked for. */
 export function settle(state: State): Step {
-  const read = isSeen(state) ? markRead(state) : state;
+  const { username, told: isTold } = currentOf(state);
+  const isRead = isSeen(state);
+  const read = isRead ? markRead(state) : state;
+  const news: Effect[] = isRead && !isTold ? [{ do: "read", with: username }] : [];
   const seen = seenUpTo(read);
   const told: Effect[] = seen > read.seen ? [{ do: "seen", cursor: seen }] : [];
   const asked = askForOlder({ ...read, seen: Math.max(seen, read.seen) });
-  return { state: asked.state, effects: [...told, ...asked.effects] };
+  return { state: asked.state, effects: [...news, ...told, ...asked.effects] };
 }
 
 /** The newest rows of the current conversation are before the person's eyes. */
 function isSeen(state: State): boolean {
-  const { scroll, older } = currentOf(state);
-  const isShown = older !== "unasked" && scroll === undefined;
+  const { scroll, older, entries } = currentOf(state);
+  const isShown = scroll === undefined && (older === "more" || older === "none" || entries.length > 0);
   return isShown && state.locked === undefined && !state.help && geometryOf(state) !== undefined;
 }
 
 function markRead(state: State): State {
-  return currentOf(state).unread.length === 0 ? state : change(state, state.current, (one) => ({ ...one, unread: [] }));
+  const { unread, told } = currentOf(state);
+  if (unread.length === 0 && told) return state;
+  return change(state, state.current, (one) => ({ ...one, unread: [], told: true }));
 }
 
 /** Places in the feed are one row for all conversations: what is unread anywhere holds it back. */

@@ -1,4 +1,13 @@
-import { takeContacts, takeEvent, takeFound, takePage, takePresenceEvent, takeSent, takeUnsent } from "./arriving.ts";
+import {
+  takeAltered,
+  takeContacts,
+  takeEvent,
+  takeFound,
+  takePage,
+  takePresenceEvent,
+  takeSent,
+  takeUnsent,
+} from "./arriving.ts";
 import type { Happening, State, Step } from "./model.ts";
 import { press } from "./pressing.ts";
 import { openConversation, settle } from "./reading.ts";
@@ -33,6 +42,8 @@ function changed(state: State, happening: Exclude<Happening, { type: "input" | "
       return takeContacts(state, happening.contacts);
     case "sent":
       return takeSent(state, happening);
+    case "altered":
+      return takeAltered(state, happening);
     case "unsent":
       return takeUnsent(state, happening);
     case "found":

@@ -3,11 +3,12 @@ import type { ControlClient } from "../../daemon/control-client.ts";
 import type { ConsumeOptions, Consumer } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
 import type { Taking } from "../consume/print-events.ts";
-import type { CliContext, Messenger, ProfileDirectory, ProfileLock } from "../context.ts";
+import type { CliContext, Messenger } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT, EXIT_CODES, type ExitCode } from "../exit-codes.ts";
 import { readShown, type Shown } from "../notify/shown.ts";
 import { busy, reachProfile } from "../reach-profile.ts";
+import { type Held, serveProfile } from "../serve-profile.ts";
 
 const PATIENCE_MS = 10_000;
 const MAX_PORT = 65_535;
@@ -106,37 +107,14 @@ function readNumber(args: Args, option: string, { min = 0, max }: { min?: number
   throw new ChatError("USAGE", `--${option} takes a number from ${min} to ${max}`);
 }
 
-type Held = { readonly lock: ProfileLock; readonly directory: ProfileDirectory };
-
-async function listenHere(plan: Plan, { lock, directory }: Held, context: CliContext): Promise<ExitCode> {
-  const { settings, verbose, dependencies, interruption } = context;
-  await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(() => lock.release());
-  const programs = await dependencies.loadPrograms();
-  const { startControlServer } = await import("../../daemon/control-server.ts");
-  const messenger = await programs.openMessenger({
-    settings,
-    directory,
-    mode: "daemon",
-    network: true,
-    presence: plan.presence,
-    verbose,
-    signal: interruption.signal,
-    ...(plan.port !== undefined && { port: plan.port }),
+async function listenHere(plan: Plan, held: Held, context: CliContext): Promise<ExitCode> {
+  const { presence, port } = plan;
+  const options = { presence, ...(port !== undefined && { port }) };
+  return await serveProfile(held, options, context, async (messenger) => {
+    const consumer = await messenger.feed.consume(plan.consume);
+    await printReady(messenger.ready, context);
+    return await take(consumer, plan, context);
   });
-  cleanup.defer(() => messenger.stop());
-  const server = await startControlServer({
-    directory: directory.path,
-    env: context.terminal.env,
-    peerId: messenger.ready.peerId,
-    operations: messenger.operations,
-    feed: messenger.feed,
-    presence: messenger.presence,
-  });
-  cleanup.defer(() => server.stop());
-  const consumer = await messenger.feed.consume(plan.consume);
-  await printReady(messenger.ready, context);
-  return await take(consumer, plan, context);
 }
 
 /** A daemon is reachable already: only a consumer with a name of its own has anything to do beside it. */

@@ -26,6 +26,7 @@ function rig({ events = [], feed = fakeFeed(events), heldBy, operations, program
     feed,
     presence: fakePresence(),
     ready: { username: ALICE.username, peerId: ALICE.peerId, addresses: ["/ip4/127.0.0.1/tcp/1"] },
+    goOnline: async () => undefined,
     stop: async () => void log.push("stop"),
   };
   const dependencies: Dependencies = {
@@ -46,6 +47,8 @@ function rig({ events = [], feed = fakeFeed(events), heldBy, operations, program
       registerProfile: async () => ALICE,
       queueMessage: async (_options, { to }) => ({ id: MESSAGE.id, to, state: "queued", devices: [] }),
       changePassphrase: async () => undefined,
+      isSealed: async () => false,
+      checkPassphrase: async () => undefined,
       ...programs,
     }),
   };

@@ -18,6 +18,7 @@ function interruptedWhileOpening() {
     feed: fakeFeed([]),
     presence: fakePresence(),
     ready: { ...ALICE, addresses: [] },
+    goOnline: async () => undefined,
     stop: async () => void log.push("stop"),
   };
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {} };
@@ -39,6 +40,8 @@ function interruptedWhileOpening() {
         registerProfile: async () => ALICE,
         queueMessage: async (_options, { to }) => ({ id: MESSAGE.id, to, state: "queued", devices: [] }),
         changePassphrase: async () => undefined,
+        isSealed: async () => false,
+        checkPassphrase: async () => undefined,
       }),
     },
     interruption: { signal: interruption.signal, by: "SIGINT", [Symbol.dispose]: () => undefined },
