@@ -51,7 +51,11 @@ export function seekOn(state: State): State {
   const { entries, older } = currentOf(state);
   const isThere = entries.some((entry) => entry.key === key);
   const next = { ...state, search: { ...search, seeking: !isThere && older !== "none" } };
-  return isThere && (search.seeking || next.search.seeking !== search.seeking) ? scrollTo(next, key) : next;
+  if (!isThere || !search.seeking) return next;
+  return scrollTo(
+    change(next, next.current, (one) => ({ ...one, picked: key })),
+    key,
+  );
 }
 
 export function takeEvent(state: State, event: ChatEvent): State {

@@ -43,7 +43,9 @@ function emptyHint({ older, username }: Conversation): string {
 }
 
 function helpLines({ rows, columns }: Geometry): Line[] {
-  const lines = HELP.map(([keys, what]) => cutLine([span(keys.padEnd(24), "strong"), span(what)], columns));
+  const lines = HELP.map(([keys, what]) =>
+    cutLine([span(keys.padEnd(HELP_KEYS_COLUMNS), "strong"), span(what)], columns),
+  );
   return Array.from({ length: rows }, (_, index) => lines[index] ?? []);
 }
 
@@ -83,6 +85,7 @@ function unreadElsewhere({ conversations, current }: State): string | undefined 
   return others.map(({ username, unread }) => `${visibleLine(username)}: ${unread.length} new`).join(", ");
 }
 
+const HELP_KEYS_COLUMNS = 27;
 const SEARCH_PROMPT = " search: ";
 
 function searchLine({ input, query, hits, at, seeking }: Search): Line {

@@ -1,0 +1,263 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { currentOf, type Effect, PAGE } from "../../../../peer/cli/chat/model.ts";
+import { LIMITS } from "../../../../shared/protocol.ts";
+import { arrival, message, messages, order, page, press, type Run, screenOf, type } from "../../../support/chat.ts";
+import { BOB } from "../../../support/fake-operations.ts";
+
+const CAROL = { ...BOB, username: "carol" };
+const contacts = { type: "contacts", contacts: [BOB, CAROL] } as const;
+
+function texts(run: Run): string[] {
+  return currentOf(run.state).entries.map(({ text }) => text);
+}
+
+function done<T extends Effect["do"]>(run: Run, kind: T): Extract<Effect, { do: T }>[] {
+  return run.effects.filter((effect): effect is Extract<Effect, { do: T }> => effect.do === kind);
+}
+
+describe("history", () => {
+  test("is asked for at once, and then as it is read, page by page", () => {
+    const run = screenOf();
+    expect(done(run, "load")).toEqual([{ do: "load", with: "bob", limit: PAGE }]);
+    run.did(page(messages(801, 1000)));
+    expect(done(run, "load")).toHaveLength(1);
+    run.did(...press("ctrl-home"));
+    expect(done(run, "load")[1]).toMatchObject({ limit: PAGE });
+    const before = done(run, "load")[1]?.before ?? "";
+    run.did(...press("page-up"));
+    expect(done(run, "load")).toHaveLength(2);
+    const older = messages(601, 1000)
+      .filter(({ receivedAt }) => receivedAt < before)
+      .slice(-PAGE);
+    run.did(page(older, { older: true }));
+    expect(texts(run)).toEqual(messages(602, 1000).map(({ text }) => text));
+  });
+
+  test("is read to its first message, each once, though many came in the same millisecond", () => {
+    const same = { receivedAt: message(1).receivedAt };
+    const all = Array.from({ length: 1000 }, (_, index) => message(index + 1, index < 700 ? same : {}));
+    const run = screenOf();
+    for (let next = 0; next < run.effects.length; next += 1) {
+      const effect = run.effects[next];
+      if (effect?.do !== "load") continue;
+      const found = all.filter(({ receivedAt }) => receivedAt < (effect.before ?? "9")).slice(-effect.limit);
+      run.did(page(found, { older: effect.before !== undefined, asked: effect.limit }), ...press("ctrl-home"));
+    }
+    expect(texts(run)).toEqual(all.map(({ text }) => text));
+    expect(currentOf(run.state).older).toBe("none");
+  });
+
+  test("of a fresh page, changes marks, drops what is gone, and keeps what came since and what is on its way", () => {
+    const own = message(3, { direction: "out", state: "queued" });
+    const run = screenOf().did(page([message(1), message(2), own]), arrival(9), ...order("on its way"));
+    run.did(page([message(1), { ...own, state: "stored" }]));
+    expect(texts(run)).toEqual(["message 1", "message 3", "message 9", "on its way"]);
+    expect(currentOf(run.state).entries[1]?.state).toBe("stored");
+  });
+});
+
+describe("a message that is sent", () => {
+  test("stands there at once, gets its id, and its mark follows the receipts", () => {
+    const run = screenOf().did(page([]), ...order("hello"));
+    expect(done(run, "send")).toEqual([{ do: "send", with: "bob", local: "new/1", text: "hello" }]);
+    const state = () => currentOf(run.state).entries[0]?.state;
+    expect(state()).toBe("sending");
+    run.did({ type: "sent", with: "bob", local: "new/1", id: "aa", state: "queued" });
+    expect(state()).toBe("queued");
+    for (const next of ["relayed", "stored", "displayed"] as const) {
+      run.did({ type: "event", event: { type: "receipt", id: "aa", to: "bob", state: next } });
+      expect(state()).toBe(next);
+    }
+  });
+
+  test("shows once, though history knew it before the sender did", () => {
+    const run = screenOf().did(page([]), ...order("hello"));
+    run.did(page([message(1, { id: "aa", direction: "out", state: "queued", text: "hello" })]));
+    run.did({ type: "sent", with: "bob", local: "new/1", id: "aa", state: "queued" });
+    expect(texts(run)).toEqual(["hello"]);
+  });
+
+  test("goes back to where it was written when it was not kept", () => {
+    const run = screenOf().did(page([]), ...order("hello"), type("more"));
+    run.did({ type: "unsent", with: "bob", local: "new/1", reason: "blocked" });
+    expect(texts(run)).toEqual([]);
+    expect(currentOf(run.state).draft).toEqual({ text: "hello\nmore", at: 10 });
+    expect(run.state.notice).toEqual({ kind: "warning", text: "blocked" });
+  });
+
+  test("may have several lines, pasted or typed, and nothing is sent before enter", () => {
+    const run = screenOf().did(page([]), type("one"), ...press("alt-enter"), {
+      type: "input",
+      input: { type: "paste", text: "two\nthree\n", whole: true },
+    });
+    expect(done(run, "send")).toEqual([]);
+    run.did(...press("enter"));
+    expect(done(run, "send")).toMatchObject([{ text: "one\ntwo\nthree\n" }]);
+  });
+
+  test("of blanks alone is not sent, and one that is too long is not taken in", () => {
+    const run = screenOf().did(page([]), ...order("   "), ...press("ctrl-u"));
+    run.did({ type: "input", input: { type: "paste", text: "x".repeat(LIMITS.textMaxBytes + 1), whole: true } });
+    expect(currentOf(run.state).draft.text).toBe("");
+    expect(run.state.notice?.text).toMatch(/too long/);
+    expect(done(run, "send")).toEqual([]);
+  });
+});
+
+describe("orders", () => {
+  test("that nobody knows send nothing and keep what was typed", () => {
+    const run = screenOf().did(page([]), ...order("/sned hello"));
+    expect(done(run, "send")).toEqual([]);
+    expect(currentOf(run.state).draft.text).toBe("/sned hello");
+    expect(run.state.notice?.kind).toBe("warning");
+  });
+
+  test("two slashes send a text that begins with one", () => {
+    expect(done(screenOf().did(page([]), ...order("//etc/passwd")), "send")).toMatchObject([{ text: "/etc/passwd" }]);
+  });
+
+  test("reply, react, edit and delete are about the newest, or the one that is picked", () => {
+    const own = message(4, { direction: "out", state: "stored", text: "mine" });
+    const start = () => screenOf().did(page([message(1), message(2), message(3), own]));
+    const [one, three] = [message(1).id, message(3).id];
+    expect(done(start().did(...order("/reply yes")), "send")).toMatchObject([{ text: "yes", replyTo: three }]);
+    const up = press("alt-up", "alt-up", "alt-up", "alt-up");
+    expect(done(start().did(...up, ...order("/reply yes")), "send")).toMatchObject([{ replyTo: one }]);
+    expect(done(start().did(...order("/react 👍")), "alter")).toMatchObject([{ key: `in/${three}` }]);
+    const alteration = { kind: "edit", text: "two\nlines" };
+    expect(done(start().did(...order("/edit two\nlines")), "alter")).toMatchObject([
+      { key: `out/${own.id}`, alteration },
+    ]);
+    expect(done(start().did(...order("/delete")), "alter")).toMatchObject([{ alteration: { kind: "delete" } }]);
+    expect(currentOf(start().did(...order("/edit")).state).draft.text).toBe("/edit mine");
+  });
+
+  test("do not change what others wrote", () => {
+    const run = screenOf().did(page([message(1)]), ...press("alt-up"), ...order("/edit mine"));
+    expect(done(run, "alter")).toEqual([]);
+    expect(run.state.notice?.text).toMatch(/not yours/);
+  });
+
+  test("quit, and Ctrl+C that first clears what is written", () => {
+    expect(done(screenOf().did(...order("/quit")), "quit")).toHaveLength(1);
+    const run = screenOf().did(page([]), type("draft"), ...press("ctrl-c"));
+    expect(done(run, "quit")).toEqual([]);
+    expect(currentOf(run.state).draft.text).toBe("");
+    expect(done(run.did(...press("ctrl-c")), "quit")).toHaveLength(1);
+  });
+});
+
+describe("what others do", () => {
+  test("changes their own messages, and reactions to any", () => {
+    const own = message(2, { direction: "out", state: "stored", text: "mine" });
+    const run = screenOf().did(page([message(1), own]));
+    const about = (id: string) => ({ id, from: "bob", receivedAt: message(5).receivedAt, cursor: 5 });
+    run.did({ type: "event", event: { type: "edit", ...about(message(1).id), text: "changed" } });
+    run.did({ type: "event", event: { type: "reaction", ...about(own.id), emoji: "👍" } });
+    run.did({ type: "event", event: { type: "edit", ...about(own.id), text: "forged" } });
+    run.did({ type: "event", event: { type: "delete", ...about(own.id) } });
+    expect(texts(run)).toEqual(["changed", "mine"]);
+    expect(currentOf(run.state).entries[1]).toMatchObject({ reactions: [{ from: "bob", emoji: "👍" }] });
+    run.did({ type: "event", event: { type: "delete", ...about(message(1).id) } });
+    expect(texts(run)).toEqual(["", "mine"]);
+  });
+});
+
+describe("what is unread", () => {
+  test("counts for the others, is marked when they are opened, and is read once it is seen", () => {
+    const run = screenOf().did(
+      contacts,
+      page([message(1)]),
+      arrival(2, { from: "carol" }),
+      arrival(3, { from: "carol" }),
+    );
+    const carol = () => run.state.conversations.find(({ username }) => username === "carol");
+    expect(carol()?.unread).toHaveLength(2);
+    expect(done(run, "read").map(({ with: username }) => username)).toEqual(["bob"]);
+    run.did(...press("alt-a"));
+    expect(run.state.current).toBe("carol");
+    run.did({ ...page([message(2, { from: "carol" }), message(3, { from: "carol" })]), with: "carol" } as never);
+    expect(carol()).toMatchObject({ unread: [], newFrom: `in/${message(2).id}` });
+    expect(done(run, "read").map(({ with: username }) => username)).toEqual(["bob", "carol"]);
+  });
+
+  test("is what came while the view stood higher, until it is at the newest again", () => {
+    const run = screenOf().did(page(messages(1, 50)), ...press("page-up"), arrival(51));
+    expect(currentOf(run.state)).toMatchObject({ unread: [{ cursor: 51 }], newFrom: `in/${message(51).id}` });
+    run.did(...press("ctrl-end"));
+    expect(currentOf(run.state).unread).toEqual([]);
+  });
+
+  test("is not told as seen, nor is what came behind it: a place in the feed is one for all", () => {
+    const run = screenOf().did(contacts, page([message(1)]), arrival(5), arrival(6, { from: "carol" }), arrival(7));
+    expect(done(run, "seen").at(-1)).toEqual({ do: "seen", cursor: 5 });
+    run.did(...press("ctrl-n"), { ...page([]), with: "carol" } as never);
+    expect(done(run, "seen").at(-1)).toEqual({ do: "seen", cursor: 7 });
+  });
+
+  test("stays unread behind the lock", () => {
+    const run = screenOf().did(page([message(1)]), { type: "locked" }, arrival(2));
+    expect(currentOf(run.state).unread).toHaveLength(1);
+    expect(done(run, "seen")).toEqual([{ do: "seen", cursor: 1 }]);
+    run.did(type("secret"), ...press("enter"));
+    expect(done(run, "unlock")).toEqual([{ do: "unlock", passphrase: "secret" }]);
+    run.did({ type: "still-locked", reason: "wrong" });
+    expect(run.state.locked).toEqual({ typed: "", checking: false, wrong: "wrong" });
+    run.did({ type: "unlocked" });
+    expect(currentOf(run.state)).toMatchObject({ unread: [], newFrom: `in/${message(2).id}` });
+    expect(done(run, "seen").at(-1)).toEqual({ do: "seen", cursor: 2 });
+  });
+
+  test("never counts twice, and no place is told that was told before", () => {
+    const number = fc.integer({ min: 1, max: 9 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(number, fc.constantFrom("bob", "carol", "next")), { maxLength: 20 }), (all) => {
+        const run = screenOf().did(contacts, page([]));
+        for (const [place, from] of all) run.did(...(from === "next" ? press("ctrl-n") : [arrival(place, { from })]));
+        const told = done(run, "seen").map(({ cursor }) => cursor);
+        expect(told).toEqual([...new Set(told)].sort((a, b) => a - b));
+        for (const { unread } of run.state.conversations) {
+          expect(new Set(unread.map(({ key }) => key)).size).toBe(unread.length);
+        }
+      }),
+    );
+  });
+});
+
+describe("search", () => {
+  test("goes from hit to hit, and loads what is older until the hit is there", () => {
+    const run = screenOf().did(page(messages(801, 1000)), ...press("ctrl-f"), type("message"), ...press("enter"));
+    expect(done(run, "search")).toEqual([{ do: "search", with: "bob", query: "message" }]);
+    const asked = done(run, "load").length;
+    run.did({ type: "found", with: "bob", query: "message", messages: [message(700), message(990)] });
+    expect(currentOf(run.state)).toMatchObject({ picked: `in/${message(990).id}` });
+    run.did(...press("up"));
+    expect(run.state.search).toMatchObject({ at: 1, seeking: true });
+    expect(done(run, "load").length).toBe(asked + 1);
+    run.did(page(messages(600, 800), { older: true, asked: 1000 }));
+    expect(run.state.search).toMatchObject({ seeking: false });
+    expect(currentOf(run.state)).toMatchObject({ picked: `in/${message(700).id}`, scroll: expect.anything() });
+    expect(run.did(...press("escape")).state.search).toBeUndefined();
+  });
+
+  test("takes no answer to another question", () => {
+    const run = screenOf().did(page([message(1)]), ...press("ctrl-f"), type("b"), ...press("enter"));
+    run.did({ type: "found", with: "bob", query: "a", messages: [message(1)] });
+    expect(run.state.search?.hits).toEqual([]);
+  });
+});
+
+test("conversations are switched in a ring and by number, and each keeps what was written", () => {
+  const run = screenOf().did(
+    contacts,
+    page([]),
+    type("to bob"),
+    ...press("ctrl-n"),
+    type("to carol"),
+    ...press("ctrl-n"),
+  );
+  expect(currentOf(run.state)).toMatchObject({ username: "bob", draft: { text: "to bob" } });
+  expect(currentOf(run.did(...press("alt-2")).state)).toMatchObject({ username: "carol", draft: { text: "to carol" } });
+  expect(run.did(...press("alt-9")).state.current).toBe("carol");
+});
