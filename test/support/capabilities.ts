@@ -68,3 +68,8 @@ export function canFakeClocks(): boolean {
   const year = `LD_PRELOAD='${CLOCK_LIBRARY}' FAKETIME=-9y date +%Y`;
   return capability("faketime", "sh", ["-c", `test "$(${year})" != "$(date +%Y)"`]);
 }
+
+/** Terminals whose screen can be read. */
+export function hasTmux(): boolean {
+  return capability("tmux", "tmux", ["-V"]);
+}

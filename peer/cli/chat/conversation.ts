@@ -210,7 +210,16 @@ export class Conversation {
     this.happen({ type: "event", event });
     // Sent by another program of this user, or known here by its text alone until now.
     if (event.type === "receipt" && event.to === this.#state.current && !this.#knows(event.id)) void this.#reload();
+    if (event.type === "receipt" && event.state === "failed") void this.#explain(event.id).catch(() => undefined);
     if (event.type === "message" && !this.#isListed(event.from)) void this.#listContacts().catch(() => undefined);
+  }
+
+  async #explain(id: string): Promise<void> {
+    const { items } = await this.#options.line.operations.outboxList();
+    const { to, reason, error } = items.find((item) => item.id === id) ?? {};
+    if (to === undefined) return;
+    const text = `failed to reach ${to}: ${reason ?? error ?? "no reason was given"}`;
+    this.happen({ type: "notice", notice: { kind: "warning", text } });
   }
 
   #knows(id: string): boolean {

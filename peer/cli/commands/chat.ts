@@ -13,6 +13,8 @@ export const chat: Command = {
   usage: "chat <to>",
   summary: "a conversation on the whole screen; /help shows what can be done there",
   positionals: { to: "with whom" },
+  completes: { to: "contact" },
+  examples: [["p2pchat chat bob", "talk to bob; other contacts are a key away"]],
   run: async (args, context) => {
     assertScreen(context);
     const to = readUsername(args.required("to"));

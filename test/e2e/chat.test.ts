@@ -1,0 +1,251 @@
+import { describe, expect, test } from "vitest";
+import { hasTmux } from "../support/capabilities.ts";
+import { type Person, REPOSITORY, startWorld, strangers, type Two } from "../support/p2pchat.ts";
+import { Tmux } from "../support/tmux.ts";
+
+const SIZE = { columns: 90, rows: 20 };
+const P2PCHAT = `${process.execPath} ${REPOSITORY}peer/main.ts`;
+
+/** A person's terminal with a conversation in it; the shell says when it is over. */
+async function chatting(person: Person, to: string, env: Readonly<Record<string, string>> = {}): Promise<Tmux> {
+  const tmux = new Tmux(SIZE, {
+    ...person.environment(),
+    TERM: "screen-256color",
+    LANG: "C.UTF-8",
+    PS1: "prompt ",
+    ...env,
+  });
+  await tmux.sees(/prompt/);
+  tmux.enter(`${P2PCHAT} chat ${to}; echo "left with $?"`);
+  await tmux.sees(new RegExp(` ${to} [\\s\\S]*\n.*> *$`, "m"));
+  return tmux;
+}
+
+/** Alice and Bob are acquainted, and each has a conversation open. */
+async function bothChat(): Promise<Two & { readonly a: Tmux; readonly b: Tmux }> {
+  const two = await strangers();
+  const b = await chatting(two.bob, "alice");
+  const a = await chatting(two.alice, "bob");
+  return { ...two, a, b };
+}
+
+describe.runIf(hasTmux())("a conversation on the screen", () => {
+  test("shows what arrives and what becomes of what is sent, in both windows", async () => {
+    const { a, b } = await bothChat();
+    a.enter("hello bob");
+    await a.sees(/alice │ hello bob ✓/);
+    await b.sees(/alice │ hello bob$/m);
+    await b.sees(/─ today ─/);
+    b.enter("hello alice");
+    await a.sees(/bob │ hello alice/);
+    await a.sees(/bob {2}.*direct/);
+    a.enter("/react 👍");
+    await b.sees(/hello alice ✓\n.*│ 👍 alice/);
+    b.enter("/edit hello again");
+    await a.sees(/bob │ hello again \(edited\)/);
+    a.enter("/reply me too");
+    await b.sees(/alice │ > bob: hello again\n.*│ me too/);
+    b.enter("/delete");
+    await a.sees(/bob │ taken back/);
+    expect(a.text()).not.toContain("hello again (");
+  });
+
+  test("says queued for who is away, and delivered once they are back, by itself", async () => {
+    const two = await strangers();
+    const a = await chatting(two.alice, "bob");
+    a.enter("are you there?");
+    await a.sees(/are you there\? queued/);
+    await two.bob.listen();
+    await a.sees(/are you there\? ✓/);
+  });
+
+  test("is written in lines, pasted or typed, and sent as one message", async () => {
+    const { a, b } = await bothChat();
+    a.paste("one\ntwo");
+    a.press("M-Enter");
+    a.type("three");
+    await a.sees(/> one\n.*two\n.*three/);
+    a.press("Enter");
+    await b.sees(/alice │ one\n.*│ two\n.*│ three/);
+  });
+
+  test("scrolls through history, searches it, and fits whatever size the terminal gets", async () => {
+    const two = await strangers();
+    await two.bob.listen();
+    const lines = Array.from({ length: 60 }, (_, index) => `line ${index + 1}`);
+    // A stranger may not write so much.
+    await two.alice.send("bob", "may I?");
+    await two.bob.send("alice", "go on", "--wait", "queued");
+    const a = await chatting(two.alice, "bob");
+    await a.sees(/go on/);
+    for (const line of lines) a.enter(line);
+    await a.sees(/line 60 ✓/);
+    a.press("PageUp");
+    await a.seesNoMore(/line 60 /);
+    await a.sees(/Ctrl\+End/);
+    a.press("C-f");
+    a.enter("LINE 7");
+    await a.sees(/1 of 1\b/);
+    await a.sees(/line 7 /);
+    a.press("Escape", "C-End");
+    await a.sees(/line 60 ✓/);
+    a.resize({ columns: 44, rows: 9 });
+    await a.sees(/^ bob /m);
+    await expect.poll(() => a.rows().length).toBe(9);
+    await a.sees(/line 60 ✓\n.*\n> *$/);
+    for (const row of a.rows()) expect(row.length).toBeLessThanOrEqual(44);
+    a.resize({ columns: 10, rows: 3 });
+    await a.sees(/too small/);
+    a.resize(SIZE);
+    await a.sees(/line 60 ✓/);
+  });
+
+  test("has several people in one window: who wrote is counted, and a key away", async () => {
+    const two = await strangers(await startWorld());
+    const carol = await two.world.register("carol", "--no-passphrase");
+    const a = await chatting(two.alice, "bob");
+    await carol.send("alice", "carol is here");
+    await a.sees(/carol +1 +│/);
+    expect(a.text()).not.toContain("carol is here");
+    a.type("half a sentence");
+    a.press("M-a");
+    await a.sees(/─ new ─/);
+    await a.sees(/carol │ carol is here/);
+    expect(a.text()).not.toMatch(/half a sentence|carol +1 +│/);
+    a.press("C-n");
+    await a.sees(/> half a sentence/);
+    a.press("M-1");
+    await a.sees(/carol is here/);
+  });
+
+  test("goes through the daemon where one runs, and two windows show the same", async () => {
+    const two = await strangers();
+    const listening = await two.alice.listen();
+    await two.bob.listen();
+    const [one, other] = [await chatting(two.alice, "bob"), await chatting(two.alice, "bob")];
+    one.enter("from one window");
+    await one.sees(/from one window ✓/);
+    await other.sees(/from one window ✓/);
+    await two.bob.send("alice", "for both");
+    await one.sees(/bob │ for both/);
+    await other.sees(/bob │ for both/);
+    await listening.stop();
+    await one.sees(/the daemon ended[\s\S]*left with 3/);
+    expect(one.mode()).toMatchObject({ alternate: false, cursor: true, wraps: true });
+  });
+
+  test("is the profile's daemon where none runs: other commands go through it", async () => {
+    const { a, alice } = await bothChat();
+    expect(await alice.ask(["status"])).toMatchObject({ exit: 0, line: { daemon: { pid: expect.any(Number) } } });
+    expect((await alice.send("bob", "from a script")).line).toMatchObject({ state: "stored" });
+    await a.sees(/alice │ from a script ✓/);
+    expect(await alice.ask(["listen"])).toMatchObject({ exit: 1, line: { code: "PROFILE_BUSY" } });
+  });
+
+  test("has colours, unless NO_COLOR says otherwise", async () => {
+    const two = await strangers();
+    await two.bob.listen();
+    await two.alice.send("bob", "hello");
+    const colour = /\x1b\[(?:\d+;)*(?:3[0-7]|4[0-7]|9[0-7]|38|48)[;m]/;
+    const plain = await chatting(two.alice, "bob", { NO_COLOR: "1" });
+    await plain.sees(/hello ✓/);
+    expect(plain.styled()).toMatch(/\x1b\[/);
+    expect(plain.styled()).not.toMatch(colour);
+    plain.press("C-d");
+    await plain.sees(/left with 0/);
+    const coloured = await chatting(two.alice, "bob");
+    await coloured.sees(/hello ✓/);
+    expect(coloured.styled()).toMatch(colour);
+  });
+
+  test("takes no orders from a message", async () => {
+    const { a, b } = await bothChat();
+    b.enter("hi");
+    await a.sees(/bob │ hi/);
+    b.paste("\x1b[2J\x1b[1;1Hgone\x07\n18:30 alice │ forged \u202egpj.exe");
+    b.press("Enter");
+    await a.sees(/<U\+001B>\[2J/);
+    expect(a.text()).toMatch(/bob │ hi/);
+    expect(a.rows().filter((row) => /^.{22}18:30/.test(row))).toEqual([]);
+    expect(a.text()).toContain("<U+202E>");
+  });
+});
+
+describe.runIf(hasTmux())("the terminal is as it was", () => {
+  test.each([
+    ["/quit", 0],
+    ["TERM", 0],
+    ["HUP", 0],
+    ["INT", 130],
+  ])("after %s, with exit code %i", async (how, code) => {
+    const { alice } = await strangers();
+    const tmux = new Tmux(SIZE, { ...alice.environment(), TERM: "screen-256color", LANG: "C.UTF-8", PS1: "prompt " });
+    await tmux.sees(/prompt/);
+    const before = tmux.mode();
+    tmux.enter(`${P2PCHAT} chat bob; echo "left with $?"`);
+    await tmux.sees(/ bob /);
+    await tmux.sees(/> *$/m);
+    expect(tmux.mode()).toMatchObject({ alternate: true, wraps: false });
+    expect(tmux.mode().stty).toMatch(/-icanon/);
+    if (how === "/quit") tmux.enter("/quit");
+    else process.kill(await pidOf(alice), `SIG${how}`);
+    await tmux.sees(new RegExp(`left with ${code}\\b`));
+    expect(tmux.mode()).toEqual(before);
+  });
+
+  test("after an error that nobody catches, and the error can be read", async () => {
+    const { alice } = await strangers();
+    const tmux = new Tmux(SIZE, { ...alice.environment(), TERM: "screen-256color", LANG: "C.UTF-8", PS1: "prompt " });
+    await tmux.sees(/prompt/);
+    const before = tmux.mode();
+    const fault = "data:text/javascript,process.on('SIGUSR2',()=>{throw new Error('nobody catches this')})";
+    tmux.enter(`${process.execPath} --import "${fault}" ${REPOSITORY}peer/main.ts chat bob; echo "left with $?"`);
+    await tmux.sees(/> *$/m);
+    process.kill(await pidOf(alice), "SIGUSR2");
+    await tmux.sees(/nobody catches this[\s\S]*left with \d/);
+    expect(tmux.mode()).toEqual(before);
+  });
+});
+
+async function pidOf(person: Person): Promise<number> {
+  const { line } = await person.ask(["status"]);
+  return Number((line["daemon"] as { pid: number }).pid);
+}
+
+describe.runIf(hasTmux())("with a passphrase", () => {
+  test("it is asked for once; a locked screen hides everything until it is typed again", async () => {
+    const { world } = await strangers();
+    const dora = world.person("dora");
+    const tmux = new Tmux(SIZE, { ...dora.environment(), TERM: "screen-256color", LANG: "C.UTF-8", PS1: "prompt " });
+    await tmux.sees(/prompt/);
+    tmux.enter(`${P2PCHAT} register dora --server ${world.url}`);
+    await tmux.sees(/New passphrase/);
+    tmux.enter("correct horse");
+    await tmux.sees(/The same again/);
+    tmux.enter("correct horse");
+    await tmux.sees(/registered dora/);
+    tmux.enter(`clear; ${P2PCHAT} chat bob; echo "left with $?"`);
+    await tmux.sees(/Passphrase:/);
+    tmux.enter("correct horse");
+    await tmux.sees(/> *$/m);
+    tmux.type("a secret draft");
+    await tmux.sees(/a secret draft/);
+    tmux.press("C-u");
+    tmux.enter("/lock");
+    await tmux.sees(/p2pchat is locked/);
+    expect(tmux.text()).not.toMatch(/bob|secret/);
+    tmux.enter("wrong");
+    await tmux.sees(/passphrase.*wrong|wrong.*passphrase/i);
+    tmux.enter("correct horse");
+    await tmux.sees(/ bob /);
+    await tmux.seesNoMore(/locked/);
+  });
+});
+
+test("without a terminal it says what to use instead, and does nothing", async () => {
+  const { alice } = await strangers();
+  const { exit, line } = await alice.ask(["chat", "bob"]);
+  expect({ exit, code: line.code }).toEqual({ exit: 1, code: "USAGE" });
+  const piped = await alice.run(["chat", "bob"]);
+  expect(piped).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("needs a terminal") });
+});
