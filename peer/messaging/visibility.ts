@@ -21,7 +21,7 @@ export function releaseReady(store: Store, lane: Lane, waited = 0): Released[] {
     const missing = Math.max(0, seq - high - 1);
     if (missing > 0 && seq > waited) break;
     const message = inbox.release(lane, seq, missing);
-    if (message.readable || missing > 0) released.push({ lane, message });
+    if (message.readable || message.change || missing > 0) released.push({ lane, message });
     high = Math.max(high, seq);
   }
   if (high > before) inbox.setMark(lane, high);

@@ -45,6 +45,15 @@ describe("an edit", () => {
     expect((await events(bob, 3)).at(-1)).toMatchObject({ type: "edit", id, from: "alice", text: "the first draft" });
   });
 
+  test("reaches who waits for it at once, and not with whatever comes next", async () => {
+    const { world, alice, bob, id } = await talking();
+    const told = events(bob, 1, { since: 2 });
+    await alice.operations.edit({ id, text: "the first draft", ...WAIT });
+    await world.settle();
+    const late = new Promise((resolve) => setImmediate(resolve, "nothing was told"));
+    expect(await Promise.race([told, late])).toMatchObject([{ type: "edit", id }]);
+  });
+
   test("of another's message changes nothing", async () => {
     const { world, alice, bob, id } = await talking();
     await expectError(bob.operations.edit({ id, text: "mine now", ...WAIT }), "MESSAGE_UNKNOWN");
