@@ -1,3 +1,4 @@
+import { timeToScreen } from "./support/first-screen.ts";
 import { endedChildrenCpuMs } from "./support/process-facts.ts";
 import { type BenchOptions, Program, p2pchatPath } from "./support/program.ts";
 import type { Row } from "./support/report.ts";
@@ -39,7 +40,30 @@ export async function measureStartup(options: BenchOptions): Promise<Row[]> {
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
     for (const one of [reference, ...commands]) await measure(one, round >= 0);
   }
-  return [...commands.flatMap((one) => compare(one, reference)), ...[reference, ...commands].flatMap(absolute)];
+  const screens = [
+    ...(await measureScreen("through a running daemon", town.command("alice", ["chat", "bob"]), town.environment)),
+    ...(await measureScreen("without a daemon", town.command("carol", ["chat", "bob"]), town.environment)),
+  ];
+  return [
+    ...commands.flatMap((one) => compare(one, reference)),
+    ...[reference, ...commands].flatMap(absolute),
+    ...screens,
+  ];
+}
+
+const SCREEN_ROUNDS = 15;
+const SCREEN_TARGET_MS = 400;
+
+/** Until what was said last stands on the screen, beyond what Node alone takes in the same terminal. */
+async function measureScreen(how: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Row[]> {
+  const beyond: number[] = [];
+  for (let round = -WARM_UP; round < SCREEN_ROUNDS; round += 1) {
+    const reference = await timeToScreen(["-e", "console.log('there')"], env, "there");
+    const took = await timeToScreen(args, env, "hello");
+    if (round >= 0) beyond.push(took - reference);
+  }
+  const target = { target: { atMost: SCREEN_TARGET_MS } };
+  return [{ measure: `first screen of chat ${how}, beyond node`, unit: "ms", ...summarise(beyond), ...target }];
 }
 
 /** Alice and bob have written to each other, bob has a mailbox, and both are away. */
