@@ -1,4 +1,4 @@
-import type { AuditProblem } from "../messaging/audit.ts";
+import type { AuditProblem } from "../messaging/audit-finding.ts";
 import type { KeyAudit } from "../messaging/operations.ts";
 import { localTime } from "./instant.ts";
 import { table } from "./table.ts";

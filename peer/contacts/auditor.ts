@@ -1,7 +1,8 @@
 import { type ChatError, isChatError } from "../../shared/errors.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
-import type { Auditor, AuditProblem, NameAudit } from "../messaging/audit.ts";
+import type { Auditor, NameAudit } from "../messaging/audit.ts";
+import type { AuditProblem } from "../messaging/audit-finding.ts";
 import type { KeyLog, NamingServer } from "../messaging/ports.ts";
 import type { Self } from "../messaging/self.ts";
 import { auditName } from "./audit.ts";

@@ -2,7 +2,7 @@ import { hex } from "../../shared/bytes.ts";
 import { type ErrorCode, isErrorCode } from "../../shared/errors.ts";
 import { pad, unpad } from "../../shared/padding.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import type { Path } from "../messaging/ports.ts";
+import type { Path } from "../messaging/path.ts";
 import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore, Relayed } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";

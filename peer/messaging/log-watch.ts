@@ -1,7 +1,8 @@
 import { abortReason } from "../../shared/abort-reason.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
-import type { AuditProblem, NameAudit } from "./audit.ts";
+import type { NameAudit } from "./audit.ts";
+import type { AuditProblem } from "./audit-finding.ts";
 import { type BackOff, backOff } from "./back-off.ts";
 import type { KeyLog, Resolver } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../shared/errors.ts";
-import type { AuditProblem, RecordChange } from "./audit.ts";
-import type { Path } from "./ports.ts";
+import type { AuditProblem, RecordChange } from "./audit-finding.ts";
+import type { Path } from "./path.ts";
 
 /*
  * What a profile can do, as its callers see it: the command line, the control socket (one method each, by these names)

@@ -5,17 +5,12 @@ import type { MailboxRecordPayload } from "../../shared/mailbox-record.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import type { RelayDescriptor } from "../../shared/relay-descriptor.ts";
 import type { Username } from "../../shared/username.ts";
+import type { Path } from "./path.ts";
 
 /*
  * What the message rules need from the outside. `sessions/`, `network/`, `naming/`, `contacts/` and `history/`
  * implement these; `peer/compose.ts` wires them. Nothing here knows libp2p, MLS, SQLite or HTTP.
  */
-
-/**
- * Which way a message went: straight to an address of the device, straight through a hole that both sides punched into
- * their NATs, through a relay while both are connected to it, or left in a mailbox.
- */
-export type Path = "direct" | "punched" | "relay" | "mailbox";
 
 /** An ordered, framed, authenticated lane to one device; the opener sends envelopes, the other side answers. */
 export interface Channel {

@@ -7,7 +7,8 @@ import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import { applyChange, expiryOf, isChange, withoutValue } from "./apply-change.ts";
 import { inboxMode } from "./inbox-mode.ts";
-import type { Contact, Path } from "./ports.ts";
+import type { Path } from "./path.ts";
+import type { Contact } from "./ports.ts";
 import type { Self } from "./self.ts";
 import type { InboundMessage, Lane, Store } from "./store.ts";
 

@@ -4,7 +4,8 @@ import type { ErrorCode } from "../../shared/errors.ts";
 import type { FrameOf } from "../../shared/frames.ts";
 import type { RelayDescriptorPayload } from "../../shared/relay-descriptor.ts";
 import type { Username } from "../../shared/username.ts";
-import type { ContactStore, Path } from "./ports.ts";
+import type { Path } from "./path.ts";
+import type { ContactStore } from "./ports.ts";
 
 /*
  * What must outlive the process. Everything is synchronous: the rules compute first and write in one transaction, with

@@ -1,4 +1,4 @@
-import type { Path } from "../messaging/ports.ts";
+import type { Path } from "../messaging/path.ts";
 
 /** How a connection runs; the mailbox has none. */
 export type ConnectionPath = Exclude<Path, "mailbox">;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { AuditProblem } from "../../../peer/messaging/audit.ts";
+import type { AuditProblem } from "../../../peer/messaging/audit-finding.ts";
 import { type LogFinding, LogWatch } from "../../../peer/messaging/log-watch.ts";
 import type { Contact } from "../../../peer/messaging/ports.ts";
 import { ChatError } from "../../../shared/errors.ts";
