@@ -99,7 +99,7 @@ export function readSubscription(params: unknown): z.infer<typeof subscription> 
 }
 
 const consumption = z.strictObject({
-  consumer: word,
+  consumer: word.exactOptional(),
   since: z.union([z.int().min(0), z.literal("now")]).exactOptional(),
   receipts: z.boolean().exactOptional(),
 });

@@ -45,6 +45,7 @@ export class EventFeed implements Feed {
   }
 
   async consume({ consumer, since, receipts = false }: ConsumeOptions): Promise<Consumer> {
+    if (consumer === undefined) return this.#readUnnamed(since, receipts);
     if (this.#consumers.has(consumer)) {
       throw new ChatError("PROFILE_BUSY", `somebody reads as ${consumer} already`, { reason: "consumer" });
     }
@@ -58,6 +59,15 @@ export class EventFeed implements Feed {
         place = Math.max(place, cursor);
       },
       close: () => void this.#consumers.delete(consumer),
+    };
+  }
+
+  #readUnnamed(since: ConsumeOptions["since"], receipts: boolean): Consumer {
+    const place = typeof since === "number" ? since : this.#store.inbox.newestCursor();
+    return {
+      events: (signal) => this.events({ since: place, receipts, signal }),
+      acknowledge: () => undefined,
+      close: () => undefined,
     };
   }
 

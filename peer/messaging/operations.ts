@@ -416,7 +416,8 @@ export interface Feed {
 }
 
 export type ConsumeOptions = {
-  readonly consumer: string;
+  /** Under which the place is remembered. Without a name there is none: the reading begins with what is to come, unless `since` says where. */
+  readonly consumer?: string;
   /** The cursor after which to begin, instead of the remembered place; `now`: one without a place begins with what is to come. */
   readonly since?: number | "now";
   /** What becomes of own messages too. */

@@ -138,11 +138,14 @@ describe("the feed", () => {
   });
 });
 
-/** Reads under a name until `stop`. */
-async function consume(peer: MessagingPeer, consumer: string, since?: number | "now") {
+/** Reads, under a name where one is given, until `stop`. */
+async function consume(peer: MessagingPeer, consumer?: string, since?: number | "now") {
   const ending = new AbortController();
   const seen: ChatEvent[] = [];
-  const reading = await peer.feed.consume({ consumer, ...(since !== undefined && { since }) });
+  const reading = await peer.feed.consume({
+    ...(consumer !== undefined && { consumer }),
+    ...(since !== undefined && { since }),
+  });
   const done = (async () => {
     for await (const event of reading.events(ending.signal)) seen.push(event);
   })();
@@ -200,6 +203,22 @@ describe("consumers", () => {
       expect(texts(bot.seen)).toEqual(["later"]);
       await bot.stop();
     }
+  });
+
+  test("without a name begin with what is to come, however many there are, and no place is kept", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const readers = await Promise.all([consume(bob), consume(bob)]);
+    await alice.send(bob, "later");
+    await world.settle();
+    for (const { seen, acknowledge } of readers) {
+      expect(texts(seen)).toEqual(["later"]);
+      await acknowledge(2);
+    }
+    const again = await consume(bob, undefined, 0);
+    await world.settle();
+    expect(texts(again.seen)).toEqual(["hello bob", "later"]);
+    await Promise.all([...readers, again].map(({ stop }) => stop()));
   });
 
   test("are one at a time under a name; `listen` is the name of who gives none", async () => {
