@@ -1,4 +1,5 @@
 import { defineConfig, type OutputOptions, type Plugin } from "rolldown";
+import { declarations } from "./declarations.ts";
 import { manual } from "./manual.ts";
 import { schemas } from "./schemas.ts";
 import { thirdParty } from "./third-party.ts";
@@ -25,7 +26,7 @@ function chunks(directory: string, extension: string): OutputOptions {
 
 const notices = thirdParty();
 
-/** A directory for each program, cut where it imports on demand: a command loads only what it needs. */
+/** A directory for each program and for the library, cut where it imports on demand: a command loads only what it needs. */
 export default defineConfig([
   {
     input: { main: "peer/main.ts" },
@@ -41,5 +42,11 @@ export default defineConfig([
     platform: "node",
     plugins: [notices],
     output: { ...chunks("dist/naming-server", "js"), format: "esm" },
+  },
+  {
+    input: { sdk: "peer/sdk.ts" },
+    platform: "node",
+    plugins: [notices, declarations("peer/sdk.ts")],
+    output: { ...chunks("dist/sdk", "js"), format: "esm" },
   },
 ]);

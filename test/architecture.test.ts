@@ -20,6 +20,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   "peer/identity": ["shared"],
   "peer/daemon": ["shared", "peer/messaging"],
   "peer/cli": ["shared", "peer/messaging", "peer/daemon"],
+  "peer/sdk": ["shared", "peer/messaging", "peer/daemon", "peer/cli"],
   peer: [
     "shared",
     "peer/cli",
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
     "peer/naming",
     "peer/network",
     "peer/relay",
+    "peer/sdk",
     "peer/sessions",
   ],
 };

@@ -89,6 +89,18 @@ test("the licence of every package that is bundled lies beside the programs, in 
   expect((await buildOnDisk()).notices).toBe(notices);
 });
 
+test("the library loads no heavy package before a peer is opened, and the whole of one then", async () => {
+  const sdk = PROGRAMS.at(-1);
+  if (sdk === undefined) throw new Error("nothing is built");
+  const built = await buildInMemory(sdk);
+  const everything = Object.values(built).flatMap(({ modules }) => modules);
+  expect(loadedWith(built, "sdk.js").filter((id) => HEAVY.test(id))).toEqual([]);
+  expect(everything.filter((id) => HEAVY.test(id))).not.toEqual([]);
+  expect(everything.filter((id) => /naming-server\/|peer\/relay\/|node_modules\/(?:express|yargs)\//.test(id))).toEqual(
+    [],
+  );
+});
+
 test("what every command loads holds no heavy package, while the whole does", () => {
   const atStart = loadedWith(p2pchat, "main.cjs");
   const everything = Object.values(p2pchat).flatMap(({ modules }) => modules);
@@ -151,7 +163,7 @@ test("the package holds the built programs, their licences and launchers and wha
   });
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   const expected =
-    /^(?:dist\/[\w/.-]+\.c?js|dist\/THIRD-PARTY\.txt|dist\/man\/p2pchat\.1|dist\/schemas\/[a-z-]+\.json|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
+    /^(?:dist\/[\w/.-]+\.c?js|dist\/THIRD-PARTY\.txt|dist\/man\/p2pchat\.1|dist\/sdk\/types\/[\w/-]+\.d\.ts|dist\/schemas\/[a-z-]+\.json|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
   expect(files.map(({ path }) => path)).toContain("peer/p2pchat.cjs");
   expect(files.map(({ path }) => path).filter((path) => !expected.test(path))).toEqual([]);
 });

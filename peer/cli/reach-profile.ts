@@ -2,12 +2,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ChatError } from "../../shared/errors.ts";
 import { type ControlClient, connectToDaemon } from "../daemon/control-client.ts";
 import { controlSocketCandidates } from "../daemon/control-socket-path.ts";
-import type { CliContext, ProfileDirectory, ProfileLock } from "./context.ts";
+import type { CliContext, Dependencies, ProfileDirectory, ProfileLock, Terminal } from "./context.ts";
+import type { Interruption } from "./interruption.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 import { readPeerId } from "./profile-peer-id.ts";
 
 const POLL_MS = 25;
 const SILENCE_MS = 1000;
+
+/** What of a command's context it takes to find a profile. */
+export type ReachContext = Pick<CliContext, "settings"> & {
+  readonly dependencies: Pick<Dependencies, "openDirectory" | "tryLock">;
+  readonly terminal: Pick<Terminal, "env">;
+  readonly interruption: Pick<Interruption, "signal">;
+  readonly output: Pick<CliContext["output"], "note">;
+};
 
 /** Whoever runs the profile answers, or the profile is ours to run. */
 export type Reached =
@@ -21,7 +30,7 @@ export type Reached =
  * @throws ChatError PROFILE_BUSY (`details.pid`) once the time is over; PROFILE_MISSING, PROFILE_UNSAFE,
  *   DAEMON_MISMATCH, INTERRUPTED
  */
-export async function reachProfile(context: CliContext, timeoutMs: number): Promise<Reached> {
+export async function reachProfile(context: ReachContext, timeoutMs: number): Promise<Reached> {
   const { dependencies, output } = context;
   const { signal } = context.interruption;
   const { directory, daemon } = locate(context);
@@ -43,11 +52,11 @@ export async function reachProfile(context: CliContext, timeoutMs: number): Prom
 }
 
 /** The daemon where one runs; the profile is not opened, nor is anybody waited for. @throws ChatError as `reachProfile` */
-export async function findDaemon(context: CliContext, timeoutMs: number): Promise<ControlClient | undefined> {
+export async function findDaemon(context: ReachContext, timeoutMs: number): Promise<ControlClient | undefined> {
   return await connectToDaemon({ ...locate(context).daemon, timeoutMs, signal: context.interruption.signal });
 }
 
-function locate({ dependencies, settings, terminal }: CliContext) {
+function locate({ dependencies, settings, terminal }: ReachContext) {
   const directory = dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
   const paths = controlSocketCandidates(directory.path, terminal.env);
   return { directory, daemon: { paths, peerId: readPeerId(directory) } };

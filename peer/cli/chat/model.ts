@@ -5,7 +5,7 @@ import type {
   HistoryMessage,
   PresenceEvent,
 } from "../../messaging/operations.ts";
-import type { Path } from "../../messaging/ports.ts";
+import type { Path } from "../../messaging/path.ts";
 import type { Input } from "./keys.ts";
 import { EMPTY_INPUT, type TextInput } from "./text-input.ts";
 

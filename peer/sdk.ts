@@ -1,0 +1,69 @@
+import { ChatError, type ErrorCode } from "../shared/errors.ts";
+import { openProfileDirectory } from "./identity/profile-directory.ts";
+import type {
+  ChatEvent,
+  ChatMessage,
+  ContactView,
+  DeliveryState,
+  HistoryMessage,
+  Identity,
+  Operations,
+  PresenceEvent,
+  SendResult,
+  Status,
+} from "./messaging/operations.ts";
+import type { Chat, ChatOperations, EventsOptions } from "./sdk/chat.ts";
+import { connectChat } from "./sdk/connect.ts";
+import { openChat } from "./sdk/open.ts";
+import type { ConnectOptions, OpenOptions } from "./sdk/options.ts";
+import type { SdkDependencies } from "./sdk/place.ts";
+
+/*
+ * The package as a library: `import { connect, open } from "p2pchat"`. Both give the same object, and read the same
+ * configuration files and environment as the commands. Everything that goes wrong is a ChatError.
+ */
+
+export type {
+  Chat,
+  ChatEvent,
+  ChatMessage,
+  ChatOperations,
+  ConnectOptions,
+  ContactView,
+  DeliveryState,
+  ErrorCode,
+  EventsOptions,
+  HistoryMessage,
+  Identity,
+  OpenOptions,
+  Operations,
+  PresenceEvent,
+  SendResult,
+  Status,
+};
+export { ChatError };
+
+const dependencies: SdkDependencies = {
+  openDirectory: openProfileDirectory,
+  tryLock: async (directory) => (await import("./identity/profile-lock.ts")).tryAcquireProfileLock(directory),
+  loadPrograms: () => import("./compose.ts"),
+};
+
+/**
+ * Talks to the daemon of a profile, `p2pchat listen`: no key is opened here.
+ *
+ * @throws ChatError PEER_UNREACHABLE (reason `daemon`), PROFILE_MISSING, PROFILE_UNSAFE, DAEMON_MISMATCH, CONFIG_INVALID
+ */
+export function connect(options: ConnectOptions = {}): Promise<Chat> {
+  return connectChat(options, dependencies);
+}
+
+/**
+ * Puts a profile to work in this process, as `p2pchat listen` does: reachable, and nobody else uses it meanwhile.
+ *
+ * @throws ChatError PROFILE_BUSY (`details.pid`), PROFILE_MISSING, PROFILE_UNSAFE, PASSPHRASE_REQUIRED, PASSPHRASE_WRONG,
+ *   STORE_CORRUPT, STORAGE, CONFIG_INVALID
+ */
+export function open(options: OpenOptions = {}): Promise<Chat> {
+  return openChat(options, dependencies);
+}
