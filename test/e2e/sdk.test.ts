@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { projectWithPackage } from "../support/installed-package.ts";
@@ -9,6 +9,18 @@ import { Program } from "../support/program.ts";
 /** Runs a file of a project as that person. */
 function run(project: string, file: string, person: Person): Program {
   return new Program([process.execPath, file], { directory: project, env: person.environment() });
+}
+
+/** What the docs show, each example a file. */
+function writeExamples(project: string): readonly string[] {
+  const texts = ["README.md", "docs/SDK.md"].map((file) => readFileSync(join(REPOSITORY, file), "utf8"));
+  const examples = texts.flatMap((text) => [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code));
+  expect(examples).toHaveLength(2);
+  return examples.map((code, index) => {
+    const file = `example-${index}.ts`;
+    writeFileSync(join(project, file), code);
+    return file;
+  });
 }
 
 const CONVERSATION = `
@@ -49,10 +61,11 @@ test("a script of another project talks and listens through a daemon, and its ty
   expect(await script.outcome()).toMatchObject({ code: 0, stderr: "" });
   expect(script.seen.at(-1)).toMatchObject({ type: "refused", code: "INTERRUPTED", reason: "closed" });
 
+  const files = ["script.ts", ...writeExamples(project)];
   symlinkSync(join(REPOSITORY, "node_modules/@types"), join(project, "node_modules/@types"));
   const options = "--noEmit --strict --module nodenext --target esnext --types node --exactOptionalPropertyTypes";
   const compiler = join(REPOSITORY, "node_modules/.bin/tsc");
-  const types = () => spawnSync(compiler, [...options.split(" "), "script.ts"], { cwd: project, encoding: "utf8" });
+  const types = () => spawnSync(compiler, [...options.split(" "), ...files], { cwd: project, encoding: "utf8" });
   expect(types()).toMatchObject({ status: 0, stdout: "" });
   writeFileSync(join(project, "script.ts"), CONVERSATION.replace('{ to: "alice", text', '{ two: "alice", text'));
   expect(types().stdout).toContain("two");
