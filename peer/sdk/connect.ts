@@ -1,11 +1,16 @@
-import { ChatError } from "../../shared/errors.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ChatError, isChatError } from "../../shared/errors.ts";
+import { monotonicMs } from "../cli/monotonic-clock.ts";
 import { findDaemon } from "../cli/reach-profile.ts";
 import type { ControlClient } from "../daemon/control-client.ts";
+import type { ConsumeOptions, Consumer } from "../messaging/operations.ts";
 import { type Chat, chatOf } from "./chat.ts";
 import type { ConnectOptions } from "./options.ts";
 import { contextOf, type SdkDependencies } from "./place.ts";
 
 const TIMEOUT_MS = 10_000;
+const NAME_PATIENCE_MS = 1000;
+const POLL_MS = 25;
 
 /** As `connect` of the package. */
 export async function connectChat(options: ConnectOptions, dependencies: SdkDependencies): Promise<Chat> {
@@ -21,7 +26,7 @@ export async function connectChat(options: ConnectOptions, dependencies: SdkDepe
   const source = {
     operations: client.operations,
     // Readings have connections of their own: each ends with its own.
-    consume: async (reading: Parameters<ControlClient["consume"]>[0]) => consumeAlone(await call(), reading),
+    consume: async (reading: ConsumeOptions) => consumeAlone(await call(), reading),
     async *presence(signal: AbortSignal) {
       const own = await call();
       try {
@@ -35,9 +40,18 @@ export async function connectChat(options: ConnectOptions, dependencies: SdkDepe
   return chatOf(source, closing);
 }
 
-async function consumeAlone(client: ControlClient, options: Parameters<ControlClient["consume"]>[0]) {
+/** A name whose last reader has just gone becomes free when the daemon has noticed. */
+async function consumeAlone(client: ControlClient, options: ConsumeOptions): Promise<Consumer> {
+  const start = monotonicMs();
   try {
-    return await client.consume(options);
+    for (;;) {
+      const answer = await client.consume(options).catch((error: unknown) => {
+        const isHeld = isChatError(error, "PROFILE_BUSY") && error.reason === "consumer";
+        if (!isHeld || monotonicMs() - start > NAME_PATIENCE_MS) throw error;
+      });
+      if (answer !== undefined) return answer;
+      await sleep(POLL_MS);
+    }
   } catch (error) {
     client.close();
     throw error;

@@ -1,9 +1,10 @@
 import { dirname } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { ControlServer } from "../../../peer/daemon/control-server.ts";
-import type { ChatEvent, SendParams } from "../../../peer/messaging/operations.ts";
+import type { ChatEvent, Feed, SendParams } from "../../../peer/messaging/operations.ts";
 import type { Chat } from "../../../peer/sdk/chat.ts";
 import { connect } from "../../../peer/sdk.ts";
+import { ChatError } from "../../../shared/errors.ts";
 import { startTestServer } from "../../support/control-socket.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { terminal } from "../../support/fake-daemon.ts";
@@ -89,6 +90,21 @@ describe("events", () => {
     await chat.close();
     expect(await ends[1]).toMatchObject({ done: true });
     await expectError(chat.events().next(), "INTERRUPTED", "closed");
+  });
+
+  test("go on at once under the name of a reading that has just ended, which nobody else reads by", async () => {
+    const feed = fakeFeed([message(1)]);
+    const readers = new Set<string>();
+    const consume: Feed["consume"] = async ({ consumer = "" }) => {
+      if (readers.has(consumer)) throw new ChatError("PROFILE_BUSY", "held", { reason: "consumer" });
+      readers.add(consumer);
+      return { ...(await feed.consume({ consumer })), close: () => void readers.delete(consumer) };
+    };
+    const chat = await chatWith({ feed: { ...feed, consume } });
+    for (let turn = 0; turn < 5; turn++) await firstOf(chat.events({ consumer: "bot" }), 1);
+    const reading = chat.events({ consumer: "bot" });
+    await reading.next();
+    await expectError(chat.events({ consumer: "bot" }).next(), "PROFILE_BUSY", "consumer");
   });
 
   test("fail where the daemon ends", async () => {
