@@ -115,7 +115,7 @@ export const queueMessage: Programs["queueMessage"] = async ({ settings, directo
     if (opened.restored) throw new ChatError("PROFILE_BUSY", "this profile was restored from a copy and is in use");
     const { self, store, profile } = opened;
     const acceptor = new Acceptor({ self, store, runtime: systemRuntime });
-    return await queueForContact({ self, store, acceptor, server: profile.server }, params);
+    return await queueForContact({ self, store, acceptor, runtime: systemRuntime, server: profile.server }, params);
   } finally {
     opened.close();
   }

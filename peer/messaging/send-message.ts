@@ -1,5 +1,5 @@
 import { hex, utf8 } from "../../shared/bytes.ts";
-import type { Content } from "../../shared/content.ts";
+import type { Content, ContentOf } from "../../shared/content.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { parseNameRecord } from "../../shared/name-record.ts";
@@ -33,18 +33,25 @@ export function sendOperations(deps: MessengerDeps): SendOperations {
 async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult> {
   const startedMs = deps.runtime.monotonic();
   const username = readOther(params.to, deps);
-  const text = readText(utf8(params.text));
-  const replyTo = params.replyTo === undefined ? undefined : readMessageId(params.replyTo);
+  const draft = readDraft(params);
   const to = await recipient(deps, username, params);
-  const seconds = params.expireSeconds ?? to.expireSeconds;
-  const content: Content = {
-    kind: "text",
-    text,
-    ...(replyTo !== undefined && { replyTo }),
-    ...(seconds !== undefined && { expiresAt: deps.runtime.now() + seconds * 1000 }),
-  };
+  const content = contentFor(to, draft, deps.runtime.now());
   const timeoutMs = params.timeoutMs - (deps.runtime.monotonic() - startedMs);
   return dispatch(deps, to, content, { ...params, timeoutMs });
+}
+
+type TextDraft = Pick<ContentOf<"text">, "text" | "replyTo"> & { readonly expireSeconds: number | undefined };
+
+/** @throws ChatError MESSAGE_EMPTY, MESSAGE_TOO_LARGE, MESSAGE_NOT_TEXT, USAGE */
+function readDraft({ text, replyTo, expireSeconds }: SendParams): TextDraft {
+  const read = { text: readText(utf8(text)), expireSeconds };
+  return replyTo === undefined ? read : { ...read, replyTo: readMessageId(replyTo) };
+}
+
+/** What is set for the contact holds where nothing else is said. */
+function contentFor(to: Contact, { expireSeconds = to.expireSeconds, ...said }: TextDraft, nowMs: number): Content {
+  const content: Content = { kind: "text", ...said };
+  return expireSeconds === undefined ? content : { ...content, expiresAt: nowMs + expireSeconds * 1000 };
 }
 
 /**
@@ -53,7 +60,7 @@ async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult
  * @throws ChatError PROFILE_BUSY for anybody else
  */
 export async function queueForContact(
-  deps: Pick<MessengerDeps, "self" | "store" | "acceptor" | "server">,
+  deps: Pick<MessengerDeps, "self" | "store" | "acceptor" | "server" | "runtime">,
   params: SendParams,
 ): Promise<SendResult> {
   const username = readOther(params.to, deps);
@@ -61,7 +68,7 @@ export async function queueForContact(
   if (to === undefined)
     throw new ChatError("PROFILE_BUSY", `this profile is in use, and ${username} is not a contact yet`);
   assertMayWrite(to);
-  const content: Content = { kind: "text", text: readText(utf8(params.text)) };
+  const content = contentFor(to, readDraft(params), deps.runtime.now());
   const { messageId } = await deps.acceptor.accept({ to, content, requestKey: params.id });
   return sendResult(deps.store, messageId, username);
 }

@@ -96,11 +96,14 @@ describe("while another process holds the profile", () => {
     const world = new MessagingWorld();
     const { alice, bob } = await world.acquainted();
     const acceptor = new Acceptor(alice.core);
-    const deps = { self: alice.self, store: alice.store, acceptor, server: AUDIENCE };
+    const deps = { self: alice.self, store: alice.store, acceptor, runtime: alice.core.runtime, server: AUDIENCE };
     const params = { text: "from another process", wait: "queued", timeoutMs: 0 } as const;
     await expect(queueForContact(deps, { ...params, to: "carol" })).rejects.toMatchObject({ code: "PROFILE_BUSY" });
     await expect(queueForContact(deps, { ...params, to: "alice" })).rejects.toMatchObject({ code: "SELF_SEND" });
-    expect(await queueForContact(deps, { ...params, to: "bob" })).toMatchObject({ state: "queued" });
+    const queued = await queueForContact(deps, { ...params, to: "bob", replyTo: "ab".repeat(16), expireSeconds: 60 });
+    expect(queued).toMatchObject({ state: "queued" });
+    const { messages } = await alice.operations.history({ with: "bob" });
+    expect(messages.at(-1)).toMatchObject({ replyTo: "ab".repeat(16), expiresAt: expect.any(String) });
     alice.delivery.start();
     await world.settle();
     expect(bob.inbox()).toEqual(["hello bob", "from another process"]);
