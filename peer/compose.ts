@@ -21,6 +21,8 @@ import { parseRelayPolicy } from "./messaging/relay-choice.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import { queueForContact } from "./messaging/send-message.ts";
 import type { Store } from "./messaging/store.ts";
+import { createAccess } from "./messaging/tokens/token-access.ts";
+import { TokenUses } from "./messaging/tokens/token-uses.ts";
 import { GapTimers } from "./messaging/visibility.ts";
 import { disownBirth, keyLogOf, type OpenProfile, openProfile } from "./open-profile.ts";
 import { giveNewLife } from "./restore.ts";
@@ -70,6 +72,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   });
   const watchContacts = () => contactWatch.set(options.mode === "daemon" && (options.presence || hiding.hidden));
   watchContacts();
+  const tokens = new TokenUses(runtime);
   const operations = createOperations({
     self,
     store,
@@ -87,6 +90,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     hidingChanged: watchContacts,
     engine: engine.start,
     running: engine.running,
+    tokens,
     server: profile.server,
     profile: options.settings.profile,
     daemon: options.mode === "daemon" ? { pid: process.pid, startedAt: new Date(runtime.now()).toISOString() } : null,
@@ -95,6 +99,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     operations,
     feed,
     presence,
+    access: createAccess({ store, runtime, tokens, operations, feed, server: profile.server }),
     ready: { username: self.username, peerId: self.device, addresses: engine.running()?.addresses() ?? [] },
     goOnline,
     async stop() {

@@ -42,6 +42,8 @@ export async function giveNewLife(
     store.sessions.closeAll();
     store.keyPackages.deleteAll();
     store.mailbox.clear();
+    // The copy may be older than a revocation.
+    store.tokens.clear();
     store.numbering.restart();
     renumberOutbox({ self, store });
   });

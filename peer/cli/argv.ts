@@ -54,7 +54,7 @@ export function assertOptions(argv: readonly string[], options: Readonly<Record<
   for (const argument of argv) {
     const [, name = "", equals] = OPTION.exec(argument) ?? [];
     if (!Object.hasOwn(options, name)) continue;
-    if (seen.has(name)) throw new ChatError("USAGE", `--${name} is given twice`);
+    if (seen.has(name) && options[name]?.many === undefined) throw new ChatError("USAGE", `--${name} is given twice`);
     seen.add(name);
     if (equals && options[name]?.value === undefined) throw new ChatError("USAGE", `--${name} takes no value`);
   }

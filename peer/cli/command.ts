@@ -7,6 +7,8 @@ export type Option = {
   readonly value?: string;
   /** What it means without a value; another one is joined to it by `=`. */
   readonly bare?: string;
+  /** May be given several times: `Args.values`. */
+  readonly many?: true;
   readonly completes?: Completes;
   /** With it, the positionals that the usage line requires may be missing. */
   readonly standsAlone?: true;
@@ -21,7 +23,7 @@ export interface Args {
   value(name: string): string | undefined;
   /** A positional that the usage line requires. */
   required(name: string): string;
-  /** The positional `[name..]`. */
+  /** The positional `[name..]`, or an option that may be given several times. */
   values(name: string): readonly string[];
   flag(name: string): boolean;
 }

@@ -2,6 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import type { ChatError } from "../../shared/errors.ts";
 import type { RelayRole } from "../../shared/relay-descriptor.ts";
 import type {
+  Access,
   Feed,
   Identity,
   Operations,
@@ -19,6 +20,8 @@ export type Messenger = {
   readonly operations: Operations;
   readonly feed: Feed;
   readonly presence: PresenceFeed;
+  /** For whoever has no more than a token. */
+  readonly access: Access;
   readonly ready: { readonly username: string; readonly peerId: string; readonly addresses: readonly string[] };
   /** For a daemon that was opened `offline`: from now on it can be reached. */
   goOnline(): Promise<void>;

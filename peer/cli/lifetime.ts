@@ -9,10 +9,10 @@ const MAX_SECONDS = 366 * 86_400;
  *
  * @throws ChatError USAGE
  */
-export function readLifetime(text: string | undefined): number | undefined {
+export function readLifetime(text: string | undefined, option = "--expire"): number | undefined {
   if (text === undefined) return undefined;
   const [, amount, unit = ""] = FORM.exec(text) ?? [];
   const seconds = Number(amount) * (UNIT_SECONDS[unit] ?? Number.NaN);
   if (seconds >= 1 && seconds <= MAX_SECONDS) return seconds;
-  throw new ChatError("USAGE", "--expire takes a time from 1s to 366d, such as 30m, 1h, 7d or 4w");
+  throw new ChatError("USAGE", `${option} takes a time from 1s to 366d, such as 30m, 1h, 7d or 4w`);
 }

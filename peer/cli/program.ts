@@ -21,6 +21,7 @@ import { relay } from "./commands/relay.ts";
 import { schema } from "./commands/schema.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
+import { token } from "./commands/token.ts";
 import { trust } from "./commands/trust.ts";
 import { verify } from "./commands/verify.ts";
 import { whoami } from "./commands/whoami.ts";
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   presence,
   status,
   whoami,
+  token,
   doctor,
   relay,
   schema,

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { ChatError } from "../../shared/errors.ts";
-import type { Feed, Operations, PresenceFeed } from "../messaging/operations.ts";
+import type { Access, Feed, Operations, PresenceFeed } from "../messaging/operations.ts";
 import { ConsumedFeed } from "./consumed-feed.ts";
-import { callOperation, readSubscription } from "./methods.ts";
+import { callOperation, readAuthentication, readSubscription } from "./methods.ts";
 import { encodeError, encodeLine, isObject, LineReader, RPC_ERROR, type RpcId } from "./rpc.ts";
 
 export const CONNECTION_LIMITS = {
@@ -13,27 +13,36 @@ export const CONNECTION_LIMITS = {
   slowReaderMs: 10_000,
 } as const;
 
-export type ConnectionOptions = {
-  readonly operations: Operations;
-  readonly feed: Feed;
-  readonly presence: PresenceFeed;
+/** What a caller is served. */
+type Served = { readonly operations: Operations; readonly feed: Feed; readonly presence: PresenceFeed };
+
+/** For the owner: everything, at once. */
+export type OwnerOptions = Served & { readonly slowReaderMs?: number };
+
+/** For holders of tokens: nothing before one is shown, then what it allows. */
+export type HolderOptions = {
+  readonly access: Access;
+  /** The caller has shown a token. */
+  readonly admitted: () => void;
   readonly slowReaderMs?: number;
 };
 
 /** One caller: requests in, answers and events out, never more of either than the limits allow. */
 export class ControlConnection {
   readonly #socket: Socket;
-  readonly #options: ConnectionOptions;
+  readonly #options: OwnerOptions | HolderOptions;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   readonly #subscriptions = new Set<string>();
-  readonly #consumed: ConsumedFeed;
+  #served: (Served & { readonly consumed: ConsumedFeed }) | undefined;
   #drained: Promise<unknown> | undefined;
+  /** No token, or a wrong one, was shown: nothing more is heard. */
+  #failed = false;
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  constructor(socket: Socket, options: OwnerOptions | HolderOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#consumed = new ConsumedFeed(options.feed, this.#ended.signal);
+    if ("operations" in options) this.#serveAs(options);
     socket.on("error", () => undefined);
     socket.once("close", () => this.#ended.abort());
   }
@@ -77,18 +86,39 @@ export class ControlConnection {
     } catch (error) {
       const failure = asChatError(error);
       await this.#send({ id: id ?? null, error: encodeError(failure, rpcCode(failure)) });
+      if (this.#failed) this.#socket.destroySoon();
     }
   }
 
   async #run(method: unknown, params: unknown): Promise<unknown> {
     if (typeof method !== "string") throw notARequest();
-    const { operations, feed, presence } = this.#options;
+    if (this.#served === undefined) return this.#admit(method, params);
+    const { operations, feed, presence, consumed } = this.#served;
     const { signal } = this.#ended;
     if (method === "subscribe") return this.#subscribe("event", feed.events({ ...readSubscription(params), signal }));
     if (method === "watchPresence") return this.#subscribe("presence", presence.events(signal));
-    const consuming = this.#consumed.methodOf(method);
+    const consuming = consumed.methodOf(method);
     if (consuming !== undefined) return await consuming(params);
     return await callOperation(operations, method, params);
+  }
+
+  /** One try for each connection. @throws ChatError TOKEN_MISSING, TOKEN_INVALID, RATE_LIMITED, REQUEST_INVALID */
+  #admit(method: string, params: unknown): object {
+    if ("operations" in this.#options || this.#failed) throw new ChatError("TOKEN_MISSING", "this connection is over");
+    this.#failed = true;
+    if (method !== "authenticate") throw new ChatError("TOKEN_MISSING", "call authenticate first");
+    const { access, admitted } = this.#options;
+    const entry = access.authenticate(readAuthentication(params).token);
+    this.#failed = false;
+    entry.ended.addEventListener("abort", () => this.close(), { once: true });
+    this.#ended.signal.addEventListener("abort", () => entry.close(), { once: true });
+    this.#serveAs(entry);
+    admitted();
+    return entry.token;
+  }
+
+  #serveAs({ operations, feed, presence }: Served): void {
+    this.#served = { operations, feed, presence, consumed: new ConsumedFeed(feed, this.#ended.signal) };
   }
 
   /** Once for each kind: behind the answer, and for as long as the connection lasts. */

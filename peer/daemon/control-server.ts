@@ -1,9 +1,10 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import { type ConnectionOptions, ControlConnection } from "./control-connection.ts";
+import { ControlConnection, type OwnerOptions } from "./control-connection.ts";
 import { controlSocketPlaces } from "./control-socket-path.ts";
+import { listenAt, stopServer } from "./private-socket.ts";
 import { CONTROL_VERSION } from "./rpc.ts";
 
 const MAX_CONNECTIONS = 64;
@@ -14,7 +15,7 @@ export interface ControlServer {
   stop(): Promise<void>;
 }
 
-export type ControlServerOptions = ConnectionOptions & {
+export type ControlServerOptions = OwnerOptions & {
   /** The profile's real path. */
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -66,28 +67,6 @@ async function serveAt(path: string, options: ControlServerOptions): Promise<Con
     void connection.serve(hello).finally(() => connections.delete(connection));
   });
   server.maxConnections = MAX_CONNECTIONS;
-  await listenPrivately(server, path);
-  return { path, stop: () => stop(server, connections) };
-}
-
-/** The socket must never be open to others, not even until the change of its mode. */
-async function listenPrivately(server: Server, path: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const umask = process.umask(0o077);
-  try {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  } finally {
-    process.umask(umask);
-  }
-  await promise;
-  server.off("error", reject);
-  chmodSync(path, 0o600);
-}
-
-async function stop(server: Server, connections: Iterable<ControlConnection>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  for (const connection of connections) connection.close();
-  await promise;
+  await listenAt(server, path, 0o600);
+  return { path, stop: () => stopServer(server, connections) };
 }

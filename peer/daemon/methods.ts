@@ -69,6 +69,15 @@ const PARAMS = {
   outboxWait: z.strictObject({ ...waiting, id: word }),
   inbox: z.strictObject({ mode: z.enum(["open", "requests", "contacts"]).exactOptional() }),
   diagnose: nothing,
+  tokenCreate: z.strictObject({
+    can: z.array(word).max(256),
+    rate: word.exactOptional(),
+    expireSeconds: seconds.exactOptional(),
+    name: word.exactOptional(),
+  }),
+  tokenList: nothing,
+  tokenRevoke: z.strictObject({ token: word }),
+  tokenLog: z.strictObject({ token: word.exactOptional(), limit: z.int().min(1).max(10_000).exactOptional() }),
 } satisfies { [Name in OperationName]: z.ZodType<ParamsOf<Name>> };
 
 type ParamsOf<Name extends OperationName> =
@@ -107,6 +116,13 @@ const consumption = z.strictObject({
 /** @throws ChatError REQUEST_INVALID */
 export function readConsumption(params: unknown): z.infer<typeof consumption> {
   return check(consumption, params);
+}
+
+const authentication = z.strictObject({ token: word });
+
+/** @throws ChatError REQUEST_INVALID */
+export function readAuthentication(params: unknown): z.infer<typeof authentication> {
+  return check(authentication, params);
 }
 
 const acknowledgement = z.strictObject({ cursor: z.int().min(0) });

@@ -31,6 +31,10 @@ const OPERATIONS = {
   inbox: true,
   diagnose: true,
   outboxWait: true,
+  tokenCreate: true,
+  tokenList: true,
+  tokenRevoke: true,
+  tokenLog: true,
 } as const satisfies Record<OperationName, true>;
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS).filter(isOperationName);

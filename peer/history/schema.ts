@@ -177,4 +177,23 @@ const VERSION_4 = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+/** What other programs may do here, and what they did. */
+const VERSION_5 = `
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    last_used_at INTEGER,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE token_log (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- empty where a wrong token was shown
+    token TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX token_log_by_token ON token_log (token, n);
+`;
+
+export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];

@@ -14,6 +14,7 @@ import { outboxTable } from "./outbox-table.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { createSealer, type Sealer } from "./sealer.ts";
 import { sessionTable } from "./session-table.ts";
+import { tokenTable } from "./token-table.ts";
 
 export type OpenStore = Store & {
   readonly meta: MetaStore;
@@ -49,6 +50,7 @@ export function openStore(path: string, { dataKey, profileId }: { dataKey: Uint8
     settings: settingsIn(meta),
     log: logTable(database, meta),
     mailbox: mailboxTable(database, { sealer, meta }),
+    tokens: tokenTable(database, sealer),
     meta,
     restoreReserve: () => void database.restoreReserve(),
     close: () => database.close(),

@@ -31,6 +31,8 @@ import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 import { readMessageId, sendOperations, why } from "./send-message.ts";
 import type { OutboxRow, Store } from "./store.ts";
+import { tokenOperations } from "./tokens/token-operations.ts";
+import type { TokenUses } from "./tokens/token-uses.ts";
 
 /** What of the program runs only where messages travel. */
 export type Engine = {
@@ -79,6 +81,7 @@ export type MessengerDeps = {
   /** The naming server's public URL. */
   readonly server: string;
   readonly profile: string;
+  readonly tokens: TokenUses;
   readonly daemon: { readonly pid: number; readonly startedAt: string } | null;
 };
 
@@ -100,6 +103,7 @@ export function createOperations(deps: MessengerDeps): Operations {
     status: () => status(deps),
     whoami: async () => identity(deps),
     diagnose: () => diagnose(deps),
+    ...tokenOperations(deps),
   };
 }
 

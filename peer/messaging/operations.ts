@@ -340,6 +340,31 @@ export type LogKeys = {
   readonly accepted: boolean;
 };
 
+/** What a program without the owner's rights may do here; the token itself is shown once and not kept. */
+export type TokenView = {
+  readonly id: string;
+  readonly name: string;
+  /** `send:bob`, `send:*`, `read:bob`, `read:*`, `status`. */
+  readonly can: readonly string[];
+  /** At most so many requests: `10/m`. */
+  readonly rate: string;
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly lastUsedAt: string | null;
+};
+
+/** One request of a token's holder: never what was written or read. */
+export type TokenLogEntry = {
+  readonly at: string;
+  /** Null where a wrong token was shown. */
+  readonly token: { readonly id: string; readonly name: string } | null;
+  readonly method: string;
+  /** Whom it was about. */
+  readonly person: string | null;
+  /** `begun`: not answered yet, or cut short. */
+  readonly outcome: "begun" | "ok" | ErrorCode;
+};
+
 export interface Operations {
   send(params: SendParams): Promise<SendResult>;
   /** Gives an own message another text. @throws ChatError MESSAGE_UNKNOWN */
@@ -398,6 +423,21 @@ export interface Operations {
   diagnose(): Promise<Diagnosis>;
   /** How far a message of one's own comes within that time. @throws ChatError OUTBOX_UNKNOWN */
   outboxWait(params: ChangeParams): Promise<SendResult>;
+  /** @throws ChatError USAGE, QUOTA */
+  tokenCreate(params: {
+    readonly can: readonly string[];
+    readonly rate?: string;
+    readonly expireSeconds?: number;
+    readonly name?: string;
+  }): Promise<TokenView & { readonly token: string }>;
+  tokenList(): Promise<{ readonly tokens: readonly TokenView[] }>;
+  /** Ends its open connections too. `token`: its name or id. @throws ChatError USAGE */
+  tokenRevoke(params: { readonly token: string }): Promise<TokenView>;
+  /** What holders did, newest last. @throws ChatError USAGE */
+  tokenLog(params: {
+    readonly token?: string;
+    readonly limit?: number;
+  }): Promise<{ readonly entries: readonly TokenLogEntry[] }>;
 }
 
 export type OperationName = keyof Operations;
@@ -437,4 +477,22 @@ export interface Consumer {
 /** Who is online: first everybody, then each who comes or goes. */
 export interface PresenceFeed {
   events(signal: AbortSignal): AsyncIterable<PresenceEvent>;
+}
+
+/** The way in for whoever has no more than a token. */
+export interface Access {
+  /** @throws ChatError TOKEN_INVALID; RATE_LIMITED after too many wrong ones */
+  authenticate(token: string): Entry;
+}
+
+/** What one token opens, over one connection: whatever it does not allow is FORBIDDEN. */
+export interface Entry {
+  readonly token: TokenView;
+  readonly operations: Operations;
+  readonly feed: Feed;
+  readonly presence: PresenceFeed;
+  /** The token was revoked, or has expired. */
+  readonly ended: AbortSignal;
+  /** The connection is gone. */
+  close(): void;
 }

@@ -1,4 +1,5 @@
 import type {
+  Access,
   ChatEvent,
   ChatMessage,
   ContactView,
@@ -10,7 +11,9 @@ import type {
   PresenceEvent,
   PresenceFeed,
   SendResult,
+  TokenView,
 } from "../../peer/messaging/operations.ts";
+import { ChatError } from "../../shared/errors.ts";
 
 export const ALICE: Identity = {
   username: "alice",
@@ -72,6 +75,23 @@ export const AUDIT: KeyAudit = {
     },
   ],
   log: { size: 9, root: "AAAA", signedAt: "2026-11-20T18:30:00.000Z", stale: false, forked: false },
+};
+
+export const TOKEN: TokenView = {
+  id: "0011223344556677",
+  name: "backup",
+  can: ["send:bob"],
+  rate: "600/m",
+  createdAt: "2026-11-20T18:30:00.000Z",
+  expiresAt: null,
+  lastUsedAt: null,
+};
+
+/** Nobody holds a token. */
+export const NO_ACCESS: Access = {
+  authenticate() {
+    throw new ChatError("TOKEN_INVALID", "no token is good here");
+  },
 };
 
 function sent({ id, to = "bob" }: { id: string; to?: string }): SendResult {
@@ -158,6 +178,20 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
       keyPackages: { count: 50, lastResort: true },
       record: { trouble: null, seq: 2, position: 7 },
       published: ["/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWAlice"],
+    }),
+    tokenCreate: async ({ can, rate = TOKEN.rate }) => ({ ...TOKEN, can, rate, token: `p2pchat_${"A".repeat(43)}` }),
+    tokenList: async () => ({ tokens: [TOKEN] }),
+    tokenRevoke: async () => TOKEN,
+    tokenLog: async () => ({
+      entries: [
+        {
+          at: TOKEN.createdAt,
+          token: { id: TOKEN.id, name: TOKEN.name },
+          method: "send",
+          person: "bob",
+          outcome: "ok",
+        },
+      ],
     }),
   };
   return { ...operations, ...replaced };

@@ -12,7 +12,7 @@ import type { MailboxKeeper } from "../../peer/messaging/mailbox/mailbox-keeper.
 import { ParcelSender } from "../../peer/messaging/mailbox/parcel-sender.ts";
 import { createOperations, type Engine } from "../../peer/messaging/messenger.ts";
 import { standDown } from "../../peer/messaging/old-copy.ts";
-import type { Operations, SendResult } from "../../peer/messaging/operations.ts";
+import type { Access, Operations, SendResult } from "../../peer/messaging/operations.ts";
 import { forgetExpired, giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
 import type {
@@ -27,6 +27,8 @@ import type { Runtime } from "../../peer/messaging/runtime.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { SessionBook } from "../../peer/messaging/session-book.ts";
 import type { OutboxRow } from "../../peer/messaging/store.ts";
+import { createAccess } from "../../peer/messaging/tokens/token-access.ts";
+import { TokenUses } from "../../peer/messaging/tokens/token-uses.ts";
 import { GapTimers } from "../../peer/messaging/visibility.ts";
 import { parcelSeals } from "../../peer/sessions/parcel-seal.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
@@ -71,6 +73,7 @@ export class MessagingPeer {
   readonly mailbox: MailboxKeeper;
   readonly feed: EventFeed;
   readonly operations: Operations;
+  readonly access: Access;
   readonly failures: unknown[] = [];
   restoredNotices = 0;
   readonly #surroundings: Surroundings;
@@ -165,6 +168,7 @@ export class MessagingPeer {
       connections: () => ({ open: 0, paths: { direct: 0, punched: 0, relay: 0 }, reservations: [] }),
       mailboxes: () => this.mailbox.status(),
     };
+    const tokens = new TokenUses(runtime);
     this.operations = createOperations({
       self,
       store,
@@ -192,8 +196,11 @@ export class MessagingPeer {
       profile: "test",
       hiding: { hidden: false, set: async () => undefined },
       hidingChanged: () => undefined,
+      tokens,
       daemon: { pid: 1, startedAt: "" },
     });
+    const { operations, feed } = this;
+    this.access = createAccess({ store, runtime, tokens, operations, feed, server: AUDIENCE });
     this.#gaps.refresh();
     this.delivery.start();
     if (options.relays !== undefined) this.mailbox.use(options.relays);

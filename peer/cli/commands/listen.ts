@@ -34,6 +34,8 @@ export const listen: Command = {
     ack: { describe: "take cursors from standard input, one a line: what is not acknowledged comes again" },
     exec: { value: "CMD", describe: "run it for each event, which it reads as JSON; exit code 0 acknowledges" },
     jobs: { value: "N", describe: "run so many at a time, those of one sender in order; 1 unless said otherwise" },
+    "api-socket": { value: "PATH", describe: "serve programs that have a token there too: see p2pchat token" },
+    "api-mode": { value: "MODE", describe: "600 (unless said otherwise): this user's programs; 660: its group's too" },
     "exec-timeout": { value: "TIME", describe: "end a command that takes longer; 1m unless said otherwise" },
   },
   examples: [
@@ -62,6 +64,7 @@ type Plan = {
   readonly consume: ConsumeOptions;
   readonly take: Taking;
   readonly notify: Shown | undefined;
+  readonly api: { readonly path: string; readonly mode: number } | undefined;
 };
 
 /** Complains about the command line before anything is opened. */
@@ -75,7 +78,16 @@ async function readPlan(args: Args, context: CliContext): Promise<Plan> {
   const consume = { consumer: consumer ?? DEFAULT_CONSUMER, ...(since !== undefined && { since }) };
   const take = await readTaking(args, context);
   const notify = readShown(context.settings.notify);
-  return { port, presence: args.flag("presence"), isNamed: consumer !== undefined, consume, take, notify };
+  const [presence, isNamed] = [args.flag("presence"), consumer !== undefined];
+  return { port, presence, isNamed, consume, take, notify, api: readApi(args) };
+}
+
+function readApi(args: Args): Plan["api"] {
+  const [path, mode] = [args.value("api-socket"), args.value("api-mode")];
+  if (path === undefined && mode !== undefined) throw new ChatError("USAGE", "--api-mode goes with --api-socket");
+  if (mode !== undefined && mode !== "600" && mode !== "660")
+    throw new ChatError("USAGE", "--api-mode takes 600 or 660");
+  return path === undefined ? undefined : { path, mode: mode === "660" ? 0o660 : 0o600 };
 }
 
 function readSince(args: Args): ConsumeOptions["since"] {
@@ -111,6 +123,12 @@ async function listenHere(plan: Plan, held: Held, context: CliContext): Promise<
   const { presence, port } = plan;
   const options = { presence, ...(port !== undefined && { port }) };
   return await serveProfile(held, options, context, async (messenger) => {
+    await using cleanup = new AsyncDisposableStack();
+    if (plan.api !== undefined) {
+      const { startApiServer } = await import("../../daemon/api-server.ts");
+      const api = await startApiServer({ ...plan.api, access: messenger.access });
+      cleanup.defer(() => api.stop());
+    }
     const consumer = await messenger.feed.consume(plan.consume);
     await printReady(messenger.ready, context);
     return await take(consumer, plan, context);
@@ -120,7 +138,7 @@ async function listenHere(plan: Plan, held: Held, context: CliContext): Promise<
 /** A daemon is reachable already: only a consumer with a name of its own has anything to do beside it. */
 async function consumeBeside(plan: Plan, client: ControlClient, context: CliContext): Promise<ExitCode> {
   try {
-    if (!plan.isNamed || plan.port !== undefined) throw busy(client.pid);
+    if (!plan.isNamed || plan.port !== undefined || plan.api !== undefined) throw busy(client.pid);
     const consumer = await client.consume(plan.consume);
     const { username, peerId } = await client.operations.whoami();
     await printReady({ username, peerId, addresses: [] }, context);

@@ -5,7 +5,7 @@ import { runProgram } from "../../../peer/cli/program.ts";
 import type { ChatEvent, Feed } from "../../../peer/messaging/operations.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { terminal } from "../../support/fake-daemon.ts";
-import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE } from "../../support/fake-operations.ts";
+import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE, NO_ACCESS } from "../../support/fake-operations.ts";
 import { complaintAbout } from "../../support/printed.ts";
 
 type Rig = {
@@ -25,6 +25,7 @@ function rig({ events = [], feed = fakeFeed(events), heldBy, operations, program
     operations: fakeOperations(operations),
     feed,
     presence: fakePresence(),
+    access: NO_ACCESS,
     ready: { username: ALICE.username, peerId: ALICE.peerId, addresses: ["/ip4/127.0.0.1/tcp/1"] },
     goOnline: async () => undefined,
     stop: async () => void log.push("stop"),

@@ -6,7 +6,7 @@ import { withOperations } from "../../../peer/cli/with-operations.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { terminal } from "../../support/fake-daemon.ts";
-import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE } from "../../support/fake-operations.ts";
+import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE, NO_ACCESS } from "../../support/fake-operations.ts";
 
 /** A command over a profile that is not real, interrupted while the profile opens. */
 function interruptedWhileOpening() {
@@ -17,6 +17,7 @@ function interruptedWhileOpening() {
     operations: fakeOperations(),
     feed: fakeFeed([]),
     presence: fakePresence(),
+    access: NO_ACCESS,
     ready: { ...ALICE, addresses: [] },
     goOnline: async () => undefined,
     stop: async () => void log.push("stop"),

@@ -1,0 +1,89 @@
+import { lstatSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { dirname, resolve } from "node:path";
+import { ChatError } from "../../shared/errors.ts";
+import type { Access } from "../messaging/operations.ts";
+import { ControlConnection } from "./control-connection.ts";
+import type { ControlServer } from "./control-server.ts";
+import { listenAt, stopServer } from "./private-socket.ts";
+import { CONTROL_VERSION } from "./rpc.ts";
+
+const MAX_CONNECTIONS = 64;
+/** Callers who have shown no token yet; the oldest gives way to the next. */
+const MAX_NAMELESS = 16;
+const NAMELESS_MS = 5000;
+
+export type ApiServerOptions = {
+  readonly path: string;
+  /** 0600: programs of this user in a sandbox of their own. 0660: of its group too. */
+  readonly mode: number;
+  readonly access: Access;
+  readonly namelessMs?: number;
+  readonly slowReaderMs?: number;
+};
+
+/**
+ * Serves programs that have a token, and nothing to those that have none.
+ *
+ * @throws ChatError CONFIG_INVALID for a place where others could put a socket of theirs; STORAGE (reason `socket`) where
+ *   one answers already or cannot be made
+ */
+export async function startApiServer(options: ApiServerOptions): Promise<ControlServer> {
+  const path = resolve(options.path);
+  await preparePlace(path);
+  const connections = new Set<ControlConnection>();
+  const nameless = new Set<ControlConnection>();
+  const server = createServer((socket) => {
+    const connection = new ControlConnection(socket, {
+      ...options,
+      admitted: () => {
+        clearTimeout(patience);
+        nameless.delete(connection);
+      },
+    });
+    const patience = setTimeout(() => connection.close(), options.namelessMs ?? NAMELESS_MS);
+    const [oldest] = nameless;
+    if (nameless.size >= MAX_NAMELESS) oldest?.close();
+    connections.add(connection);
+    nameless.add(connection);
+    void connection.serve({ v: CONTROL_VERSION, api: true }).finally(() => {
+      clearTimeout(patience);
+      connections.delete(connection);
+      nameless.delete(connection);
+    });
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  try {
+    await listenAt(server, path, options.mode);
+  } catch (cause) {
+    throw new ChatError("STORAGE", "the API socket cannot be made", { reason: "socket", cause });
+  }
+  return { path, stop: () => stopServer(server, connections) };
+}
+
+/** In a directory where others can write, one of them could wait in our place for tokens. */
+async function preparePlace(path: string): Promise<void> {
+  const directory = lstatSync(dirname(path), { throwIfNoEntry: false });
+  const user = process.geteuid?.();
+  if (!directory?.isDirectory() || ![user, 0].includes(directory.uid) || (directory.mode & 0o022) !== 0) {
+    throw new ChatError("CONFIG_INVALID", "the API socket goes into an existing directory where only you can write");
+  }
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket() || found.uid !== user || (await answers(path))) {
+    throw new ChatError("STORAGE", "something else stands where the API socket is to be", { reason: "socket" });
+  }
+  rmSync(path);
+}
+
+/** Whether a program listens there; one that died leaves its socket. */
+async function answers(path: string): Promise<boolean> {
+  const { promise, resolve: decide } = Promise.withResolvers<boolean>();
+  const socket = connect(path, () => decide(true));
+  socket.once("error", () => decide(false));
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+  }
+}
