@@ -135,7 +135,7 @@ describe("a caller without a token", () => {
   });
 
   test("cannot keep others out by waiting: the oldest gives way", async () => {
-    const { path } = await startApi();
+    const { path } = await startApi({ namelessMs: 600_000 });
     const idle = [];
     for (let n = 0; n < 16; n += 1) idle.push(await callRaw(path));
     const caller = await callRaw(path);
