@@ -2,6 +2,7 @@ import * as z from "zod";
 import * as messages from "./messages.ts";
 import * as profiles from "./profiles.ts";
 import { count } from "./shape.ts";
+import * as tokens from "./tokens.ts";
 
 const nothing = z.strictObject({});
 
@@ -39,6 +40,10 @@ export const OUTPUTS = {
   schemas: z.strictObject({ types: z.array(z.string()) }),
   send: messages.sendResult,
   status: profiles.status,
+  token: tokens.token,
+  "token-created": tokens.tokenCreated,
+  "token-revoked": tokens.token,
+  "token-use": tokens.tokenUse,
   trust: profiles.trust,
   visibility: profiles.visibility,
   whoami: profiles.identity,
