@@ -26,7 +26,7 @@ function writeExamples(project: string): readonly string[] {
 const CONVERSATION = `
 import { ChatError, type ChatEvent, connect, open } from "p2pchat";
 
-const say = (type: string, fields: object = {}) => console.log(JSON.stringify({ v: 1, type, ...fields }));
+const say = (type: string, fields: object = {}) => console.log(JSON.stringify({ type, ...fields }));
 const failure = (error: unknown) => (error instanceof ChatError ? { code: error.code, reason: error.reason } : { code: String(error) });
 
 await using chat = await connect();
