@@ -110,6 +110,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     ...(daemon && { punching: createPunching({ self: self.device, allowLocal, isContact, runtime, log }) }),
     allowLocal,
     lan: settings.lan,
+    upnp: settings.upnp,
     isContact,
     relays: () => (hiding.hidden ? [] : relays.withRole("nat")),
     addressesOf: (device) => store.contacts.findByDevice(device)?.addresses[device] ?? [],

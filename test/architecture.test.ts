@@ -61,7 +61,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   "node:child_process": ["peer/identity/passphrase.ts", "peer/cli/consume/run-command.ts"],
   "node:cluster": [],
-  "node:dgram": [],
+  "node:dgram": ["peer/network/upnp-gateway.ts"],
   "node:inspector": ["naming-server/harden.ts"],
   "node:net": ["peer/daemon", "peer/network", "naming-server", "peer/naming", "peer/contacts", "shared"],
   "node:repl": [],

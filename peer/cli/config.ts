@@ -22,6 +22,8 @@ export type Settings = {
   readonly lan: boolean;
   /** `readShown`. */
   readonly notify?: string;
+  /** Have the local network's router open the port. */
+  readonly upnp: boolean;
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -41,6 +43,7 @@ const MEMBERS = {
   relays: { kind: "text", variable: "P2PCHAT_RELAYS", flag: "relays" },
   lan: { kind: "flag", variable: "P2PCHAT_LAN", flag: "lan" },
   notify: { kind: "text", variable: "P2PCHAT_NOTIFY", flag: "notify" },
+  upnp: { kind: "flag", variable: "P2PCHAT_UPNP", flag: "upnp" },
 } as const satisfies Record<keyof Settings, Member>;
 
 type Layer = Partial<Record<keyof Settings, string | boolean>>;
@@ -71,7 +74,7 @@ export function loadSettings({ env, flags, systemFile = SYSTEM_FILE }: ConfigSou
   apply(merged, flagLayer(flags));
   const home = join(xdgDataHome(env), "p2pchat");
   // Each layer has been checked member by member against the kinds above.
-  return { home, profile: "default", allowHttp: false, lan: false, ...merged } as Settings;
+  return { home, profile: "default", allowHttp: false, lan: false, upnp: false, ...merged } as Settings;
 }
 
 export function xdgDataHome(env: Environment): string {

@@ -19,6 +19,7 @@ export const GLOBAL_OPTIONS = {
   },
   "passphrase-command": { value: "CMD", describe: "run it and read what it prints" },
   lan: { describe: "find contacts on the local network, and be seen there (P2PCHAT_LAN)" },
+  upnp: { describe: "have the local network's router open the port (P2PCHAT_UPNP)" },
   relays: {
     value: "LIST",
     completes: ["auto", "none"],

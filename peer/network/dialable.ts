@@ -79,6 +79,11 @@ export function announceableAddresses(device: DeviceId, listening: readonly stri
   return [...new Set(ranked)].slice(0, LIMITS.addressRecordMaxAddresses);
 }
 
+/** The TCP port of the listener at that IP address. */
+export function portAt(host: string, listening: readonly string[]): number | undefined {
+  return listening.map(tcpParts).find((parts) => parts?.host === host)?.port;
+}
+
 function isReachable(scope: IpScope | undefined, allowLocal: boolean): boolean {
   if (scope === "loopback" || scope === "link-local") return allowLocal;
   return scope === "global" || scope === "private";

@@ -87,6 +87,13 @@ export const NETWORK_LIMITS = {
   aliveTimeoutMs: 4000,
   /** A device on the local network, heard of every ten seconds. */
   lanKeepMs: 60_000,
+  /** Finding the router and having it open a port. */
+  upnpTimeoutMs: 5000,
+  /** Holds up the end of the program where the router is gone. */
+  upnpUnmapTimeoutMs: 1000,
+  /** A router that restarted has forgotten the port. */
+  upnpRenewMs: 10 * 60_000,
+  upnpRetryMs: 60_000,
 
   // Streams
 

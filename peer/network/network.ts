@@ -7,7 +7,7 @@ import { endUnlessAlive } from "./alive.ts";
 import type { Channels } from "./channels.ts";
 import type { ConnectionCounts, Connections } from "./connections.ts";
 import { dialFailure, isUnsupportedProtocol } from "./dial-failure.ts";
-import { announceableAddresses } from "./dialable.ts";
+import { announceableAddresses, portAt } from "./dialable.ts";
 import type { Dialler } from "./dialler.ts";
 import { findDevice } from "./find-device.ts";
 import { type Lan, startLan } from "./lan.ts";
@@ -18,6 +18,7 @@ import { race } from "./race.ts";
 import type { RelayStatus, Reservations } from "./reservations.ts";
 import { watchSurroundings } from "./surroundings.ts";
 import { Upgrades } from "./upgrades.ts";
+import type { Upnp } from "./upnp.ts";
 
 export type NetworkStatus = ConnectionCounts & {
   readonly channels: number;
@@ -48,6 +49,7 @@ export class Network implements Transport {
   readonly #parts: Parts;
   readonly #upgrades: Upgrades;
   #lan: Lan | undefined;
+  #upnp: Upnp | undefined;
   #stopWatching = () => {};
   #stopSweeping = () => {};
   #stopping: Promise<void> | undefined;
@@ -87,6 +89,7 @@ export class Network implements Transport {
     const { runtime, events } = options;
     await options.punching?.start(node);
     if (options.lan === true) await this.#searchLan();
+    if (options.upnp === true) await this.#askRouter();
     this.#stopWatching = watchSurroundings({
       runtime,
       limits,
@@ -118,6 +121,17 @@ export class Network implements Transport {
     }
   }
 
+  async #askRouter(): Promise<void> {
+    const { node, limits, options, log } = this.#parts;
+    const { runtime, allowLocal, events } = options;
+    const { Upnp } = await import("./upnp.ts");
+    this.#upnp = new Upnp({
+      portAt: (host) => portAt(host, node.services.parts.transportManager.getAddrs().map(String)),
+      ...{ runtime, limits, allowLocal, log },
+      onChanged: () => events.onAddressesChanged?.(),
+    });
+  }
+
   async connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
     if (this.#stopping !== undefined) {
       throw new ChatError("PEER_UNREACHABLE", "the node has stopped", { reason: "stopped" });
@@ -146,7 +160,8 @@ export class Network implements Transport {
   #directAddresses(): readonly string[] {
     const { node, options } = this.#parts;
     const listening = node.services.parts.transportManager.getAddrs().map(String);
-    return announceableAddresses(this.device, listening, options.allowLocal);
+    const known = [this.#upnp?.address ?? [], ...listening].flat();
+    return announceableAddresses(this.device, known, options.allowLocal);
   }
 
   /** What the option `relays` answers is different now. */
@@ -178,7 +193,7 @@ export class Network implements Transport {
     this.#stopSweeping();
     this.#stopWatching();
     this.#upgrades.stop();
-    await Promise.all([this.#parts.channels.close(), this.#lan?.stop()]);
+    await Promise.all([this.#parts.channels.close(), this.#lan?.stop(), this.#upnp?.stop()]);
     this.#parts.reservations.stop();
     await this.#parts.node.stop();
   }
@@ -266,6 +281,7 @@ export class Network implements Transport {
   #lookAfresh(): void {
     const { connections, reservations, limits, options } = this.#parts;
     reservations.check();
+    this.#upnp?.refresh();
     for (const connection of connections.all()) endUnlessAlive(connection, { runtime: options.runtime, limits });
   }
 

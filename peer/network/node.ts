@@ -43,6 +43,8 @@ export type NetworkOptions = {
   readonly punching?: Punching;
   /** Look for contacts on the local network, and show this device to everybody there. */
   readonly lan?: boolean;
+  /** Have the local network's router open the port. */
+  readonly upnp?: boolean;
   readonly events: TransportEvents;
   /** For streams and connections that are open; libp2p times what is not open yet by itself. */
   readonly runtime: Pick<Runtime, "after" | "monotonic" | "now" | "random">;

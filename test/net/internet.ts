@@ -39,6 +39,10 @@ export type Router = {
   /** The public one. */
   readonly address: string;
   addHost(): Promise<Host>;
+  /** Opens ports for whoever asks from behind it, from then on. */
+  openPorts(): void;
+  /** The packet rules it has now. */
+  rules(): string;
   /** The network behind it loses the internet without a word. */
   unplug(): Promise<void>;
   plug(): Promise<void>;
@@ -74,7 +78,13 @@ export class Internet implements AsyncDisposable {
       echo 1 > /proc/sys/net/ipv4/ip_forward
       nft '${nftables(kind, unsolicited)}'`);
     const behind = counter(2);
-    return { address, addHost: () => this.#addBehind(namespace, behind), ...this.#plugs(cable) };
+    return {
+      address,
+      addHost: () => this.#addBehind(namespace, behind),
+      openPorts: () => void namespace.start(MINIUPNPD),
+      rules: () => namespace.run("nft list ruleset"),
+      ...this.#plugs(cable),
+    };
   }
 
   async setConditions(conditions: Conditions): Promise<void> {
@@ -193,6 +203,33 @@ function nftables(kind: NatKind, unsolicited: Unsolicited): string {
       }
     }`;
 }
+
+/** Its chains are beside those of the router; what it cannot write, its process id, it does without. */
+const MINIUPNPD = [
+  "bash",
+  "-ec",
+  `nft 'table inet upnp {
+    chain through { type filter hook forward priority filter; }
+    chain in { type nat hook prerouting priority dstnat; }
+    chain out { type nat hook postrouting priority srcnat; }
+  }'
+  exec miniupnpd -d -f /dev/fd/3 -P /nonexistent/pid 2> /dev/null 3<<'END'
+ext_ifname=net0
+listening_ip=lan0
+enable_natpmp=no
+enable_upnp=yes
+secure_mode=yes
+uuid=00000000-0000-4000-8000-000000000001
+upnp_table_name=upnp
+upnp_nat_table_name=upnp
+upnp_forward_chain=through
+upnp_nat_chain=in
+upnp_nat_postrouting_chain=out
+allow 1024-65535 ${LAN.prefix}0/24 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
+END
+`,
+] as const;
 
 function counter(first: number): () => number {
   let next = first;

@@ -38,6 +38,11 @@ export function canBuildNetworks(): boolean {
   return capability("routers, address translation and python3", "unshare", [...OWN_NETWORK, "sh", "-ec", script]);
 }
 
+/** A router that opens ports: Debian's `miniupnpd-nftables`. */
+export function canOpenPorts(): boolean {
+  return capability("miniupnpd", "miniupnpd", ["--version"]);
+}
+
 /** Faults injected into system calls. */
 export function canInjectFaults(): boolean {
   return capability("strace with fault injection", "strace", ["-f", "-e", "inject=fsync:error=EIO:when=9+", "true"]);

@@ -25,6 +25,7 @@ test("without any of it the defaults stand", () => {
     profile: "default",
     allowHttp: false,
     lan: false,
+    upnp: false,
   });
 });
 

@@ -24,7 +24,7 @@ function interruptedWhileOpening() {
   };
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {} };
   const context: CliContext = {
-    settings: { home, profile: "default", allowHttp: false, lan: false },
+    settings: { home, profile: "default", allowHttp: false, lan: false, upnp: false },
     verbose: false,
     output: createOutput(streams, { json: true, quiet: false }),
     terminal: streams,
