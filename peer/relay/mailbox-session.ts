@@ -86,16 +86,20 @@ class MailboxSession {
       answers = [];
       await this.#send(settled);
     };
-    for (const frame of frames) {
-      const request = decodeMailboxRequest(frame);
-      if (request.type !== "fetch") {
-        answers.push(this.#answer(request));
-        continue;
+    try {
+      for (const frame of frames) {
+        const request = decodeMailboxRequest(frame);
+        if (request.type !== "fetch") {
+          answers.push(this.#answer(request));
+          continue;
+        }
+        await settle();
+        await this.#fetch(request);
       }
+    } finally {
+      // what was begun ends before the session does: else a box would be watched for ever, and a rejection be nobody's
       await settle();
-      await this.#fetch(request);
     }
-    await settle();
     if (this.#forgeries >= MAX_FORGERIES) throw new ChatError("SIGNATURE_INVALID", "too many forgeries");
   }
 

@@ -88,7 +88,8 @@ export class Mailbox {
     return this.#write(() => {
       if ((kind === "contacts") !== (tokenKey !== null)) throw otherKind();
       const expiresAt = this.#seconds() + MAILBOX_LIMITS.boxLifetimeSeconds;
-      const found = this.#find(box);
+      // One whose time is over stays its owner's until it is swept.
+      const found = this.#store.find(box);
       if (found === undefined) {
         this.#assertRoomForBox(network);
         this.#store.insertBox({ box, kind, tokenKey, expiresAt });

@@ -249,6 +249,27 @@ describe("a stream ends", () => {
     await expect.poll(() => world.mailbox.totals().parcels).toBe(1);
   });
 
+  test("with garbage behind the opening of a box, and watches that box no more", async () => {
+    const world = openTestMailbox();
+    const watch = world.mailbox.watch.bind(world.mailbox);
+    let watched = 0;
+    world.mailbox.watch = (...args) => {
+      const unwatch = watch(...args);
+      watched += 1;
+      return () => {
+        watched -= 1;
+        unwatch();
+      };
+    };
+    const client = new Client(world);
+    const { challenge } = await client.hear("welcome");
+    client.sayBytes(encodeMailboxFrame(openingOf(newBox(), challenge)), Uint8Array.of(0));
+    await client.ended;
+    expect(client.aborted).toMatchObject({ code: "FRAME_INVALID" });
+    expect(world.mailbox.totals().boxes).toBe(1);
+    expect(watched).toBe(0);
+  });
+
   test("after a minute without a request, unless a box was opened on it", async () => {
     const world = openTestMailbox();
     const [idle, owner] = [new Client(world), new Client(world)];

@@ -279,6 +279,18 @@ describe("time", () => {
   });
 });
 
+test("a box whose time is over is its owner's again if they come before it was swept", async () => {
+  const world = openTestMailbox();
+  const owner = newBox();
+  await world.mailbox.open(owner.contacts, NET);
+  world.clock.nowMs += MAILBOX_LIMITS.boxLifetimeSeconds * 1000 + 1000;
+  await expectError(() => world.mailbox.page(owner.box, all), "NOT_FOUND");
+  await expectError(world.mailbox.open(owner.requests, NET), "REQUEST_INVALID", "kind");
+  expect(await world.mailbox.open(owner.contacts, NET)).toEqual({ parcels: 0, bytes: 0 });
+  await sweepAll(world);
+  expect(world.mailbox.totals().boxes).toBe(1);
+});
+
 describe("a notice", () => {
   test("comes once a parcel is stored, to whoever watches the box, and for nothing that was there", async () => {
     const { mailbox } = openTestMailbox();
