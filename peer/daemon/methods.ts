@@ -36,6 +36,7 @@ const PARAMS = {
     limit: z.int().min(1).exactOptional(),
     since: z.iso.datetime().exactOptional(),
     before: z.iso.datetime().exactOptional(),
+    olderThan: z.int().min(1).exactOptional(),
     search: text.exactOptional(),
   }),
   outboxList: nothing,

@@ -28,8 +28,9 @@ export function historyTable(
      ORDER BY id DESC LIMIT ${PAGE}`,
   );
   const read = (row: MessageRow): HistoryEntry => {
-    if (row.inbound === 1) return { direction: "in", ...rows.visible(row) };
-    return { direction: "out", ...rows.own(row), state: outbox.stateOf(row.key), path: outbox.pathOf(row.key) };
+    const place = row.id;
+    if (row.inbound === 1) return { place, direction: "in", ...rows.visible(row) };
+    return { place, direction: "out", ...rows.own(row), state: outbox.stateOf(row.key), path: outbox.pathOf(row.key) };
   };
   return {
     addOwn(message, show, expiresAtMs) {
@@ -57,7 +58,7 @@ export function historyTable(
     },
     list(query) {
       const found: HistoryEntry[] = [];
-      for (let before = Number.MAX_SAFE_INTEGER; found.length < query.limit; ) {
+      for (let before = query.olderThan ?? Number.MAX_SAFE_INTEGER; found.length < query.limit; ) {
         const tag = rows.conversationTag(query.conversation);
         const some = page.all(tag, before, query.sinceMs, query.beforeMs);
         found.push(...some.map(read).filter((entry) => matches(entry, query)));

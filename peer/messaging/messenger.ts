@@ -14,7 +14,7 @@ import type { LogFinding } from "./log-watch.ts";
 import type { MailboxStatus } from "./mailbox/mailbox-keeper.ts";
 import { isoTime, viewEntry } from "./message-view.ts";
 import type {
-  HistoryMessage,
+  HistoryPage,
   HistoryParams,
   Identity,
   KeyRotation,
@@ -95,7 +95,7 @@ export function createOperations(deps: MessengerDeps): Operations {
     ...contactOperations(deps),
     ...keyOperations(deps),
     ...sendOperations(deps),
-    history: async (params) => ({ messages: history(deps, params) }),
+    history: async (params) => history(deps, params),
     outboxList: async () => ({ items: deps.store.outbox.open().filter(isListed).map(viewOutbox) }),
     outboxRetry: ({ id }) => retry(deps, id),
     outboxCancel: async ({ id }) => ({ cancelled: cancel(deps, id) }),
@@ -107,16 +107,23 @@ export function createOperations(deps: MessengerDeps): Operations {
   };
 }
 
-function history({ self, store, server }: MessengerDeps, params: HistoryParams): HistoryMessage[] {
+function history({ self, store, server }: MessengerDeps, params: HistoryParams): HistoryPage {
   const username = readAddressee(params.with, server);
-  const entries = store.history.list({
+  const limit = params.limit ?? HISTORY_LIMIT;
+  // One more than asked for says whether there is any.
+  const found = store.history.list({
     conversation: directConversation(self.username, username),
-    limit: params.limit ?? HISTORY_LIMIT,
+    limit: limit + 1,
     sinceMs: readTime(params.since, 0),
     beforeMs: readTime(params.before, Number.MAX_SAFE_INTEGER),
     search: params.search,
+    ...(params.olderThan !== undefined && { olderThan: params.olderThan }),
   });
-  return entries.map((entry) => viewEntry(store, entry, self.username));
+  const entries = found.slice(-limit);
+  return {
+    messages: entries.map((entry) => viewEntry(store, entry, self.username)),
+    older: found.length > limit ? (entries[0]?.place ?? null) : null,
+  };
 }
 
 function readTime(text: string | undefined, otherwise: number): number {

@@ -80,11 +80,20 @@ export type HistoryParams = {
   readonly limit?: number;
   readonly since?: string;
   readonly before?: string;
+  /** `older` of an answer: what stands before all that it told. Times may repeat; this neither repeats nor leaves out. */
+  readonly olderThan?: number;
   /** Only messages that contain this text, whatever the case. */
   readonly search?: string;
 };
 
 export type HistoryMessage = ChatMessage & { readonly direction: "in" | "out"; readonly state?: DeliveryState };
+
+export type HistoryPage = {
+  /** Oldest first. */
+  readonly messages: readonly HistoryMessage[];
+  /** For `olderThan` of the next question; null where nothing older matches. */
+  readonly older: number | null;
+};
 
 export type OutboxItem = {
   readonly id: string;
@@ -375,7 +384,7 @@ export interface Operations {
   react(params: ChangeParams & { readonly emoji: string }): Promise<SendResult>;
   /** Everything of that person was seen here; they are told where the user lets them know. */
   markRead(params: { readonly with: string }): Promise<{ readonly told: number }>;
-  history(params: HistoryParams): Promise<{ readonly messages: readonly HistoryMessage[] }>;
+  history(params: HistoryParams): Promise<HistoryPage>;
   outboxList(): Promise<{ readonly items: readonly OutboxItem[] }>;
   /** Tries now instead of after the back-off; all, or one message. */
   outboxRetry(params: { readonly id?: string }): Promise<{ readonly retried: number }>;

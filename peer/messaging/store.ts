@@ -259,15 +259,19 @@ export type HistoryQuery = {
   readonly sinceMs: number;
   readonly beforeMs: number;
   readonly search: string | undefined;
+  /** Only what stands before that place. */
+  readonly olderThan?: number;
 };
 
-export type HistoryEntry =
+/** `place`: in the order of the history; times may repeat, and go back. */
+export type HistoryEntry = { readonly place: number } & (
   | ({ readonly direction: "in" } & VisibleMessage)
   | ({ readonly direction: "out" } & OwnMessage & {
         readonly state: OutboxState;
         readonly path: Path | null;
         readonly content: Content | undefined;
-      });
+      })
+);
 
 export interface HistoryStore {
   addOwn(message: OwnMessage, show: Show, expiresAtMs?: number): void;

@@ -58,8 +58,11 @@ export function arrival(number: number, change: Partial<ChatMessage> = {}): Happ
   return { type: "event", event: { type: "message", ...inbound, ...change } };
 }
 
-export function page(messages: readonly HistoryMessage[], change: { older?: boolean; asked?: number } = {}): Happening {
-  return { type: "page", with: "bob", older: false, asked: 200, messages, ...change };
+export function page(
+  messages: readonly HistoryMessage[],
+  change: { olderThan?: number; older?: number | null } = {},
+): Happening {
+  return { type: "page", with: "bob", messages, older: null, ...change };
 }
 
 export function messages(from: number, to: number): HistoryMessage[] {

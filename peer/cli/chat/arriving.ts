@@ -13,7 +13,7 @@ import {
   type State,
   type Step,
 } from "./model.ts";
-import { justAfter, scrollTo } from "./reading.ts";
+import { scrollTo } from "./reading.ts";
 
 /*
  * What comes from the messenger, and how the conversations stand then.
@@ -21,26 +21,26 @@ import { justAfter, scrollTo } from "./reading.ts";
 
 type Page = Extract<Happening, { type: "page" }>;
 
-/** A page that brings nothing new, though it is full, is asked for again, twice as long. */
 export function takePage(state: State, page: Page): Step {
   const entries = page.messages.map(historyEntry);
-  const isFull = page.messages.length >= page.asked;
-  const before = state.conversations.find(({ username }) => username === page.with) ?? emptyConversation(page.with);
-  if (!page.older) {
-    const first = before.older === "unasked" || before.older === "loading";
-    const reachesBack = before.entries.some(({ key }) => key === entries[0]?.key);
-    const older = first || (!reachesBack && entries.length > 0) ? (isFull ? "more" : "none") : before.older;
-    const next = change(state, page.with, (one) => ({ ...one, entries: withNewest(one.entries, entries), older }));
-    return { state: next, effects: [] };
-  }
-  const merged = withOlder(before.entries, entries);
-  const [oldest] = before.entries;
-  if (isFull && merged.length === before.entries.length && oldest !== undefined) {
-    const again = { do: "load", with: page.with, before: justAfter(oldest.storedAt), limit: page.asked * 2 } as const;
-    return { state, effects: [again] };
-  }
-  const next = change(state, page.with, (one) => ({ ...one, entries: merged, older: isFull ? "more" : "none" }));
+  const next = change(state, page.with, (one) =>
+    page.olderThan === undefined ? withFresh(one, entries, page.older) : withRest(one, entries, page),
+  );
   return { state: seekOn(next), effects: [] };
+}
+
+/** Where the newest page does not reach back to what is there, what is older goes, and is read again in time. */
+function withFresh(one: Conversation, page: readonly Entry[], before: number | null): Conversation {
+  const entries = withNewest(one.entries, page);
+  const isApart = page.length > 0 && !one.entries.some(({ key }) => key === page[0]?.key);
+  if (one.older !== "unasked" && !isApart) return { ...one, entries };
+  return { ...one, entries, older: before ?? "none", loading: false };
+}
+
+/** What does not stand before what is there came too late. */
+function withRest(one: Conversation, page: readonly Entry[], { olderThan, older }: Page): Conversation {
+  if (one.older !== olderThan) return one;
+  return { ...one, entries: withOlder(one.entries, page), older: older ?? "none", loading: false };
 }
 
 /** The hit that is looked for may be there by now. */

@@ -135,11 +135,11 @@ export class Conversation {
     }
   }
 
-  async #load({ with: username, before, limit }: Extract<Effect, { do: "load" }>): Promise<void> {
+  async #load({ with: username, olderThan, limit }: Extract<Effect, { do: "load" }>): Promise<void> {
     const { operations } = this.#options.line;
-    const place = before === undefined ? {} : { before };
-    const { messages } = await operations.history({ with: username, limit, ...place });
-    this.happen({ type: "page", with: username, older: before !== undefined, asked: limit, messages });
+    const place = olderThan === undefined ? {} : { olderThan };
+    const page = await operations.history({ with: username, limit, ...place });
+    this.happen({ type: "page", with: username, ...place, ...page });
   }
 
   /** What others of this user's programs did shows here too. */

@@ -12,9 +12,9 @@ export function historyEntry(message: HistoryMessage): Entry {
 }
 
 function commonOf(message: ChatMessage): Omit<Entry, "key" | "own"> {
-  const { from, text, sentAt, receivedAt, path, cursor, replyTo, expiresAt, edited, deleted, reactions } = message;
+  const { from, text, sentAt, path, cursor, replyTo, expiresAt, edited, deleted, reactions } = message;
   return {
-    ...{ from, text, sentAt, storedAt: receivedAt, path, cursor },
+    ...{ from, text, sentAt, path, cursor },
     ...(replyTo !== undefined && { replyTo }),
     ...(expiresAt !== undefined && { expiresAt }),
     ...(edited && { edited }),

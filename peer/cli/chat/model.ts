@@ -18,8 +18,6 @@ export type Entry = {
   readonly from: string;
   readonly text: string;
   readonly sentAt: string;
-  /** By which history is paged. */
-  readonly storedAt: string;
   readonly own: boolean;
   /** Of one's own; `sending` until it is safe. */
   readonly state?: DeliveryState | "sending";
@@ -50,7 +48,10 @@ export type Conversation = {
   readonly username: string;
   readonly entries: readonly Entry[];
   /** What is known of what is older than the first entry. */
-  readonly older: "unasked" | "loading" | "more" | "none";
+  /** The place in history before which the rest stands; none behind its first message. */
+  readonly older: "unasked" | "none" | number;
+  /** That rest was asked for. */
+  readonly loading: boolean;
   readonly scroll: Scroll;
   readonly unread: readonly Unread[];
   /** The entry above which a line says "new". */
@@ -104,13 +105,13 @@ export type Happening =
   | { readonly type: "clock"; readonly nowMs: number }
   | { readonly type: "me"; readonly username: string }
   | { readonly type: "contacts"; readonly contacts: readonly ContactView[] }
-  /** A page of history: the newest, or what is before what is there. `asked`: at most so many. */
+  /** A page of history: the newest, or what stands before that place. */
   | {
       readonly type: "page";
       readonly with: string;
-      readonly older: boolean;
-      readonly asked: number;
+      readonly olderThan?: number;
       readonly messages: readonly HistoryMessage[];
+      readonly older: number | null;
     }
   | {
       readonly type: "sent";
@@ -137,7 +138,7 @@ export type Happening =
 
 /** What is to be done about it, by whoever runs the screen. */
 export type Effect =
-  | { readonly do: "load"; readonly with: string; readonly before?: string; readonly limit: number }
+  | { readonly do: "load"; readonly with: string; readonly olderThan?: number; readonly limit: number }
   | {
       readonly do: "send";
       readonly with: string;
@@ -161,7 +162,15 @@ export type Step = { readonly state: State; readonly effects: readonly Effect[] 
 export const PAGE = 200;
 
 export function emptyConversation(username: string): Conversation {
-  return { username, entries: [], older: "unasked", scroll: undefined, unread: [], told: false, draft: EMPTY_INPUT };
+  const reading = {
+    entries: [],
+    older: "unasked",
+    loading: false,
+    scroll: undefined,
+    unread: [],
+    told: false,
+  } as const;
+  return { username, ...reading, draft: EMPTY_INPUT };
 }
 
 export function initialState(options: { size: Size; to: string; nowMs: number }): State {

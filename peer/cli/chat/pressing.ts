@@ -138,7 +138,7 @@ function send(state: State, text: string, replyTo?: string): Step {
   const local = `new/${state.nextLocal}`;
   const now = new Date(state.nowMs).toISOString();
   const answer = replyTo === undefined ? {} : { replyTo };
-  const place = { sentAt: now, storedAt: now, path: null, cursor: 0 };
+  const place = { sentAt: now, path: null, cursor: 0 };
   const entry: Entry = { key: local, from: state.me, text, own: true, state: "sending", ...place, ...answer };
   const numbered = { ...state, nextLocal: state.nextLocal + 1 };
   const next = change(numbered, state.current, ({ newFrom: _, picked: __, ...one }): Conversation => {

@@ -100,7 +100,7 @@ export function settle(state: State): Step {
 /** The newest rows of the current conversation are before the person's eyes. */
 function isSeen(state: State): boolean {
   const { scroll, older, entries } = currentOf(state);
-  const isShown = scroll === undefined && (older === "more" || older === "none" || entries.length > 0);
+  const isShown = scroll === undefined && (older !== "unasked" || entries.length > 0);
   return isShown && state.locked === undefined && !state.help && geometryOf(state) !== undefined;
 }
 
@@ -118,16 +118,16 @@ function seenUpTo({ conversations, taken }: State): number {
 
 function askForOlder(state: State): Step {
   const conversation = currentOf(state);
-  const { username, older, entries } = conversation;
+  const { username, older, loading } = conversation;
+  if (loading) return { state, effects: [] };
   if (older === "unasked") return ask(state, { do: "load", with: username, limit: PAGE });
-  const [first] = entries;
-  if (older !== "more" || first === undefined || !isNearStart(state, conversation)) return { state, effects: [] };
+  if (typeof older !== "number" || !isNearStart(state, conversation)) return { state, effects: [] };
   const limit = state.search?.seeking ? SEEK_PAGE : PAGE;
-  return ask(state, { do: "load", with: username, before: justAfter(first.storedAt), limit });
+  return ask(state, { do: "load", with: username, olderThan: older, limit });
 }
 
 function ask(state: State, load: Extract<Effect, { do: "load" }>): Step {
-  return { state: change(state, load.with, (one) => ({ ...one, older: "loading" })), effects: [load] };
+  return { state: change(state, load.with, (one) => ({ ...one, loading: true })), effects: [load] };
 }
 
 function isNearStart(state: State, conversation: Conversation): boolean {
@@ -136,9 +136,4 @@ function isNearStart(state: State, conversation: Conversation): boolean {
   if (geometry === undefined) return false;
   const enough = geometry.rows * PREFETCH_SCREENS;
   return rowsAbove(conversation, layoutOf(state, geometry), geometry.rows, enough) < enough;
-}
-
-/** Several messages may have come in the same millisecond: those that are there already are left out later. */
-export function justAfter(iso: string): string {
-  return new Date(Date.parse(iso) + 1).toISOString();
 }

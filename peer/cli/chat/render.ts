@@ -73,7 +73,7 @@ function statusLine(state: State, { columns }: Geometry): Line {
   const below = conversation.unread.length > 0 ? `${conversation.unread.length} new below` : "older messages";
   const parts = [
     conversation.scroll === undefined ? undefined : `${below}, Ctrl+End: newest`,
-    conversation.older === "loading" ? "loading" : undefined,
+    conversation.loading ? "loading" : undefined,
     unreadElsewhere(state),
   ].filter((part) => part !== undefined);
   return cutLine([span(` ${parts.length === 0 ? "/help" : parts.join("  ")}`, "faint")], columns);

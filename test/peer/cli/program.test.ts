@@ -171,14 +171,14 @@ describe("an error", () => {
 describe("what others wrote", () => {
   test("cannot reach the terminal as anything but text, nor fake a line", async () => {
     const message = { ...MESSAGE, text: HOSTILE, direction: "in" } as const;
-    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message], older: null }) });
     const { stdout } = await run(["history", "bob"]);
     expect(stdout).toBe("2026-11-20 18:30 bob: <U+001B>]0;x<U+0007><U+202E>gpj\n  | 2026 bob: <U+009B>31m\n");
   });
 
   test("comes out of JSON as it was, without a raw control on the way", async () => {
     const message = { ...MESSAGE, text: HOSTILE, direction: "in" } as const;
-    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message], older: null }) });
     const { stdout } = await run(["history", "bob", "--json"]);
     expect(JSON.parse(stdout).text).toBe(HOSTILE);
     expect(stdout).toMatch(/^[\x20-\x7e]*\n$/);
@@ -188,7 +188,7 @@ describe("what others wrote", () => {
 describe("history", () => {
   test("prints nothing but the message and its direction, and marks for people what is not there yet", async () => {
     const message = { ...MESSAGE, from: "alice", direction: "out", state: "queued" } as const;
-    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+    const { run } = await terminalWithDaemon({ history: async () => ({ messages: [message], older: null }) });
     expect((await run(["history", "bob", "--json"])).lines).toEqual([
       { v: 1, type: "message", ...MESSAGE, from: "alice", direction: "out" },
     ]);
@@ -201,7 +201,7 @@ describe("history", () => {
       text: "a".repeat(1000),
       direction: "in" as const,
     }));
-    const { start } = await terminalWithDaemon({ history: async () => ({ messages }) });
+    const { start } = await terminalWithDaemon({ history: async () => ({ messages, older: null }) });
     const program = start(["history", "bob"]);
     program.closeStdout();
     expect(await program.outcome()).toMatchObject({ code: 0, stderr: "" });

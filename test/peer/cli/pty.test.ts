@@ -35,7 +35,7 @@ async function onTerminal(
 
 test.runIf(hasScript)("a terminal gets no escape sequence but our own emphasis", async () => {
   const message = { ...MESSAGE, text: HOSTILE, direction: "in" } as const;
-  const { home } = await terminalWithDaemon({ history: async () => ({ messages: [message] }) });
+  const { home } = await terminalWithDaemon({ history: async () => ({ messages: [message], older: null }) });
   const { seen } = await onTerminal(home, "history bob");
   expect(seen).toContain("\x1b[1mbob\x1b[22m: <U+001B>]0;x<U+0007>");
   const rest = seen.replaceAll("\x1b[1m", "").replaceAll("\x1b[22m", "").trimEnd();

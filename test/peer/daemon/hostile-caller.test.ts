@@ -25,7 +25,7 @@ describe("a hostile caller", () => {
     let calls = 0;
     const history = async () => {
       calls += 1;
-      return { messages };
+      return { messages, older: null };
     };
     const { path } = await startTestServer({ operations: fakeOperations({ history }), slowReaderMs: 100 });
     const socket = connect(path);

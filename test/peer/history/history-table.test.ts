@@ -52,6 +52,26 @@ describe("history", () => {
     expect(texts({ beforeMs: NOW_MS + 3 })).toEqual(["text 1", "own 2"]);
   });
 
+  test("goes on before a place, though all came in the same millisecond, or the clock went back", () => {
+    const { history, transaction } = talk();
+    const clock = [NOW_MS, NOW_MS, NOW_MS - 60_000];
+    transaction(() => {
+      for (let seq = 10; seq < 310; seq += 1) {
+        history.addOwn(own(seq, { acceptedAtMs: clock[seq % clock.length] ?? NOW_MS }), "text");
+      }
+    });
+    const read: string[] = [];
+    let place = Number.MAX_SAFE_INTEGER;
+    for (let pages = 0; pages < 50; pages += 1) {
+      const page = history.list({ ...everything, limit: 7, olderThan: place });
+      read.unshift(...page.map(({ text }) => text));
+      place = page[0]?.place ?? place;
+      if (page.length === 0) break;
+    }
+    expect(read).toEqual(history.list({ ...everything, limit: 1000 }).map(({ text }) => text));
+    expect(read).toHaveLength(304);
+  });
+
   test("finds a text in any case, further back than a page", () => {
     const { history, transaction, texts } = talk();
     transaction(() => {

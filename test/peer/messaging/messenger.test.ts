@@ -44,6 +44,25 @@ describe("send", () => {
     expect(bob.inbox()).toEqual(["hello bob", "report", "one", "two"]);
   });
 
+  test("is told page by page: nothing is left out, nothing comes twice, though it was all written at once", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const wanted = Array.from({ length: 100 }, (_, index) => `line ${index}`);
+    for (const text of wanted) await alice.operations.send({ to: "bob", text, wait: "queued", timeoutMs: 0 });
+    await world.settle();
+    for (const { operations } of [alice, bob]) {
+      const other = operations === alice.operations ? "bob" : "alice";
+      const read: string[] = [];
+      let next: { olderThan?: number } | undefined = {};
+      for (let page = await operations.history({ with: other, limit: 17 }); next !== undefined; ) {
+        read.unshift(...page.messages.map(({ text }) => text));
+        next = page.older === null ? undefined : { olderThan: page.older };
+        page = await operations.history({ with: other, limit: 17, ...next });
+      }
+      expect(read.slice(2)).toEqual(wanted);
+    }
+  });
+
   const refused: [string, string, string, string][] = [
     ["a text that is too long", "bob", "x".repeat(15 * 1024 + 1), "MESSAGE_TOO_LARGE"],
     ["nothing", "bob", "", "MESSAGE_EMPTY"],

@@ -20,32 +20,40 @@ describe("history", () => {
   test("is asked for at once, and then as it is read, page by page", () => {
     const run = screenOf();
     expect(done(run, "load")).toEqual([{ do: "load", with: "bob", limit: PAGE }]);
-    run.did(page(messages(801, 1000)));
+    run.did(page(messages(801, 1000), { older: 801 }));
     expect(done(run, "load")).toHaveLength(1);
     run.did(...press("ctrl-home"));
-    expect(done(run, "load")[1]).toMatchObject({ limit: PAGE });
-    const before = done(run, "load")[1]?.before ?? "";
+    expect(done(run, "load")[1]).toEqual({ do: "load", with: "bob", olderThan: 801, limit: PAGE });
     run.did(...press("page-up"));
     expect(done(run, "load")).toHaveLength(2);
-    const older = messages(601, 1000)
-      .filter(({ receivedAt }) => receivedAt < before)
-      .slice(-PAGE);
-    run.did(page(older, { older: true }));
-    expect(texts(run)).toEqual(messages(602, 1000).map(({ text }) => text));
+    run.did(page(messages(601, 800), { olderThan: 801, older: 601 }));
+    expect(texts(run)).toEqual(messages(601, 1000).map(({ text }) => text));
   });
 
-  test("is read to its first message, each once, though many came in the same millisecond", () => {
-    const same = { receivedAt: message(1).receivedAt };
-    const all = Array.from({ length: 1000 }, (_, index) => message(index + 1, index < 700 ? same : {}));
+  test("is read to its first message, each once, while fresh pages come between", () => {
+    const all = messages(1, 1000);
     const run = screenOf();
     for (let next = 0; next < run.effects.length; next += 1) {
       const effect = run.effects[next];
       if (effect?.do !== "load") continue;
-      const found = all.filter(({ receivedAt }) => receivedAt < (effect.before ?? "9")).slice(-effect.limit);
-      run.did(page(found, { older: effect.before !== undefined, asked: effect.limit }), ...press("ctrl-home"));
+      const { olderThan = 1001, limit } = effect;
+      const place = olderThan === 1001 ? {} : { olderThan };
+      const first = Math.max(1, olderThan - limit);
+      run.did(page(messages(801, 1000), { older: 801 }));
+      run.did(page(messages(first, olderThan - 1), { ...place, older: first > 1 ? first : null }));
+      run.did(...press("ctrl-home"));
     }
     expect(texts(run)).toEqual(all.map(({ text }) => text));
-    expect(currentOf(run.state).older).toBe("none");
+    expect(done(run, "load")).toHaveLength(5);
+    expect(currentOf(run.state)).toMatchObject({ older: "none", loading: false });
+  });
+
+  test("of a page that does not reach back to what is there begins anew, whatever comes late", () => {
+    const run = screenOf().did(page(messages(201, 400), { older: 201 }), ...press("ctrl-home"));
+    run.did(page(messages(801, 1000), { older: 801 }), ...press("ctrl-end"));
+    run.did(page(messages(1, 200), { olderThan: 201, older: null }));
+    expect(texts(run)).toEqual(messages(801, 1000).map(({ text }) => text));
+    expect(currentOf(run.state)).toMatchObject({ older: 801, loading: false });
   });
 
   test("of a fresh page, changes marks, drops what is gone, and keeps what came since and what is on its way", () => {
@@ -227,7 +235,12 @@ describe("what is unread", () => {
 
 describe("search", () => {
   test("goes from hit to hit, and loads what is older until the hit is there", () => {
-    const run = screenOf().did(page(messages(801, 1000)), ...press("ctrl-f"), type("message"), ...press("enter"));
+    const run = screenOf().did(
+      page(messages(801, 1000), { older: 801 }),
+      ...press("ctrl-f"),
+      type("message"),
+      ...press("enter"),
+    );
     expect(done(run, "search")).toEqual([{ do: "search", with: "bob", query: "message" }]);
     const asked = done(run, "load").length;
     run.did({ type: "found", with: "bob", query: "message", messages: [message(700), message(990)] });
@@ -235,7 +248,7 @@ describe("search", () => {
     run.did(...press("up"));
     expect(run.state.search).toMatchObject({ at: 1, seeking: true });
     expect(done(run, "load").length).toBe(asked + 1);
-    run.did(page(messages(600, 800), { older: true, asked: 1000 }));
+    run.did(page(messages(600, 800), { olderThan: 801, older: 600 }));
     expect(run.state.search).toMatchObject({ seeking: false });
     expect(currentOf(run.state)).toMatchObject({ picked: `in/${message(700).id}`, scroll: expect.anything() });
     expect(run.did(...press("escape")).state.search).toBeUndefined();
