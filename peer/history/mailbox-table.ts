@@ -3,6 +3,7 @@ import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { RelayDescriptorPayload } from "../../shared/relay-descriptor.ts";
 import type { Grant, GrantGiven, MailboxSecret, MailboxStore, WaitingParcel } from "../messaging/store.ts";
+import { answerTable } from "./answer-table.ts";
 import type { Database } from "./database.ts";
 import type { MetaStore } from "./meta-table.ts";
 import { sealedTable } from "./sealed-table.ts";
@@ -33,7 +34,9 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
   const removeGrants = database.prepare("DELETE FROM mailbox_grants WHERE device = ?");
   const clearGrants = database.prepare("DELETE FROM mailbox_grants");
   const clearParcels = database.prepare("DELETE FROM parcels");
+  const { forgetAnswersFor, clearAnswers, ...answers } = answerTable(database, sealer);
   return {
+    ...answers,
     secrets() {
       const sealed = meta.get(SECRETS);
       return sealed === undefined ? [] : (decode(sealed) as readonly MailboxSecret[]);
@@ -70,6 +73,7 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     forget(device) {
       removeGrants.run(tagOf(device));
       removeAll.run(tagOf(device));
+      forgetAnswersFor(device);
     },
     relays() {
       const sealed = meta.get(RELAYS);
@@ -79,6 +83,7 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     clear() {
       clearGrants.run();
       clearParcels.run();
+      clearAnswers();
       meta.delete(SECRETS);
     },
   };

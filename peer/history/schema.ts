@@ -196,4 +196,17 @@ const VERSION_5 = `
   CREATE INDEX token_log_by_token ON token_log (token, n);
 `;
 
-export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+/** Answers to parcels, until they are left. */
+const VERSION_6 = `
+  CREATE TABLE parcel_answers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    device BLOB NOT NULL,
+    frame_tag BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    UNIQUE (device, frame_tag)
+  ) STRICT;
+  CREATE INDEX parcel_answers_by_time ON parcel_answers (at);
+`;
+
+export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];

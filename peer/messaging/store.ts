@@ -350,6 +350,9 @@ export type WaitingParcel = {
   readonly rows: readonly Pick<OutboxRow, "id" | "messageId" | "envelopeId">[];
 };
 
+/** One frame of an answer that is to be left for a device. */
+export type DueAnswer = { readonly id: number; readonly frame: Uint8Array };
+
 export interface MailboxStore {
   /** Newest first. */
   secrets(): readonly MailboxSecret[];
@@ -363,6 +366,16 @@ export interface MailboxStore {
   addParcel(device: DeviceId, parcel: Omit<WaitingParcel, "id">): void;
   removeParcel(id: number): void;
   removeParcels(device: DeviceId): void;
+  /** Devices that are to be answered, whoever waits longest first. */
+  answering(): readonly DeviceId[];
+  /** Oldest first. */
+  answersFor(device: DeviceId): readonly DueAnswer[];
+  countAnswers(device: DeviceId): number;
+  /** The same frame for the same device is due once. */
+  addAnswers(device: DeviceId, frames: readonly Uint8Array[], nowMs: number): void;
+  removeAnswers(ids: readonly number[]): void;
+  oldestAnswerAtMs(): number | undefined;
+  removeAnswersBefore(ms: number): void;
   /** That device is nobody's any more: what was granted either way, and what waits for it, is over. */
   forget(device: DeviceId): void;
   /** The relays that the naming server listed last. */

@@ -1,5 +1,6 @@
 import type { DeviceId } from "../../../shared/device-id.ts";
 import type { NamingServer } from "../ports.ts";
+import { DueAnswers } from "./due-answers.ts";
 import { MailboxKeeper } from "./mailbox-keeper.ts";
 import { ParcelAnswers } from "./parcel-answers.ts";
 import { ParcelInbox } from "./parcel-inbox.ts";
@@ -15,6 +16,7 @@ type Deps = ParcelSenderDeps & {
 
 /** Puts the reading half of the mailboxes together: for a device that is there to be written to. */
 export function keepMailbox(deps: Deps): MailboxKeeper {
-  const inbox = new ParcelInbox(deps, new ParcelAnswers(deps));
-  return new MailboxKeeper({ ...deps, inbox, failed: deps.notices.failed });
+  const due = new DueAnswers(deps);
+  const inbox = new ParcelInbox(deps, { answers: new ParcelAnswers(deps), due });
+  return new MailboxKeeper({ ...deps, inbox, due, failed: deps.notices.failed });
 }

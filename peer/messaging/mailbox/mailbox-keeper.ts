@@ -12,6 +12,7 @@ import type { Self } from "../self.ts";
 import { Signal } from "../signal.ts";
 import type { MailboxSecret, Store } from "../store.ts";
 import { BoxReader, type BoxReaderDeps } from "./box-reader.ts";
+import type { DueAnswers } from "./due-answers.ts";
 import type { Grants } from "./grants.ts";
 import { mailboxSecrets, ownBox, sealSeed } from "./own-boxes.ts";
 import type { ParcelInbox } from "./parcel-inbox.ts";
@@ -36,6 +37,7 @@ export type MailboxKeeperDeps = Pick<BoxReaderDeps, "mailboxes" | "runtime" | "f
   readonly serverNow: () => number;
   readonly grants: Grants;
   readonly inbox: ParcelInbox;
+  readonly due: DueAnswers;
   readonly sender: Pick<ParcelSender, "answer">;
 };
 
@@ -155,19 +157,25 @@ export class MailboxKeeper {
   /** Beside the reading: whoever is answered chose the relay, which may be slow. */
   #answer(): void {
     while (this.#answering.size < MAX_ANSWERING && !this.#stopping.signal.aborted) {
-      const next = this.#deps.inbox.nextAnswers(this.#answering);
-      if (next === undefined) return;
-      const { device, answers } = next;
-      const answering = this.#deps.sender
-        .answer(device, answers)
-        .catch((error) => {
-          if (isOwnFault(error)) this.#deps.failed(error);
-        })
-        .finally(() => {
-          this.#answering.delete(device);
-          this.#answer();
-        });
+      const device = this.#deps.due.next(this.#answering);
+      if (device === undefined) return;
+      const answering = this.#leaveAnswers(device).finally(() => {
+        this.#answering.delete(device);
+        this.#answer();
+      });
       this.#answering.set(device, answering);
+    }
+  }
+
+  async #leaveAnswers(device: DeviceId): Promise<void> {
+    const { due, sender, failed } = this.#deps;
+    try {
+      const answers = due.of(device);
+      await sender.answer(device, answers.frames);
+      due.left(device, answers);
+    } catch (error) {
+      due.failed(device);
+      if (isOwnFault(error) && !this.#stopping.signal.aborted) failed(error);
     }
   }
 

@@ -4,6 +4,7 @@ import { decodeFrame, type Frame, type FrameBody } from "../../../shared/frames.
 import { decodeParcel, type Parcel } from "../../../shared/parcel.ts";
 import { FrameAnswerer, leadingMessages } from "../frame-answerer.ts";
 import type { MailboxSecret } from "../store.ts";
+import type { DueAnswers } from "./due-answers.ts";
 import { sealSeed } from "./own-boxes.ts";
 import type { ParcelAnswers } from "./parcel-answers.ts";
 import type { ParcelSenderDeps } from "./parcel-sender.ts";
@@ -33,15 +34,16 @@ export type TakeOptions = {
   readonly signal: AbortSignal;
 };
 
-/** Takes in parcels, whatever their order and however often they come, and collects what to answer. */
+/** Takes in parcels, whatever their order and however often they come, and notes what to answer. */
 export class ParcelInbox {
   readonly #deps: ParcelSenderDeps;
   readonly #answers: ParcelAnswers;
-  readonly #due = new Map<DeviceId, FrameBody[]>();
+  readonly #due: Pick<DueAnswers, "add">;
 
-  constructor(deps: ParcelSenderDeps, answers: ParcelAnswers) {
+  constructor(deps: ParcelSenderDeps, { answers, due }: { answers: ParcelAnswers; due: Pick<DueAnswers, "add"> }) {
     this.#deps = deps;
     this.#answers = answers;
+    this.#due = due;
   }
 
   /** What is no parcel for this device is done with: nobody else can read it either. */
@@ -51,22 +53,10 @@ export class ParcelInbox {
     const answers = await this.#answer(content, options);
     if (answers.some(isTransient)) return "trouble";
     if (!options.final && answers.some(({ type }) => type === "resend" || type === "reset")) return "early";
-    const due = this.#due.get(content.from) ?? [];
-    this.#due.set(content.from, [...due, ...answers.filter(({ type }) => type !== "opened")]);
+    const owed = answers.filter(({ type }) => type !== "opened");
+    this.#due.add(content.from, owed);
     this.#deps.grants.used(content.from);
     return "done";
-  }
-
-  /** Takes out what some device is to be answered that is not being answered already. */
-  nextAnswers(
-    answering: ReadonlyMap<DeviceId, unknown>,
-  ): { readonly device: DeviceId; readonly answers: readonly FrameBody[] } | undefined {
-    for (const [device, answers] of this.#due) {
-      if (answering.has(device)) continue;
-      this.#due.delete(device);
-      return { device, answers };
-    }
-    return undefined;
   }
 
   #open(bytes: Uint8Array, secrets: readonly MailboxSecret[]): { from: DeviceId; frames: Frame[] } | undefined {

@@ -16,6 +16,8 @@ import type { Grants } from "./grants.ts";
 
 /** A mailbox that still holds what was left there is asked whether it does, and may forget, no more often than this. */
 const CHECK_EVERY_MS = 10 * 60_000;
+/** How old an answer of the naming server may be when a device's mailbox cannot be reached. */
+const RECORD_AGE_MS = 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 /** What nobody has acknowledged is left again after a day, then after twice as long each time, up to this. */
 const MAX_PATIENCE_MS = 8 * DAY_MS;
@@ -67,18 +69,44 @@ export class ParcelSender {
   }
 
   /**
-   * Leaves answers to what a parcel brought; they are not kept where that fails, for whoever asks again hears them again.
-   * Not for people this profile has never written to: they choose the relay, and would learn from where it is called.
+   * Leaves answers to what parcels brought.
+   *
+   * @throws ChatError why they could not be left
    */
-  async answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
-    const contact = this.#deps.store.contacts.findByDevice(device);
-    if (!contact?.accepted || contact.blocked) return;
+  answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
+    return this.#tracked(this.#answer(device, answers));
+  }
+
+  async #answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
+    try {
+      await this.#leaveAnswers(device, answers);
+    } catch (error) {
+      this.#stopping.signal.throwIfAborted();
+      // Whoever never writes to somebody has not asked for long where they are.
+      if (!(await this.#lookUp(device))) throw error;
+      await this.#leaveAnswers(device, answers);
+    }
+  }
+
+  async #leaveAnswers(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
     const grant = this.#deps.grants.dueTo(device);
     const frames = [...answers, ...(grant === undefined ? [] : [grant])].map(encodeFrame);
     const destination = findDestination(this.#deps, device);
-    if (frames.length === 0 || destination === undefined) return;
+    if (destination === undefined) throw new ChatError("PEER_UNREACHABLE", "that device has no mailbox");
     await using run = this.#run(device);
     for (const some of inParcels(frames)) await run.deposit(destination, this.#seal(destination.key, device, some));
+  }
+
+  /** False where nothing about that device could be learnt. */
+  async #lookUp(device: DeviceId): Promise<boolean> {
+    const { store, resolver } = this.#deps;
+    const contact = store.contacts.findByDevice(device);
+    if (contact === undefined) return false;
+    const options = { maxAgeMs: RECORD_AGE_MS, signal: this.#stopping.signal };
+    return resolver.resolve(contact.username, options).then(
+      ({ stale }) => !stale,
+      () => false,
+    );
   }
 
   /**

@@ -282,6 +282,8 @@ test(
         for (const one of steps) await run.take(one);
         await run.healRelays();
         expectInvariants(run);
+        // what was answered has been told, whoever was killed before they could
+        expect(NAMES.flatMap((who) => run.peer(who).store.mailbox.answering())).toEqual([]);
         expectNoPlaintext(run);
       }),
       { numRuns: runs, interruptAfterTimeLimit: runs * 15_000, markInterruptAsFailure: false },
