@@ -120,7 +120,7 @@ describe.runIf(hasTmux())("a conversation on the screen", () => {
 
   test("goes through the daemon where one runs, and two windows show the same", async () => {
     const two = await strangers();
-    const listening = await two.alice.listen();
+    await two.alice.listen();
     await two.bob.listen();
     const [one, other] = [await chatting(two.alice, "bob"), await chatting(two.alice, "bob")];
     one.enter("from one window");
@@ -129,9 +129,52 @@ describe.runIf(hasTmux())("a conversation on the screen", () => {
     await two.bob.send("alice", "for both");
     await one.sees(/bob │ for both/);
     await other.sees(/bob │ for both/);
+  });
+
+  test("outlives its daemon: what is written stays, and goes through the next one", async () => {
+    const two = await strangers();
+    const listening = await two.alice.listen();
+    const a = await chatting(two.alice, "bob");
+    a.enter("before");
+    await a.sees(/before queued/);
+    a.type("half a sentence");
+    await listening.kill9();
+    await a.sees(/the daemon ended: waiting for it; \/retry/);
+    a.press("Enter");
+    await a.sees(/has to wait[\s\S]*> half a sentence/);
+    await two.alice.listen();
+    await a.seesNoMore(/has to wait|the daemon ended/);
+    a.press("Enter");
+    await a.sees(/before queued\n.*half a sentence queued/);
+    await two.bob.listen();
+    await a.sees(/before ✓\n.*half a sentence ✓/);
+  });
+
+  test("goes on without its daemon where the person does not want to wait, and leaves as ever", async () => {
+    const two = await strangers();
+    const listening = await two.alice.listen();
+    const a = await chatting(two.alice, "bob");
     await listening.stop();
-    await one.sees(/the daemon ended[\s\S]*left with 3/);
-    expect(one.mode()).toMatchObject({ alternate: false, cursor: true, wraps: true });
+    await a.sees(/the daemon ended/);
+    a.enter("/retry");
+    await a.seesNoMore(/the daemon ended/);
+    await two.bob.listen();
+    a.enter("by myself");
+    await a.sees(/by myself ✓/);
+    expect(await two.alice.ask(["listen"])).toMatchObject({ exit: 1, line: { code: "PROFILE_BUSY" } });
+    a.press("C-d");
+    await a.sees(/left with 0/);
+    expect(a.mode()).toMatchObject({ alternate: false, cursor: true, wraps: true });
+  });
+
+  test("can be left while there is no daemon", async () => {
+    const two = await strangers();
+    const listening = await two.alice.listen();
+    const a = await chatting(two.alice, "bob");
+    await listening.stop();
+    await a.sees(/the daemon ended/);
+    a.enter("/quit");
+    await a.sees(/left with 0/);
   });
 
   test("is the profile's daemon where none runs: other commands go through it", async () => {

@@ -11,7 +11,7 @@ export type Run = { state: State; readonly effects: Effect[]; did(...happenings:
 /** A screen to which things happen; what it asks for heaps up. */
 export function screenOf(size: Size = { columns: 60, rows: 12 }, to = "bob"): Run {
   const run: Run = {
-    state: initialState({ size, to, nowMs: NOW_MS }),
+    state: initialState({ size, to, nowMs: NOW_MS, nonce: "here" }),
     effects: [],
     did(...happenings) {
       for (const happening of happenings) {

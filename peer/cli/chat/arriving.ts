@@ -59,6 +59,8 @@ export function seekOn(state: State): State {
 }
 
 export function takeEvent(state: State, event: ChatEvent): State {
+  // Another line tells again what was not acknowledged over the one before.
+  if (event.type === "message" && event.cursor <= state.taken) return state;
   const taken = "cursor" in event ? { ...state, taken: Math.max(state.taken, event.cursor) } : state;
   switch (event.type) {
     case "message":

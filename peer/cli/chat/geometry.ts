@@ -4,7 +4,7 @@ import type { Layout } from "./message-lines.ts";
 import { currentOf, type Size, type State } from "./model.ts";
 import type { TextInput } from "./text-input.ts";
 
-const MIN_SIZE: Size = { columns: 20, rows: 6 };
+const MIN_SIZE: Size = { columns: 20, rows: 4 };
 /** Narrower screens show no list of people beside the conversation. */
 const LIST_FROM_COLUMNS = 80;
 export const LIST_COLUMNS = 22;
@@ -39,6 +39,9 @@ export function layoutOf(state: State, { columns }: Geometry): Layout {
 
 export type InputRows = {
   readonly rows: readonly string[];
+  /** Which of all rows is the first of these. */
+  readonly first: number;
+  readonly all: number;
   readonly cursor: { readonly row: number; readonly column: number };
 };
 
@@ -49,7 +52,7 @@ export function inputRows({ text, at }: TextInput, columns: number, most: number
   const row = before.length - 1;
   const column = clusters(before.at(-1) ?? "").reduce((sum, { width }) => sum + width, 0);
   const first = Math.min(Math.max(0, row - most + 1), Math.max(0, all.length - most));
-  return { rows: all.slice(first, first + most), cursor: { row: row - first, column } };
+  return { rows: all.slice(first, first + most), first, all: all.length, cursor: { row: row - first, column } };
 }
 
 /** Breaks wherever a row is full, so that the rows of a beginning are the beginning of the rows. */

@@ -21,6 +21,7 @@ const FINAL: Readonly<Record<string, string>> = {
   D: "left",
   F: "end",
   H: "home",
+  P: "f1",
   Z: "shift-tab",
 };
 const TILDE: Readonly<Record<string, string>> = {
@@ -31,6 +32,7 @@ const TILDE: Readonly<Record<string, string>> = {
   6: "page-down",
   7: "home",
   8: "end",
+  11: "f1",
 };
 const CONTROL: Readonly<Record<number, string>> = {
   8: "backspace",
@@ -141,5 +143,18 @@ function sequenceKey(parameters: string, final: string): Input | undefined {
   const name = final === "~" ? TILDE[first] : FINAL[final];
   if (name === undefined) return undefined;
   const modifiers = Number(second) - 1;
-  return { type: "key", name: `${modifiers & 2 ? "alt-" : ""}${modifiers & 4 ? "ctrl-" : ""}${name}` };
+  const shift = modifiers & 1 && (name === "up" || name === "down") ? "shift-" : "";
+  return { type: "key", name: `${modifiers & 2 ? "alt-" : ""}${modifiers & 4 ? "ctrl-" : ""}${shift}${name}` };
+}
+
+/** As many at once no finger presses: a wheel, which terminals without another use for it report as arrows. */
+const WHEEL_KEYS = 3;
+
+/** What came in one piece, with a wheel's turn as what it is. */
+export function withWheel(inputs: readonly Input[]): readonly Input[] {
+  const [first] = inputs;
+  const isTurn = first?.type === "key" && (first.name === "up" || first.name === "down");
+  if (!isTurn || inputs.length < WHEEL_KEYS) return inputs;
+  if (!inputs.every((input) => input.type === "key" && input.name === first.name)) return inputs;
+  return inputs.map(() => ({ type: "key", name: `shift-${first.name}` }));
 }

@@ -61,6 +61,10 @@ export type Conversation = {
   /** That everything was seen has been said. */
   readonly told: boolean;
   readonly draft: TextInput;
+  /** What was sent or ordered, oldest first. */
+  readonly said: readonly string[];
+  /** Which of it stands where the draft stood that was kept. */
+  readonly recalled?: { readonly at: number; readonly kept: TextInput };
   /** Undefined while nobody knows. */
   readonly online?: boolean;
   readonly contact?: Pick<ContactView, "verified" | "keyChanged" | "blocked">;
@@ -86,7 +90,14 @@ export type State = {
   readonly current: string;
   readonly notice?: Notice;
   readonly search?: Search;
-  readonly help: boolean;
+  /** The help is shown, from that row on. */
+  readonly help?: number;
+  /** What was last taken out of what is written. */
+  readonly killed?: string;
+  /** Ctrl+C once more leaves. */
+  readonly leaving?: true;
+  /** There is no line: what is waited for. */
+  readonly detached?: string;
   /** What is typed to unlock. */
   readonly locked?: { readonly typed: string; readonly checking: boolean; readonly wrong?: string };
   /** Up to here, everything was taken in from the feed. */
@@ -94,6 +105,8 @@ export type State = {
   /** Up to here, everything was seen. */
   readonly seen: number;
   readonly nextLocal: number;
+  /** No other window's. */
+  readonly nonce: string;
   /** Milliseconds since the Unix epoch: which day is today. */
   readonly nowMs: number;
 };
@@ -132,6 +145,10 @@ export type Happening =
   | { readonly type: "event"; readonly event: ChatEvent }
   | { readonly type: "presence"; readonly event: PresenceEvent }
   | { readonly type: "notice"; readonly notice: Notice }
+  /** A line is there, the first one or another one. */
+  | { readonly type: "attached" }
+  /** The line is gone. */
+  | { readonly type: "detached"; readonly hint: string }
   | { readonly type: "locked" }
   | { readonly type: "unlocked" }
   | { readonly type: "still-locked"; readonly reason: string };
@@ -143,6 +160,8 @@ export type Effect =
       readonly do: "send";
       readonly with: string;
       readonly local: string;
+      /** The same again is the same message. */
+      readonly id: string;
       readonly text: string;
       readonly replyTo?: string;
     }
@@ -162,30 +181,29 @@ export type Step = { readonly state: State; readonly effects: readonly Effect[] 
 export const PAGE = 200;
 
 export function emptyConversation(username: string): Conversation {
-  const reading = {
-    entries: [],
-    older: "unasked",
-    loading: false,
-    scroll: undefined,
-    unread: [],
-    told: false,
-  } as const;
-  return { username, ...reading, draft: EMPTY_INPUT };
+  const unread = { entries: [], older: "unasked", loading: false, scroll: undefined, unread: [], told: false } as const;
+  return { username, ...unread, draft: EMPTY_INPUT, said: [] };
 }
 
-export function initialState(options: { size: Size; to: string; nowMs: number }): State {
-  const { size, to, nowMs } = options;
+export function initialState(options: { size: Size; to: string; nowMs: number; nonce: string }): State {
+  const { size, to, nowMs, nonce } = options;
   return {
     size,
     me: "",
     conversations: [emptyConversation(to)],
     current: to,
-    help: false,
     taken: 0,
     seen: 0,
     nextLocal: 1,
+    nonce,
     nowMs,
   };
+}
+
+/** Says the same each time: what was sent twice is one message. */
+export function sendingOf(state: State, username: string, { key, text, replyTo }: Entry): Effect {
+  const id = `chat/${state.nonce}/${key}`;
+  return { do: "send", with: username, local: key, id, text, ...(replyTo !== undefined && { replyTo }) };
 }
 
 /** The id that operations know a message by; undefined until it has one. */
@@ -201,4 +219,13 @@ export function change(state: State, username: string, apply: (before: Conversat
   const known = state.conversations.some((one) => one.username === username);
   const all = known ? state.conversations : [...state.conversations, emptyConversation(username)];
   return { ...state, conversations: all.map((one) => (one.username === username ? apply(one) : one)) };
+}
+
+/** Nothing is to be done about it. */
+export function still(state: State): Step {
+  return { state, effects: [] };
+}
+
+export function warn(state: State, text: string): State {
+  return { ...state, notice: { kind: "warning", text } };
 }

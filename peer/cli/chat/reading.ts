@@ -1,4 +1,5 @@
 import { geometryOf, layoutOf } from "./geometry.ts";
+import { helpLines } from "./help.ts";
 import {
   type Conversation,
   change,
@@ -56,6 +57,14 @@ export function pickBy(state: State, by: -1 | 1): State {
   );
 }
 
+/** As far as there are rows. */
+export function scrollHelp(state: State, by: number): State {
+  const geometry = geometryOf(state);
+  if (geometry === undefined) return state;
+  const most = Math.max(0, helpLines(geometry.columns).length - geometry.rows);
+  return { ...state, help: Math.min(Math.max(0, (state.help ?? 0) + by), most) };
+}
+
 export function unpick(state: State): State {
   return change(state, state.current, ({ picked: _, ...one }) => one);
 }
@@ -63,7 +72,7 @@ export function unpick(state: State): State {
 export function openConversation(state: State, username: string): State {
   const left = change(state, state.current, ({ newFrom: _, picked: __, ...one }) => one);
   const { search: _, notice: __, ...rest } = left;
-  return change({ ...rest, current: username, help: false }, username, (one) => {
+  return change({ ...rest, current: username }, username, (one) => {
     const [first] = one.unread;
     return { ...one, told: false, scroll: undefined, ...(first !== undefined && { newFrom: first.key }) };
   });
@@ -101,7 +110,7 @@ export function settle(state: State): Step {
 function isSeen(state: State): boolean {
   const { scroll, older, entries } = currentOf(state);
   const isShown = scroll === undefined && (older !== "unasked" || entries.length > 0);
-  return isShown && state.locked === undefined && !state.help && geometryOf(state) !== undefined;
+  return isShown && state.locked === undefined && state.help === undefined && geometryOf(state) !== undefined;
 }
 
 function markRead(state: State): State {

@@ -1,7 +1,7 @@
 import { visibleLine } from "../visible-text.ts";
 import { widthOf } from "./cell-width.ts";
 import { type Geometry, geometryOf, LIST_COLUMNS, layoutOf, PROMPT } from "./geometry.ts";
-import { HELP } from "./help.ts";
+import { helpLines } from "./help.ts";
 import { cutLine, fitLine, type Line, lineWidth, type Role, span, wrap } from "./line.ts";
 import { colourOf } from "./message-lines.ts";
 import { type Conversation, currentOf, type Search, type State } from "./model.ts";
@@ -24,7 +24,7 @@ export function render(state: State): Frame {
 
 function conversationLines(state: State, geometry: Geometry): Line[] {
   const { columns, input } = geometry;
-  const body = state.help ? helpLines(geometry) : bodyLines(state, geometry);
+  const body = state.help === undefined ? bodyLines(state, geometry) : helpRows(state.help, geometry);
   const draft = input.rows.map((row, index) => [span(index === 0 ? PROMPT : "  ", "faint"), span(row)]);
   return [titleLine(state, columns), ...body, statusLine(state, geometry), ...draft];
 }
@@ -42,11 +42,11 @@ function emptyHint({ older, username }: Conversation): string {
   return older === "none" ? `nothing between you and ${visibleLine(username)} yet` : "";
 }
 
-function helpLines({ rows, columns }: Geometry): Line[] {
-  const lines = HELP.map(([keys, what]) =>
-    cutLine([span(keys.padEnd(HELP_KEYS_COLUMNS), "strong"), span(what)], columns),
-  );
-  return Array.from({ length: rows }, (_, index) => lines[index] ?? []);
+/** Where the screen has grown since, the last row stays the last. */
+function helpRows(from: number, { rows, columns }: Geometry): Line[] {
+  const lines = helpLines(columns);
+  const first = Math.min(from, Math.max(0, lines.length - rows));
+  return Array.from({ length: rows }, (_, index) => lines[first + index] ?? []);
 }
 
 function titleLine(state: State, columns: number): Line {
@@ -63,20 +63,30 @@ function titleLine(state: State, columns: number): Line {
   return fitLine([span(title, "selected"), span(warning, "warning"), span(" ".repeat(columns), "selected")], columns);
 }
 
-function statusLine(state: State, { columns }: Geometry): Line {
+function statusLine(state: State, geometry: Geometry): Line {
+  const { columns } = geometry;
   if (state.search !== undefined) return cutLine(searchLine(state.search), columns);
   const { notice } = state;
   if (notice !== undefined) {
     return cutLine([span(` ${visibleLine(notice.text)}`, notice.kind === "warning" ? "warning" : "faint")], columns);
   }
-  const conversation = currentOf(state);
-  const below = conversation.unread.length > 0 ? `${conversation.unread.length} new below` : "older messages";
-  const parts = [
-    conversation.scroll === undefined ? undefined : `${below}, Ctrl+End: newest`,
-    conversation.loading ? "loading" : undefined,
-    unreadElsewhere(state),
-  ].filter((part) => part !== undefined);
-  return cutLine([span(` ${parts.length === 0 ? "/help" : parts.join("  ")}`, "faint")], columns);
+  const parts = [...placeOf(state, geometry), unreadElsewhere(state)].filter((part) => part !== undefined);
+  const detached = state.detached === undefined ? [] : [span(` ${state.detached} `, "warning")];
+  const rest = parts.length === 0 && detached.length === 0 ? "/help" : parts.join("  ");
+  return cutLine([...detached, span(` ${rest}`, "faint")], columns);
+}
+
+/** Where in what the person is. */
+function placeOf(state: State, { input }: Geometry): (string | undefined)[] {
+  if (state.help !== undefined) return ["Up and Down read on, Esc closes the help"];
+  const { unread, scroll, loading, picked } = currentOf(state);
+  const below = unread.length > 0 ? `${unread.length} new below` : "older messages";
+  return [
+    input.all > input.rows.length ? `row ${input.first + input.cursor.row + 1} of ${input.all}` : undefined,
+    picked === undefined ? undefined : "picked: /reply /react /edit /delete, Esc",
+    scroll === undefined ? undefined : `${below}, Ctrl+End: newest`,
+    loading ? "loading" : undefined,
+  ];
 }
 
 function unreadElsewhere({ conversations, current }: State): string | undefined {
@@ -85,7 +95,6 @@ function unreadElsewhere({ conversations, current }: State): string | undefined 
   return others.map(({ username, unread }) => `${visibleLine(username)}: ${unread.length} new`).join(", ");
 }
 
-const HELP_KEYS_COLUMNS = 27;
 const SEARCH_PROMPT = " search: ";
 
 function searchLine({ input, query, hits, at, seeking }: Search): Line {

@@ -15,14 +15,53 @@ export type Edit =
   | "delete-left"
   | "delete-right"
   | "delete-word"
+  | "delete-word-right"
   | "delete-to-start"
   | "delete-to-end";
+
+/** What a key does to whatever is being written. */
+export const EDITS: Readonly<Record<string, Edit>> = {
+  left: "left",
+  right: "right",
+  home: "home",
+  end: "end",
+  backspace: "delete-left",
+  delete: "delete-right",
+  "ctrl-a": "home",
+  "ctrl-e": "end",
+  "ctrl-b": "left",
+  "ctrl-left": "word-left",
+  "alt-left": "word-left",
+  "alt-b": "word-left",
+  "ctrl-right": "word-right",
+  "alt-right": "word-right",
+  "alt-f": "word-right",
+  "ctrl-w": "delete-word",
+  "alt-backspace": "delete-word",
+  "alt-d": "delete-word-right",
+  "alt-delete": "delete-word-right",
+  "ctrl-delete": "delete-word-right",
+  "ctrl-u": "delete-to-start",
+  "ctrl-k": "delete-to-end",
+};
+
+const KILLS: ReadonlySet<Edit> = new Set(["delete-word", "delete-word-right", "delete-to-start", "delete-to-end"]);
 
 export const EMPTY_INPUT: TextInput = { text: "", at: 0 };
 
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const WORD_BEFORE = /[^\s]+\s*$/u;
 const WORD_BEHIND = /^\s*[^\s]+/u;
+
+/** Text with the cursor behind it. */
+export function endOf(text: string): TextInput {
+  return { text, at: text.length };
+}
+
+/** What an edit that takes more than a character has taken, so that it can be put elsewhere. */
+export function takenAway(before: TextInput, after: TextInput, action: Edit): string {
+  return KILLS.has(action) ? before.text.slice(after.at, after.at + before.text.length - after.text.length) : "";
+}
 
 export function insert({ text, at }: TextInput, added: string): TextInput {
   return { text: text.slice(0, at) + added + text.slice(at), at: at + added.length };
@@ -57,6 +96,8 @@ export function edit(input: TextInput, action: Edit): TextInput {
       return without(input, at, behind(text, at));
     case "delete-word":
       return without(input, wordBefore(text, at), at);
+    case "delete-word-right":
+      return without(input, at, wordBehind(text, at));
     case "delete-to-start":
       return without(input, lineStart(text, at), at);
     case "delete-to-end":

@@ -8,6 +8,7 @@ import {
   takeSent,
   takeUnsent,
 } from "./arriving.ts";
+import { takeAttached, takeDetached } from "./attaching.ts";
 import type { Happening, State, Step } from "./model.ts";
 import { press } from "./pressing.ts";
 import { openConversation, settle } from "./reading.ts";
@@ -25,12 +26,14 @@ function take(state: State, happening: Happening): Step {
       return press(state, happening.input);
     case "page":
       return takePage(state, happening);
+    case "attached":
+      return takeAttached(state);
     default:
       return { state: changed(state, happening), effects: [] };
   }
 }
 
-function changed(state: State, happening: Exclude<Happening, { type: "input" | "page" }>): State {
+function changed(state: State, happening: Exclude<Happening, { type: "input" | "page" | "attached" }>): State {
   switch (happening.type) {
     case "resize":
       return { ...state, size: happening.size };
@@ -52,6 +55,8 @@ function changed(state: State, happening: Exclude<Happening, { type: "input" | "
       return takeEvent(state, happening.event);
     case "presence":
       return takePresenceEvent(state, happening.event);
+    case "detached":
+      return takeDetached(state, happening.hint);
     case "notice":
       return { ...state, notice: happening.notice };
     case "locked":

@@ -1,13 +1,18 @@
 import { ChatError } from "../../../shared/errors.ts";
 import { readUsername } from "../../../shared/username.ts";
-import type { Line } from "../chat/conversation.ts";
+import type { Line } from "../chat/attachment.ts";
+import type { Keys } from "../chat/conversation.ts";
+import type { Lines, Talk } from "../chat/run-chat.ts";
 import type { Command } from "../command.ts";
-import type { CliContext, ProfileDirectory } from "../context.ts";
+import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import { reachProfile } from "../reach-profile.ts";
+import { type Reached, reachProfile } from "../reach-profile.ts";
+import { returnToProfile } from "../return-to-profile.ts";
 import { type Held, serveProfile } from "../serve-profile.ts";
 
 const PATIENCE_MS = 10_000;
+/** A daemon that is started anew is there by then. */
+const DAEMON_PATIENCE_MS = 10_000;
 
 export const chat: Command = {
   usage: "chat <to>",
@@ -18,17 +23,9 @@ export const chat: Command = {
   run: async (args, context) => {
     assertScreen(context);
     const to = readUsername(args.required("to"));
-    const reached = await reachProfile(context, PATIENCE_MS);
-    if (reached.kind === "lock") await chatHere(to, reached, context);
-    else {
-      const { client } = reached;
-      const { operations, presence, consume } = client;
-      try {
-        await run({ operations, presence, consume, ...passphraseOf(context) }, to, context);
-      } finally {
-        client.close();
-      }
-    }
+    const { runChat } = await import("../chat/run-chat.ts");
+    const keys = keysOf(context);
+    await runChat(linesOf(keys, context), keys, to, context);
     return context.interruption.by === "SIGINT" ? EXIT.interrupted : EXIT.ok;
   },
 };
@@ -43,30 +40,54 @@ function assertScreen({ terminal, output }: CliContext): void {
   if (env["TERM"] === "dumb") throw new ChatError("USAGE", "chat needs a terminal that can move its cursor");
 }
 
+function linesOf(keys: Keys, context: CliContext): Lines {
+  return {
+    first: async (talk) => through(await reachProfile(context, PATIENCE_MS), talk, context),
+    async again(talk, { tell, ...waiting }) {
+      tell("the daemon ended: waiting for it");
+      const mayOpen = await opensUnasked(keys, context);
+      if (mayOpen) tell("the daemon ended: waiting for it; /retry goes on without it");
+      else tell("the daemon ended: waiting for it; p2pchat listen starts it");
+      const daemonPatienceMs = mayOpen ? DAEMON_PATIENCE_MS : undefined;
+      const reached = await returnToProfile(context, { ...waiting, daemonPatienceMs });
+      if (reached !== undefined) await through(reached, talk, context);
+    },
+  };
+}
+
+/** No passphrase has to be typed. */
+async function opensUnasked(keys: Keys, { settings }: CliContext): Promise<boolean> {
+  const { passphraseFile, passphraseCommand } = settings;
+  return passphraseFile !== undefined || passphraseCommand !== undefined || !(await keys.isSealed());
+}
+
+async function through(reached: Reached, talk: Talk, context: CliContext): Promise<void> {
+  if (reached.kind === "lock") return await talkHere(reached, talk, context);
+  const { client } = reached;
+  try {
+    await talk(client);
+  } finally {
+    client.close();
+  }
+}
+
 /** Until it ends, this is also the profile's daemon. */
-async function chatHere(to: string, held: Held, context: CliContext): Promise<void> {
+async function talkHere(held: Held, talk: Talk, context: CliContext): Promise<void> {
   const options = { presence: false, offline: true, silent: true };
-  await serveProfile(held, options, context, async (messenger) => {
-    const { operations, presence, feed, goOnline } = messenger;
+  await serveProfile(held, options, context, async ({ operations, presence, feed, goOnline }) => {
     const consume: Line["consume"] = async (wanted) => {
       // The first screen stands: what is dear to load comes now.
       setImmediate(() => void goOnline().catch(() => undefined));
       return await feed.consume(wanted);
     };
-    await run({ operations, presence, consume, ...passphraseOf(context, held.directory) }, to, context);
+    await talk({ operations, presence, consume });
   });
 }
 
-function passphraseOf(context: CliContext, known?: ProfileDirectory): Pick<Line, "isSealed" | "checkPassphrase"> {
-  const { dependencies, settings } = context;
+function keysOf({ dependencies, settings }: CliContext): Keys {
   const open = () => dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
   return {
-    isSealed: async () => (await dependencies.loadPrograms()).isSealed(known ?? open()),
-    checkPassphrase: async (typed) => (await dependencies.loadPrograms()).checkPassphrase(known ?? open(), typed),
+    isSealed: async () => (await dependencies.loadPrograms()).isSealed(open()),
+    checkPassphrase: async (typed) => (await dependencies.loadPrograms()).checkPassphrase(open(), typed),
   };
-}
-
-async function run(line: Line, to: string, context: CliContext): Promise<void> {
-  const { runChat } = await import("../chat/run-chat.ts");
-  await runChat(line, to, context);
 }

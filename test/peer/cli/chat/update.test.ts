@@ -68,7 +68,9 @@ describe("history", () => {
 describe("a message that is sent", () => {
   test("stands there at once, gets its id, and its mark follows the receipts", () => {
     const run = screenOf().did(page([]), ...order("hello"));
-    expect(done(run, "send")).toEqual([{ do: "send", with: "bob", local: "new/1", text: "hello" }]);
+    expect(done(run, "send")).toEqual([
+      { do: "send", with: "bob", local: "new/1", id: "chat/here/new/1", text: "hello" },
+    ]);
     const state = () => currentOf(run.state).entries[0]?.state;
     expect(state()).toBe("sending");
     run.did({ type: "sent", with: "bob", local: "new/1", id: "aa", state: "queued" });
@@ -147,12 +149,16 @@ describe("orders", () => {
     expect(run.state.notice?.text).toMatch(/not yours/);
   });
 
-  test("quit, and Ctrl+C that first clears what is written", () => {
+  test("quit, and Ctrl+C twice, which first clears what is written; Ctrl+Y brings it back", () => {
     expect(done(screenOf().did(...order("/quit")), "quit")).toHaveLength(1);
     const run = screenOf().did(page([]), type("draft"), ...press("ctrl-c"));
     expect(done(run, "quit")).toEqual([]);
     expect(currentOf(run.state).draft.text).toBe("");
-    expect(done(run.did(...press("ctrl-c")), "quit")).toHaveLength(1);
+    expect(done(run.did(...press("ctrl-c")), "quit")).toEqual([]);
+    expect(run.state.notice?.text).toContain("Ctrl+C again");
+    expect(done(run.did(...press("ctrl-y"), ...press("ctrl-c", "ctrl-y")), "quit")).toEqual([]);
+    expect(currentOf(run.state).draft.text).toBe("draft");
+    expect(done(run.did(...press("ctrl-c", "ctrl-c", "ctrl-c")), "quit")).toHaveLength(1);
   });
 });
 
