@@ -71,6 +71,23 @@ export class Database {
     }
   }
 
+  /**
+   * A part of the transaction that may fail by itself: what it throws undoes what it changed, and nothing else. Where
+   * SQLite has rolled back everything by itself, the transaction throws at its end.
+   */
+  part<T>(work: () => T): T {
+    if (!this.#handle.isTransaction) throw new ChatError("INTERNAL", "there is no transaction to be a part of");
+    this.#run(() => this.#handle.exec("SAVEPOINT part"));
+    try {
+      const result = work();
+      this.#run(() => this.#handle.exec("RELEASE part"));
+      return result;
+    } catch (error) {
+      if (this.#handle.isTransaction) this.#run(() => this.#handle.exec("ROLLBACK TO part; RELEASE part"));
+      throw error;
+    }
+  }
+
   #assertNotNested(): void {
     if (this.#handle.isOpen && this.#handle.isTransaction) throw new ChatError("INTERNAL", "transactions do not nest");
   }

@@ -7,14 +7,13 @@ const MAX_WRITES = 256;
 
 /**
  * Lets all writes of one turn of the event loop share one transaction, and so one fsync. Promises settle after the
- * commit. A write checks before it changes anything: what it throws then concerns it alone, what the disk refuses
- * concerns all.
+ * commit. What a write throws undoes that write alone; what the disk refuses concerns all.
  */
 export class GroupCommit {
-  readonly #database: Pick<Database, "transaction">;
+  readonly #database: Pick<Database, "transaction" | "part">;
   #waiting: Write[] = [];
 
-  constructor(database: Pick<Database, "transaction">) {
+  constructor(database: Pick<Database, "transaction" | "part">) {
     this.#database = database;
   }
 
@@ -39,18 +38,20 @@ export class GroupCommit {
 
   #commit(writes: readonly Write[]): void {
     try {
-      for (const settle of this.#database.transaction(() => writes.map(attempt))) settle();
+      for (const settle of this.#database.transaction(() => writes.map((write) => this.#attempt(write)))) {
+        settle();
+      }
     } catch (error) {
       for (const { reject } of writes) reject(error);
     }
   }
-}
 
-function attempt({ run, reject }: Write): () => void {
-  try {
-    return run();
-  } catch (error) {
-    if (!isChatError(error) || isChatError(error, "STORAGE", "STORE_CORRUPT")) throw error;
-    return () => reject(error);
+  #attempt({ run, reject }: Write): () => void {
+    try {
+      return this.#database.part(run);
+    } catch (error) {
+      if (isChatError(error, "STORAGE", "STORE_CORRUPT")) throw error;
+      return () => reject(error);
+    }
   }
 }

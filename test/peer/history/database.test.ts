@@ -127,6 +127,35 @@ describe("a transaction", () => {
     database.close();
   });
 
+  test("has parts that fail by themselves, and leave what came before and after them", () => {
+    const database = newDatabase();
+    const insert = database.prepare("INSERT INTO notes (id, body) VALUES (?, NULL)");
+    const failures: unknown[] = [];
+    const part = (...ids: number[]) => {
+      try {
+        database.part(() => ids.map((id) => insert.run(id)));
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    database.transaction(() => {
+      part(1);
+      part(2, 1);
+      part(3);
+    });
+    expect(database.prepare("SELECT id FROM notes ORDER BY id").all()).toEqual([{ id: 1 }, { id: 3 }]);
+    expect(failures).toMatchObject([{ message: "UNIQUE constraint failed: notes.id" }]);
+    database.close();
+  });
+
+  test("has no parts outside it", async () => {
+    const database = newDatabase();
+    const insert = database.prepare("INSERT INTO notes (body) VALUES (NULL)");
+    await expectError(() => database.part(() => void insert.run()), "INTERNAL");
+    expect(countNotes(database)).toBe(0);
+    database.close();
+  });
+
   test("is refused while another connection writes, without waiting for ever", async () => {
     const path = newPath();
     const database = newDatabase(path);

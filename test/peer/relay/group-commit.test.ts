@@ -21,6 +21,15 @@ function fakeDatabase(refusal?: ChatError) {
         commits.push(pending);
         return result;
       },
+      part<T>(work: () => T): T {
+        const before = pending.length;
+        try {
+          return work();
+        } catch (error) {
+          pending.length = before;
+          throw error;
+        }
+      },
     },
   };
 }
@@ -58,5 +67,19 @@ describe("writes of one turn", () => {
     await expectError(refused, "QUOTA", "box");
     expect(await stored).toBe("a");
     expect(commits).toEqual([["a"]]);
+  });
+
+  test("that fail half-way are undone, and leave the others theirs", async () => {
+    const { database, commits, write } = fakeDatabase();
+    const group = new GroupCommit(database);
+    const before = group.write(write("a"));
+    const failed = group.write(() => {
+      write("b")();
+      throw new Error("UNIQUE constraint failed");
+    });
+    const after = group.write(write("c"));
+    await expect(failed).rejects.toThrow("UNIQUE constraint failed");
+    expect([await before, await after]).toEqual(["a", "c"]);
+    expect(commits).toEqual([["a", "c"]]);
   });
 });
