@@ -121,7 +121,12 @@ function lock(directory: ProfileDirectory, cleanup: AsyncDisposableStack): void 
 function openMailbox(directory: ProfileDirectory, { limits, failed, cleanup }: Relay): Mailbox {
   const database = openDatabase(directory.file("mailbox.db"), { migrations: MAILBOX_MIGRATIONS });
   cleanup.defer(() => database.close());
-  const mailbox = new Mailbox({ database, limits, now: unhurriedClock(systemRuntime), failed });
+  const mailbox = new Mailbox({
+    database,
+    limits,
+    runtime: { now: unhurriedClock(systemRuntime), monotonic: () => systemRuntime.monotonic() },
+    failed,
+  });
   cleanup.defer(sweepNowAndThen(mailbox, systemRuntime));
   return mailbox;
 }
@@ -149,7 +154,7 @@ async function startNode(seed: Uint8Array, mailbox: Mailbox | undefined, relay: 
     }),
     limits: { inboundPerSecondAndAddress: limits.connectionsPerNetwork },
   });
-  cleanup.defer(() => Promise.race([node.stop(), after(NODE_STOP_TIMEOUT_MS)]));
+  cleanup.defer(() => within(node.stop(), NODE_STOP_TIMEOUT_MS));
   return node;
 }
 
@@ -222,6 +227,13 @@ function list(node: RelayNode, seed: Uint8Array, { roles, options, limits, log, 
   });
 }
 
-function after(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Waits no longer than that. */
+async function within(work: Promise<void>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const cancel = systemRuntime.after(ms, late.resolve);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    cancel();
+  }
 }

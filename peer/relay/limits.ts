@@ -1,8 +1,11 @@
-import type { BoxKind } from "../../shared/mailbox-frames.ts";
-
 /** What a relay gives to others, in one place to review. Sizes are bytes; an operator may change each by name. */
 export const RELAY_LIMITS = {
-  // Connections. A network is an IPv4 address or an IPv6 /64.
+  // A network is an IPv4 address or an IPv6 /64, a site an IPv6 /48. Providers give a /64 to a phone and a /48 to whoever
+  // asks for one: a site gets what so many networks get.
+
+  networksPerSite: 4,
+
+  // Connections
 
   connections: 2600,
   connectionsPerNetwork: 200,
@@ -25,28 +28,22 @@ export const RELAY_LIMITS = {
   mailboxConnections: 300,
   mailboxConnectionsPerNetwork: 32,
   boxes: 10_000,
-  /** Of all parcels together. */
+  /** Of all parcels together. Of this and `spentTokens` one half is for whoever comes first, the other for all boxes alike. */
   bytes: 1024 * 1024 * 1024,
   /** Tokens that were used and must be remembered. */
   spentTokens: 4_000_000,
+  spentTokensPerBox: 10_000,
   parcelsPerBox: 1000,
   bytesPerBox: 16 * 1024 * 1024,
   parcelsPerRequestsBox: 32,
   bytesPerRequestsBox: 1024 * 1024,
   keepSeconds: 30 * 24 * 3600,
   boxesPerStream: 32,
-  /** Of each network; as many at once as in ten seconds, and of boxes as in an hour. */
+  /** Of each network; as many at once as in ten seconds, and of boxes as in an hour or a day. */
   newBoxesPerHour: 20,
+  newBoxesPerDay: 60,
   depositsPerSecond: 60,
   otherRequestsPerSecond: 60,
 } as const satisfies Record<string, number>;
 
 export type RelayLimits = { readonly [Name in keyof typeof RELAY_LIMITS]: number };
-
-export type BoxRoom = { readonly parcels: number; readonly bytes: number };
-
-export function roomOf(kind: BoxKind, limits: RelayLimits): BoxRoom {
-  return kind === "contacts"
-    ? { parcels: limits.parcelsPerBox, bytes: limits.bytesPerBox }
-    : { parcels: limits.parcelsPerRequestsBox, bytes: limits.bytesPerRequestsBox };
-}

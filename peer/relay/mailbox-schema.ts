@@ -24,6 +24,7 @@ export const MAILBOX_MIGRATIONS: Migrations = [
     next_place INTEGER NOT NULL DEFAULT 1,
     parcels INTEGER NOT NULL DEFAULT 0,
     bytes INTEGER NOT NULL DEFAULT 0,
+    spent INTEGER NOT NULL DEFAULT 0,
     expires_at INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX boxes_by_expiry ON boxes (expires_at);
@@ -62,9 +63,11 @@ export const MAILBOX_MIGRATIONS: Migrations = [
     UPDATE totals SET parcels = parcels - 1, bytes = bytes - old.size;
   END;
   CREATE TRIGGER token_spent AFTER INSERT ON spent BEGIN
+    UPDATE boxes SET spent = spent + 1 WHERE id = new.box_id;
     UPDATE totals SET spent = spent + 1;
   END;
   CREATE TRIGGER token_gone AFTER DELETE ON spent BEGIN
+    UPDATE boxes SET spent = spent - 1 WHERE id = old.box_id;
     UPDATE totals SET spent = spent - 1;
   END;
   `,

@@ -8,6 +8,8 @@ export type BoxRow = {
   readonly next_place: number;
   readonly parcels: number;
   readonly bytes: number;
+  /** Used tokens that are remembered. */
+  readonly spent: number;
   readonly expires_at: number;
 };
 
@@ -42,7 +44,7 @@ export type MailboxStore = ReturnType<typeof mailboxStore>;
 export function mailboxStore(database: Database) {
   const totals = database.prepare<Totals>("SELECT boxes, parcels, bytes, spent FROM totals");
   const find = database.prepare<BoxRow>(
-    "SELECT id, kind, token_key, next_place, parcels, bytes, expires_at FROM boxes WHERE box = ?",
+    "SELECT id, kind, token_key, next_place, parcels, bytes, spent, expires_at FROM boxes WHERE box = ?",
   );
   const insertBox = database.prepare("INSERT INTO boxes (box, kind, token_key, expires_at) VALUES (?, ?, ?, ?)");
   const prolong = database.prepare("UPDATE boxes SET expires_at = ? WHERE id = ?");

@@ -5,10 +5,12 @@ import type { BoxKind } from "../../shared/mailbox-frames.ts";
 import { checkToken, nonceOfToken } from "../../shared/mailbox-token.ts";
 import { MAILBOX_LIMITS } from "../../shared/protocol.ts";
 import type { Database } from "../history/database.ts";
+import type { Runtime } from "../messaging/runtime.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { type RelayLimits, roomOf } from "./limits.ts";
+import type { RelayLimits } from "./limits.ts";
 import { type BoxRow, type MailboxStore, mailboxStore, type ParcelRow, type Totals } from "./mailbox-store.ts";
 import { Rates } from "./rates.ts";
+import { assertRoomForParcel, quota } from "./room.ts";
 
 export type Opening = { readonly box: Uint8Array; readonly kind: BoxKind; readonly tokenKey: Uint8Array | null };
 export type Deposit = { readonly box: Uint8Array; readonly token: Uint8Array | null; readonly parcel: Uint8Array };
@@ -19,8 +21,8 @@ export type Page = { readonly parcels: readonly ParcelRow[]; readonly more: bool
 type Parts = {
   readonly database: Database;
   readonly limits: RelayLimits;
-  /** Milliseconds since the epoch; only expiry goes by it. */
-  readonly now: () => number;
+  /** What expires goes by `now`, all else by `monotonic`. */
+  readonly runtime: Pick<Runtime, "now" | "monotonic">;
   /** What is on disk is no longer known: the program must end. */
   readonly failed: (error: ChatError) => void;
 };
@@ -28,6 +30,7 @@ type Parts = {
 const MS_PER_SECOND = 1000;
 const BURST_SECONDS = 10;
 const SECONDS_PER_HOUR = 3600;
+const SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR;
 /** A full disk is asked so often whether it has room again. */
 const FULL_RETRY_MS = 1000;
 const SWEEP_ROWS = 500;
@@ -40,7 +43,7 @@ export class Mailbox {
   readonly #parts: Parts;
   readonly #store: MailboxStore;
   readonly #commit: GroupCommit;
-  readonly #newBoxes: Rates;
+  readonly #newBoxes: readonly Rates[];
   readonly #deposits: Rates;
   readonly #others: Rates;
   /** Who waits for notices of a box, by its hex. */
@@ -51,10 +54,12 @@ export class Mailbox {
     this.#parts = parts;
     this.#store = mailboxStore(parts.database);
     this.#commit = new GroupCommit(parts.database);
-    const { newBoxesPerHour, depositsPerSecond, otherRequestsPerSecond } = parts.limits;
-    this.#newBoxes = new Rates({ burst: newBoxesPerHour, perSecond: newBoxesPerHour / SECONDS_PER_HOUR });
-    this.#deposits = new Rates({ burst: depositsPerSecond * BURST_SECONDS, perSecond: depositsPerSecond });
-    this.#others = new Rates({ burst: otherRequestsPerSecond * BURST_SECONDS, perSecond: otherRequestsPerSecond });
+    const { newBoxesPerHour, newBoxesPerDay, depositsPerSecond, otherRequestsPerSecond } = parts.limits;
+    const rates = (count: number, seconds: number, burst = count) =>
+      new Rates({ burst, perSecond: count / seconds, networksPerSite: parts.limits.networksPerSite });
+    this.#newBoxes = [rates(newBoxesPerHour, SECONDS_PER_HOUR), rates(newBoxesPerDay, SECONDS_PER_DAY)];
+    this.#deposits = rates(depositsPerSecond, 1, BURST_SECONDS * depositsPerSecond);
+    this.#others = rates(otherRequestsPerSecond, 1, BURST_SECONDS * otherRequestsPerSecond);
   }
 
   get id(): Uint8Array {
@@ -76,7 +81,7 @@ export class Mailbox {
 
   /** Before anything that costs a look at the disk or a signature. @throws ChatError RATE_LIMITED */
   admit(network: string): void {
-    if (!this.#others.take(network, this.#parts.now())) throw rateLimited();
+    if (!this.#others.take(network, this.#parts.runtime.monotonic())) throw rateLimited();
   }
 
   /**
@@ -108,14 +113,15 @@ export class Mailbox {
    *   RATE_LIMITED, STORAGE
    */
   async deposit({ box, token, parcel }: Deposit, network: string): Promise<void> {
-    if (!this.#deposits.take(network, this.#parts.now())) throw rateLimited();
+    if (!this.#deposits.take(network, this.#parts.runtime.monotonic())) throw rateLimited();
     this.#assertDiskHasRoom();
     const hash = sha256(parcel);
     const isNew = await this.#write(() => {
       const found = this.#find(box);
       if (found === undefined || (found.token_key === null) !== (token === null)) throw unknownBox();
       if (this.#isKnown(found, token, hash)) return false;
-      this.#assertRoomForParcel(found, parcel.length);
+      const { limits } = this.#parts;
+      assertRoomForParcel(found, { size: parcel.length, totals: this.#store.totals(), limits });
       if (token !== null) this.#store.insertSpent(found.id, nonceOfToken(token), hash);
       this.#store.insertParcel(found.id, { place: found.next_place, storedAt: this.#seconds(), hash, parcel });
       return true;
@@ -196,19 +202,10 @@ export class Mailbox {
   }
 
   #assertRoomForBox(network: string): void {
-    const { limits, now } = this.#parts;
+    const { limits, runtime } = this.#parts;
     if (this.#store.totals().boxes >= limits.boxes) throw quota("relay");
-    if (!this.#newBoxes.take(network, now())) throw rateLimited();
-  }
-
-  #assertRoomForParcel(found: BoxRow, size: number): void {
-    const { limits } = this.#parts;
-    const room = roomOf(found.kind, limits);
-    if (found.parcels >= room.parcels || found.bytes + size > room.bytes) {
-      throw quota(found.kind === "requests" ? "requests" : "box");
-    }
-    const { bytes, spent } = this.#store.totals();
-    if (bytes + size > limits.bytes || spent >= limits.spentTokens) throw quota("relay");
+    const nowMs = runtime.monotonic();
+    if (!this.#newBoxes.every((rates) => rates.take(network, nowMs))) throw rateLimited();
   }
 
   /** On a full disk the room that was put aside is for deleting. */
@@ -218,8 +215,8 @@ export class Mailbox {
   }
 
   #lookForRoom(): void {
-    const nowMs = this.#parts.now();
-    if (this.#fullSinceMs === undefined || Math.abs(nowMs - this.#fullSinceMs) < FULL_RETRY_MS) return;
+    const nowMs = this.#parts.runtime.monotonic();
+    if (this.#fullSinceMs === undefined || nowMs - this.#fullSinceMs < FULL_RETRY_MS) return;
     this.#fullSinceMs = this.#parts.database.restoreReserve() ? undefined : nowMs;
   }
 
@@ -233,7 +230,7 @@ export class Mailbox {
 
   #noted(error: unknown): unknown {
     if (!isChatError(error, "STORAGE", "STORE_CORRUPT")) return error;
-    if (error.reason === "full") this.#fullSinceMs = this.#parts.now();
+    if (error.reason === "full") this.#fullSinceMs = this.#parts.runtime.monotonic();
     else if (error.reason !== "busy") this.#parts.failed(error);
     return error;
   }
@@ -243,7 +240,7 @@ export class Mailbox {
   }
 
   #seconds(): number {
-    return Math.floor(this.#parts.now() / MS_PER_SECOND);
+    return Math.floor(this.#parts.runtime.now() / MS_PER_SECOND);
   }
 
   #oldest(): number {
@@ -261,10 +258,6 @@ function unknownBox(): ChatError {
 
 function otherKind(): ChatError {
   return new ChatError("REQUEST_INVALID", "the box is of another kind or has another token key", { reason: "kind" });
-}
-
-function quota(reason: "box" | "requests" | "relay"): ChatError {
-  return new ChatError("QUOTA", "there is no room", { reason });
 }
 
 function rateLimited(): ChatError {

@@ -24,10 +24,12 @@ export class RelayRules {
   constructor(limits: RelayLimits, monotonic: () => number) {
     this.#limits = limits;
     this.#monotonic = monotonic;
-    this.#connections = new Seats(limits.connections, limits.connectionsPerNetwork);
-    this.#mailboxes = new Seats(limits.mailboxConnections, limits.mailboxConnectionsPerNetwork);
-    this.#reservations = new Seats(limits.reservations, limits.reservationsPerNetwork);
-    this.#relayed = new Seats(2 * limits.relayed, limits.relayedPerUser);
+    const seats = (all: number, perNetwork: number) =>
+      new Seats({ all, perParty: perNetwork, perSite: perNetwork * limits.networksPerSite });
+    this.#connections = seats(limits.connections, limits.connectionsPerNetwork);
+    this.#mailboxes = seats(limits.mailboxConnections, limits.mailboxConnectionsPerNetwork);
+    this.#reservations = seats(limits.reservations, limits.reservationsPerNetwork);
+    this.#relayed = new Seats({ all: 2 * limits.relayed, perParty: limits.relayedPerUser });
   }
 
   mayConnect(network: string): boolean {

@@ -1,13 +1,20 @@
-/** So many places in all, and so many for one party. */
+import { siteOf } from "./site.ts";
+
+type Limits = {
+  readonly all: number;
+  readonly perParty: number;
+  /** Left out: parties are no networks. */
+  readonly perSite?: number;
+};
+
+/** So many places in all, so many for one party, and so many for all parties of one site. */
 export class Seats {
-  readonly #max: number;
-  readonly #maxPerParty: number;
+  readonly #limits: Limits;
   readonly #parties = new Map<string, number>();
   #taken = 0;
 
-  constructor(max: number, maxPerParty: number) {
-    this.#max = max;
-    this.#maxPerParty = maxPerParty;
+  constructor(limits: Limits) {
+    this.#limits = limits;
   }
 
   get taken(): number {
@@ -15,7 +22,9 @@ export class Seats {
   }
 
   isFree(party: string): boolean {
-    return this.#taken < this.#max && (this.#parties.get(party) ?? 0) < this.#maxPerParty;
+    const { all, perParty, perSite = all } = this.#limits;
+    const site = siteOf(party);
+    return this.#taken < all && this.#of(party) < perParty && (site === undefined || this.#of(site) < perSite);
   }
 
   /** Whether or not it is free; the answer leaves the place, once. */
@@ -29,10 +38,17 @@ export class Seats {
     };
   }
 
+  #of(party: string): number {
+    return this.#parties.get(party) ?? 0;
+  }
+
   #add(party: string, places: 1 | -1): void {
     this.#taken += places;
-    const count = (this.#parties.get(party) ?? 0) + places;
-    if (count > 0) this.#parties.set(party, count);
-    else this.#parties.delete(party);
+    const site = siteOf(party);
+    for (const one of site === undefined ? [party] : [party, site]) {
+      const count = this.#of(one) + places;
+      if (count > 0) this.#parties.set(one, count);
+      else this.#parties.delete(one);
+    }
   }
 }

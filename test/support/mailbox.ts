@@ -15,7 +15,8 @@ const START_MS = 1_800_000_000_000;
 
 export type TestMailbox = {
   readonly mailbox: Mailbox;
-  readonly clock: { nowMs: number };
+  /** Both clocks move together, unless a test moves one. */
+  readonly clock: { nowMs: number; monotonicMs?: number };
   readonly failures: ChatError[];
   readonly directory: string;
   close(): void;
@@ -24,14 +25,17 @@ export type TestMailbox = {
 /** A mailbox over a database of its own, or the one in `directory`. */
 export function openTestMailbox(
   limits: Partial<RelayLimits> = {},
-  { directory = temporaryDirectory(), clock = { nowMs: START_MS } } = {},
+  {
+    directory = temporaryDirectory(),
+    clock = { nowMs: START_MS },
+  }: Partial<Pick<TestMailbox, "directory" | "clock">> = {},
 ): TestMailbox {
   const database = openDatabase(join(directory, "mailbox.db"), { migrations: MAILBOX_MIGRATIONS });
   const failures: ChatError[] = [];
   const mailbox = new Mailbox({
     database,
     limits: { ...RELAY_LIMITS, ...limits },
-    now: () => clock.nowMs,
+    runtime: { now: () => clock.nowMs, monotonic: () => clock.monotonicMs ?? clock.nowMs },
     failed: (error) => failures.push(error),
   });
   onTestFinished(() => database.close());
@@ -55,4 +59,9 @@ export function newBox(seed: Uint8Array = randomBytes(32)) {
 /** No two alike. */
 export function newParcel(size: (typeof PARCEL_BUCKETS)[number] = PARCEL_BUCKETS[0]): Uint8Array {
   return new Uint8Array(randomBytes(size));
+}
+
+/** The places of all that lies in a box. */
+export function placesIn({ mailbox }: TestMailbox, box: Uint8Array): number[] {
+  return mailbox.page(box, { after: 0, maxBytes: 2 ** 24 }).parcels.map(({ place }) => place);
 }

@@ -26,6 +26,7 @@ const PLENTY = {
   reservationsPerNetwork: 10_000,
   mailboxConnectionsPerNetwork: 10_000,
   newBoxesPerHour: 10_000,
+  newBoxesPerDay: 10_000,
   depositsPerSecond: 100_000,
   otherRequestsPerSecond: 100_000,
 };

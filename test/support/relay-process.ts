@@ -28,6 +28,7 @@ const LIMITS = {
   depositsPerSecond: 100_000,
   otherRequestsPerSecond: 100_000,
   newBoxesPerHour: 100_000,
+  newBoxesPerDay: 100_000,
   connectionsPerNetwork: 10_000,
   reservationsPerNetwork: 10_000,
 };

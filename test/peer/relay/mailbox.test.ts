@@ -1,20 +1,11 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
-import { MAILBOX_LIMITS } from "../../../shared/protocol.ts";
 import { expectError } from "../../support/expect-error.ts";
-import { newBox, newParcel, openTestMailbox, type TestMailbox } from "../../support/mailbox.ts";
+import { newBox, newParcel, openTestMailbox, placesIn, type TestMailbox } from "../../support/mailbox.ts";
 
 const NET = "192.0.2.1";
-const DAY_MS = 24 * 3_600_000;
 const all = { after: 0, maxBytes: 2 ** 24 };
-
-/** What lies in a box, as the first byte of each parcel and its place. */
-function placesOf({ mailbox }: TestMailbox, box: Uint8Array): number[] {
-  return mailbox.page(box, all).parcels.map(({ place }) => place);
-}
-
-async function sweepAll({ mailbox }: TestMailbox): Promise<void> {
-  while (await mailbox.sweep());
-}
 
 describe("a box", () => {
   test("is made by its first opening and keeps what comes, in order, until its owner removes it", async () => {
@@ -30,9 +21,9 @@ describe("a box", () => {
     expect(found.map(({ parcel }) => Buffer.from(parcel))).toEqual(parcels.map((parcel) => Buffer.from(parcel)));
     expect(more).toBe(false);
     await mailbox.remove(owner.box, [1, 3, 99]);
-    expect(placesOf(world, owner.box)).toEqual([2]);
+    expect(placesIn(world, owner.box)).toEqual([2]);
     await mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, NET);
-    expect(placesOf(world, owner.box)).toEqual([2, 4]);
+    expect(placesIn(world, owner.box)).toEqual([2, 4]);
     expect(mailbox.totals()).toEqual({ boxes: 1, parcels: 2, bytes: 8192 + 2048, spent: 4 });
   });
 
@@ -46,7 +37,7 @@ describe("a box", () => {
     const again = openTestMailbox({}, first);
     expect(again.mailbox.id).toEqual(first.mailbox.id);
     await again.mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, NET);
-    expect(placesOf(again, owner.box)).toEqual([2]);
+    expect(placesIn(again, owner.box)).toEqual([2]);
     expect(openTestMailbox().mailbox.id).not.toEqual(first.mailbox.id);
   });
 
@@ -78,7 +69,7 @@ describe("a box", () => {
     await world.mailbox.open(owner.contacts, NET);
     await expectError(() => world.mailbox.open(other(owner), NET), "REQUEST_INVALID", "kind");
     await world.mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, NET);
-    expect(placesOf(world, owner.box)).toEqual([1]);
+    expect(placesIn(world, owner.box)).toEqual([1]);
   });
 
   test("that nobody made does not exist, for whoever reads, writes or removes", async () => {
@@ -109,10 +100,10 @@ describe("a deposit", () => {
     await world.mailbox.open(owner.contacts, NET);
     const deposit = { box: owner.box, token: owner.token(), parcel: newParcel() };
     await Promise.all([world.mailbox.deposit(deposit, NET), world.mailbox.deposit(deposit, NET)]);
-    expect(placesOf(world, owner.box)).toEqual([1]);
+    expect(placesIn(world, owner.box)).toEqual([1]);
     await world.mailbox.remove(owner.box, [1]);
     await world.mailbox.deposit(deposit, NET);
-    expect(placesOf(world, owner.box)).toEqual([]);
+    expect(placesIn(world, owner.box)).toEqual([]);
   });
 
   test("of the same request is stored once", async () => {
@@ -121,7 +112,7 @@ describe("a deposit", () => {
     await world.mailbox.open(owner.requests, NET);
     const parcel = newParcel();
     for (let n = 0; n < 3; n += 1) await world.mailbox.deposit({ box: owner.box, token: null, parcel }, NET);
-    expect(placesOf(world, owner.box)).toEqual([1]);
+    expect(placesIn(world, owner.box)).toEqual([1]);
   });
 
   test("of another parcel with a token that was used is refused, also in the same moment and after a restart", async () => {
@@ -138,7 +129,7 @@ describe("a deposit", () => {
       () => again.mailbox.deposit({ box: owner.box, token, parcel: newParcel() }, NET),
       "TOKEN_REPLAYED",
     );
-    expect(placesOf(again, owner.box)).toEqual([1]);
+    expect(placesIn(again, owner.box)).toEqual([1]);
   });
 
   test("with a token of another box, or one that is made up, is refused", async () => {
@@ -152,6 +143,26 @@ describe("a deposit", () => {
     expect(world.mailbox.totals()).toMatchObject({ parcels: 0, spent: 0 });
   });
 
+  test("that the database does not take is undone, and those of the same moment are stored", async () => {
+    const world = openTestMailbox();
+    const { mailbox, directory } = world;
+    const [faulty, sound] = [newBox(), newBox()];
+    const deposit = ({ box, token }: typeof sound) =>
+      mailbox.deposit({ box, token: token(), parcel: newParcel() }, NET);
+    await mailbox.open(faulty.contacts, NET);
+    await mailbox.open(sound.contacts, NET);
+    await deposit(faulty);
+    {
+      using other = new DatabaseSync(join(directory, "mailbox.db"));
+      other.prepare("UPDATE boxes SET next_place = 1 WHERE box = ?").run(faulty.box);
+    }
+    const outcomes = await Promise.allSettled([deposit(sound), deposit(faulty), deposit(sound)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(placesIn(world, sound.box)).toEqual([1, 2]);
+    expect(mailbox.totals()).toMatchObject({ parcels: 3, spent: 3 });
+    expect(world.failures).toEqual([]);
+  });
+
   test("does not spend its token where there is no room", async () => {
     const world = openTestMailbox({ parcelsPerBox: 1 });
     const owner = newBox();
@@ -162,133 +173,8 @@ describe("a deposit", () => {
     await expectError(() => world.mailbox.deposit(second, NET), "QUOTA", "box");
     await world.mailbox.remove(owner.box, [1]);
     await world.mailbox.deposit({ ...second, parcel: newParcel() }, NET);
-    expect(placesOf(world, owner.box)).toEqual([2]);
+    expect(placesIn(world, owner.box)).toEqual([2]);
   });
-});
-
-describe("a quota", () => {
-  const edges: [string, object, "contacts" | "requests", number, string][] = [
-    ["parcels of a box", { parcelsPerBox: 3 }, "contacts", 3, "box"],
-    ["bytes of a box", { bytesPerBox: 3 * 2048 }, "contacts", 3, "box"],
-    ["bytes of a box, short of one", { bytesPerBox: 4 * 2048 - 1 }, "contacts", 3, "box"],
-    ["parcels of requests", { parcelsPerRequestsBox: 2 }, "requests", 2, "requests"],
-    ["bytes of requests", { bytesPerRequestsBox: 2 * 2048 }, "requests", 2, "requests"],
-    ["bytes of the relay", { bytes: 3 * 2048 }, "contacts", 3, "relay"],
-    ["spent tokens of the relay", { spentTokens: 3 }, "contacts", 3, "relay"],
-  ];
-  test.each(edges)(
-    "of %s lets in exactly so much, however many come at once",
-    async (_, limits, kind, room, reason) => {
-      const world = openTestMailbox(limits);
-      const owner = newBox();
-      await world.mailbox.open(owner[kind], NET);
-      const deposits = Array.from({ length: 6 }, () => {
-        const token = kind === "contacts" ? owner.token() : null;
-        return world.mailbox.deposit({ box: owner.box, token, parcel: newParcel() }, NET);
-      });
-      const outcomes = await Promise.allSettled(deposits);
-      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(room);
-      for (const outcome of outcomes.slice(room)) {
-        expect(outcome).toMatchObject({ reason: { code: "QUOTA", reason } });
-      }
-      expect(world.mailbox.totals().parcels).toBe(room);
-    },
-  );
-
-  test("of boxes holds for new ones, not for those that are there", async () => {
-    const { mailbox } = openTestMailbox({ boxes: 1 });
-    const [first, second] = [newBox(), newBox()];
-    await mailbox.open(first.contacts, NET);
-    await expectError(() => mailbox.open(second.contacts, NET), "QUOTA", "relay");
-    await mailbox.open(first.contacts, NET);
-    expect(mailbox.totals().boxes).toBe(1);
-  });
-
-  test("of one box leaves the others theirs", async () => {
-    const world = openTestMailbox({ parcelsPerBox: 1 });
-    const [full, other] = [newBox(), newBox()];
-    for (const owner of [full, other]) {
-      await world.mailbox.open(owner.contacts, NET);
-      await world.mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, NET);
-    }
-    expect(placesOf(world, other.box)).toEqual([1]);
-  });
-});
-
-describe("a rate", () => {
-  test("of new boxes holds for each network, and comes back with time", async () => {
-    const { mailbox, clock } = openTestMailbox({ newBoxesPerHour: 2 });
-    const open = (network: string) => mailbox.open(newBox().contacts, network);
-    await open(NET);
-    await open(NET);
-    await expectError(() => open(NET), "RATE_LIMITED");
-    await open("192.0.2.2");
-    clock.nowMs += 3_600_000 / 2;
-    await open(NET);
-    await expectError(() => open(NET), "RATE_LIMITED");
-    expect(mailbox.totals().boxes).toBe(4);
-  });
-
-  test("of deposits and of other requests holds for each network", async () => {
-    const { mailbox } = openTestMailbox({ depositsPerSecond: 1, otherRequestsPerSecond: 1 });
-    const owner = newBox();
-    await mailbox.open(owner.contacts, NET);
-    const deposit = (network: string) =>
-      mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, network);
-    for (let n = 0; n < 10; n += 1) await deposit(NET);
-    await expectError(() => deposit(NET), "RATE_LIMITED");
-    await deposit("192.0.2.2");
-    for (let n = 0; n < 10; n += 1) mailbox.admit(NET);
-    await expectError(() => mailbox.admit(NET), "RATE_LIMITED");
-    expect(mailbox.totals().parcels).toBe(11);
-  });
-});
-
-describe("time", () => {
-  test("takes a parcel after 30 days, seen or not, and with it its room", async () => {
-    const world = openTestMailbox();
-    const owner = newBox();
-    await world.mailbox.open(owner.contacts, NET);
-    await world.mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, NET);
-    world.clock.nowMs += 20 * DAY_MS;
-    await world.mailbox.open(owner.contacts, NET);
-    await world.mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, NET);
-    world.clock.nowMs += 10 * DAY_MS;
-    expect(placesOf(world, owner.box)).toEqual([2]);
-    await sweepAll(world);
-    expect(world.mailbox.totals()).toMatchObject({ parcels: 1, bytes: 2048 });
-  });
-
-  test("takes a box that nobody opened for 36 days, with all that is in it and its spent tokens", async () => {
-    const world = openTestMailbox({ keepSeconds: 100 * 24 * 3600 });
-    const [left, kept] = [newBox(), newBox()];
-    for (const owner of [left, kept]) {
-      await world.mailbox.open(owner.contacts, NET);
-      for (let n = 0; n < 3; n += 1) {
-        await world.mailbox.deposit({ box: owner.box, token: owner.token(), parcel: newParcel() }, NET);
-      }
-    }
-    world.clock.nowMs += MAILBOX_LIMITS.boxLifetimeSeconds * 1000 - 1000;
-    expect(placesOf(world, left.box)).toEqual([1, 2, 3]);
-    await world.mailbox.open(kept.contacts, NET);
-    world.clock.nowMs += 1000;
-    await expectError(() => world.mailbox.page(left.box, all), "NOT_FOUND");
-    await sweepAll(world);
-    expect(world.mailbox.totals()).toEqual({ boxes: 1, parcels: 3, bytes: 3 * 2048, spent: 3 });
-    await world.mailbox.open(left.requests, NET);
-  });
-});
-
-test("a box whose time is over is its owner's again if they come before it was swept", async () => {
-  const world = openTestMailbox();
-  const owner = newBox();
-  await world.mailbox.open(owner.contacts, NET);
-  world.clock.nowMs += MAILBOX_LIMITS.boxLifetimeSeconds * 1000 + 1000;
-  await expectError(() => world.mailbox.page(owner.box, all), "NOT_FOUND");
-  await expectError(world.mailbox.open(owner.requests, NET), "REQUEST_INVALID", "kind");
-  expect(await world.mailbox.open(owner.contacts, NET)).toEqual({ parcels: 0, bytes: 0 });
-  await sweepAll(world);
-  expect(world.mailbox.totals().boxes).toBe(1);
 });
 
 describe("a notice", () => {

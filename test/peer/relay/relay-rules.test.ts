@@ -13,7 +13,7 @@ function rulesWith(limits: Partial<RelayLimits>) {
 
 describe("seats", () => {
   test("are so many for one party and so many in all, and are left once", () => {
-    const seats = new Seats(3, 2);
+    const seats = new Seats({ all: 3, perParty: 2 });
     const leave = seats.take("a");
     seats.take("a");
     expect([seats.isFree("a"), seats.isFree("b")]).toEqual([false, true]);
@@ -23,16 +23,37 @@ describe("seats", () => {
     leave();
     expect([seats.taken, seats.isFree("a"), seats.isFree("b")]).toEqual([2, true, true]);
   });
+
+  test("are so many for all networks of one IPv6 /48, and no fewer for the next", () => {
+    const seats = new Seats({ all: 10, perParty: 2, perSite: 3 });
+    const leave = ["2001:db8:1:1::/64", "2001:db8:1:1::/64", "2001:db8:1:2::/64"].map((network) => seats.take(network));
+    const free = () => ["2001:db8:1:3::/64", "2001:db8:2:1::/64", "192.0.2.1"].map((network) => seats.isFree(network));
+    expect(free()).toEqual([false, true, true]);
+    leave[0]?.();
+    expect(free()).toEqual([true, true, true]);
+    expect(seats.taken).toBe(2);
+  });
 });
 
 describe("a rate", () => {
   test("gives its burst at once, then so many a second, to each alike", () => {
-    const rates = new Rates({ burst: 3, perSecond: 2 });
+    const rates = new Rates({ burst: 3, perSecond: 2, networksPerSite: 4 });
     const taken = (network: string, nowMs: number) => Array.from({ length: 5 }, () => rates.take(network, nowMs));
     expect(taken("a", 0).filter(Boolean)).toHaveLength(3);
     expect(taken("b", 0).filter(Boolean)).toHaveLength(3);
     expect(taken("a", 1000).filter(Boolean)).toHaveLength(2);
     expect(taken("a", 60_000).filter(Boolean)).toHaveLength(3);
+  });
+
+  test("gives all networks of one IPv6 /48 together so many times as much, and the next /48 as much again", () => {
+    const rates = new Rates({ burst: 3, perSecond: 2, networksPerSite: 4 });
+    const takenFrom = (site: string, nowMs: number) => {
+      const networks = Array.from({ length: 30 }, (_, n) => `${site}:${n.toString(16)}::/64`);
+      return networks.filter((network) => rates.take(network, nowMs)).length;
+    };
+    expect(takenFrom("2001:db8:1", 0)).toBe(12);
+    expect(takenFrom("2001:db8:2", 0)).toBe(12);
+    expect(takenFrom("2001:db8:1", 1000)).toBe(8);
   });
 });
 
