@@ -26,6 +26,7 @@ import { serveMailbox } from "./relay/mailbox-session.ts";
 import { Metrics } from "./relay/metrics.ts";
 import { RelayRules } from "./relay/relay-rules.ts";
 import { sweepNowAndThen } from "./relay/sweep.ts";
+import { within } from "./relay/within.ts";
 
 const NODE_STOP_TIMEOUT_MS = 4000;
 const MS_PER_SECOND = 1000;
@@ -154,7 +155,7 @@ async function startNode(seed: Uint8Array, mailbox: Mailbox | undefined, relay: 
     }),
     limits: { inboundPerSecondAndAddress: limits.connectionsPerNetwork },
   });
-  cleanup.defer(() => within(node.stop(), NODE_STOP_TIMEOUT_MS));
+  cleanup.defer(() => within(NODE_STOP_TIMEOUT_MS, node.stop(), systemRuntime));
   return node;
 }
 
@@ -225,15 +226,4 @@ function list(node: RelayNode, seed: Uint8Array, { roles, options, limits, log, 
     await listing.stop();
     server.close();
   });
-}
-
-/** Waits no longer than that. */
-async function within(work: Promise<void>, ms: number): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const cancel = systemRuntime.after(ms, late.resolve);
-  try {
-    await Promise.race([work, late.promise]);
-  } finally {
-    cancel();
-  }
 }

@@ -39,7 +39,7 @@ export class Listing {
   #failures = 0;
   #cancel = () => {};
   #publishing: Promise<void> = Promise.resolve();
-  #isListed = false;
+  #mayBeListed = false;
   #stopped = new AbortController();
 
   constructor(parts: Parts) {
@@ -55,7 +55,7 @@ export class Listing {
     this.#stopped.abort();
     this.#cancel();
     await this.#publishing;
-    if (!this.#isListed) return;
+    if (!this.#mayBeListed) return;
     await this.#publish([], AbortSignal.timeout(WITHDRAW_TIMEOUT_MS)).catch((error) =>
       this.#parts.failed(asChatError(error)),
     );
@@ -68,10 +68,11 @@ export class Listing {
         offer.addrs,
         AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(PUBLISH_TIMEOUT_MS)]),
       );
-      this.#isListed = true;
+      this.#mayBeListed = true;
       this.#failures = 0;
       listed();
     } catch (error) {
+      this.#mayBeListed ||= mayHaveArrived(error);
       if (this.#stopped.signal.aborted) return;
       this.#failures += 1;
       failed(asChatError(error));
@@ -102,4 +103,10 @@ export class Listing {
 function isCorrectable(error: unknown): boolean {
   if (!isChatError(error)) return false;
   return error.reason === "aud" || error.reason === "lifetime" || isChatError(error, "CLOCK_SKEW", "RECORD_EXPIRED");
+}
+
+/** What got no answer may have been taken all the same. */
+function mayHaveArrived(error: unknown): boolean {
+  if (isChatError(error, "SERVER_UNREACHABLE")) return error.reason === "timeout" || error.reason === "connection";
+  return isChatError(error, "INTERRUPTED", "TIMED_OUT", "SERVER_ERROR");
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Listing, type RelayList } from "../../../peer/relay/listing.ts";
+import { abortReason } from "../../../shared/abort-reason.ts";
 import { deviceIdOf } from "../../../shared/device-id.ts";
 import { privateKeyObject, publicKeyOfSeed } from "../../../shared/ed25519.ts";
 import { ChatError } from "../../../shared/errors.ts";
@@ -13,17 +14,19 @@ const limits = { reservations: 1, boxes: 2, parcelsPerBox: 3, bytesPerBox: 4, ke
 const addrs = [`/ip4/192.0.2.1/tcp/9443/p2p/${relay}`];
 const HOUR_MS = 3_600_000;
 
+type Answer = (list: { audience: string }, signal: AbortSignal) => void | Promise<void>;
+
 /** A list that answers as it is told, and the relay on it. */
-function world({ answers = [] as ((list: { audience: string }) => void)[] } = {}) {
+function world({ answers = [] as Answer[] } = {}) {
   const time = new FakeTime();
   const published: RelayDescriptorPayload[] = [];
   const failures: string[] = [];
   let settled = Promise.withResolvers<void>();
   const list = {
     audience: "https://typed.example",
-    async publishRelay(_: string, descriptor: string) {
+    async publishRelay(_: string, descriptor: string, signal: AbortSignal) {
       published.push((await verifyRelayDescriptor(descriptor, { nowMs: time.nowMs })).payload);
-      answers.shift()?.(list);
+      await answers.shift()?.(list, signal);
     },
   } satisfies RelayList & { audience: string };
   const done = () => {
@@ -106,5 +109,35 @@ describe("a relay on a list", () => {
     expect(published).toHaveLength(1);
     expect(failures).toEqual(["FORBIDDEN"]);
     await listing.stop();
+  });
+
+  test("withdraws what it was publishing when it is stopped: the server may have taken it", async () => {
+    const asked = Promise.withResolvers<void>();
+    const silent: Answer = async (_, signal) => {
+      asked.resolve();
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(abortReason(signal)));
+      });
+    };
+    const { time, published, failures, listing } = world({ answers: [silent] });
+    listing.start();
+    await asked.promise;
+    await listing.stop();
+    expect(published.map((descriptor) => descriptor.addrs)).toEqual([addrs, []]);
+    expect(published[1]?.seq).toBeGreaterThan(published[0]?.seq ?? Number.NaN);
+    expect([failures, time.timers]).toEqual([[], 0]);
+  });
+
+  test.each([
+    ["TIMED_OUT", undefined],
+    ["SERVER_ERROR", undefined],
+    ["SERVER_UNREACHABLE", "timeout"],
+    ["SERVER_UNREACHABLE", "connection"],
+  ] as const)("withdraws what was published without an answer: %s (%s)", async (code, reason) => {
+    const lost = new ChatError(code, "no answer", reason === undefined ? {} : { reason });
+    const { published, listing, afterwards } = world({ answers: [refuse(lost)] });
+    await afterwards(() => listing.start());
+    await listing.stop();
+    expect(published.map((descriptor) => descriptor.addrs)).toEqual([addrs, []]);
   });
 });
