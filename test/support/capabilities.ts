@@ -78,3 +78,8 @@ export function canFakeClocks(): boolean {
 export function hasTmux(): boolean {
   return capability("tmux", "tmux", ["-V"]);
 }
+
+/** Units can be checked without a systemd that runs. */
+export function hasSystemdAnalyze(): boolean {
+  return capability("systemd-analyze", "systemd-analyze", ["syscall-filter", "@system-service"]);
+}
