@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, readFileSync } from "node:fs";
+import { chownSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
@@ -26,14 +26,22 @@ describe.skipIf(!canAnalyze)("the unit of the", () => {
 });
 
 describe.skipIf(!canAnalyze || !canInjectFaults() || !isRoot())("a relay under its unit", () => {
-  test("makes no system call and opens no socket that is forbidden there", async () => {
+  test("finds its directory, and makes no system call and opens no socket that is forbidden there", async () => {
+    const unit = new SystemdUnit("relay");
     const directory = temporaryDirectory();
-    chmodSync(directory, 0o700);
     chownSync(directory, NOBODY, NOBODY);
+    // as `DynamicUser` has it
+    mkdirSync(join(directory, "private"), { mode: 0o700 });
+    chownSync(join(directory, "private"), NOBODY, NOBODY);
+    symlinkSync("private", join(directory, "state"));
+    const [, inside = ""] = / --dir \/var\/lib\/p2pchat-relay(\S*) /.exec(unit.lines("ExecStart").join()) ?? [];
     const trace = join(directory, "trace");
     // root would give files to others, which nobody else tries
     const wrapper = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", ...tracing("all", trace)];
-    const relay = spawnRelay(["--dir", join(directory, "relay"), "--port", "0", "--metrics-port", "0"], wrapper);
+    const relay = spawnRelay(
+      ["--dir", join(directory, "state", inside), "--port", "0", "--metrics-port", "0"],
+      wrapper,
+    );
     const { peerId, addresses, metricsUrl } = await relay.next(({ type }) => type === "relay");
     const [, port] = /\/ip4\/[\d.]+\/tcp\/(\d+)/.exec(String(addresses)) ?? [];
     {
@@ -48,7 +56,6 @@ describe.skipIf(!canAnalyze || !canInjectFaults() || !isRoot())("a relay under i
     expect((await fetch(`${metricsUrl}/readyz`)).status).toBe(200);
     process.kill(relay.pid, "SIGTERM");
     expect((await relay.exited).code).toBe(0);
-    const unit = new SystemdUnit("relay");
     const text = readFileSync(trace, "utf8");
     const calls = new Set([...text.matchAll(/^\d+ +([a-z]\w*)\(/gm)].map(([, call = ""]) => call));
     expect(calls).toContain("fsync");
