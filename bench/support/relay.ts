@@ -13,6 +13,9 @@ const FOR_ONE_NETWORK: Partial<RelayLimits> = {
   reservationsPerNetwork: 10_000,
   mailboxConnectionsPerNetwork: 300,
   newBoxesPerHour: 1_000_000,
+  newBoxesPerDay: 1_000_000,
+  spentTokensPerBox: 4_000_000,
+  fetchedBytesPerHour: 2 ** 40,
   depositsPerSecond: 1_000_000,
   otherRequestsPerSecond: 1_000_000,
 };

@@ -44,6 +44,8 @@ export const RELAY_LIMITS = {
   newBoxesPerDay: 60,
   depositsPerSecond: 60,
   otherRequestsPerSecond: 60,
+  /** Of parcels in answers, to one network; as many at once as in an hour. */
+  fetchedBytesPerHour: 256 * 1024 * 1024,
 } as const satisfies Record<string, number>;
 
 export type RelayLimits = { readonly [Name in keyof typeof RELAY_LIMITS]: number };

@@ -32,6 +32,7 @@ const MAX_FORGERIES = 8;
 const SEND_TIMEOUT_MS = 30_000;
 /** Without a request, as long as no box was opened here. */
 const IDLE_MS = 60_000;
+const PAUSE_MS = 1000;
 /** Parcels in memory for one stream. */
 const PIECE_BYTES = 128 * 1024;
 
@@ -52,7 +53,10 @@ class MailboxSession {
   readonly #challenge: Uint8Array;
   /** The boxes opened here: how to stop watching, and whether a notice went out that no fetch has followed. */
   readonly #opened = new Map<string, { readonly unwatch: () => void; noticed: boolean }>();
+  /** Which boxes are opened here, or being opened. */
+  readonly #places = new Set<string>();
   #forgeries = 0;
+  #isTooFast = false;
   #cancelIdle = () => {};
 
   constructor(parts: Parts) {
@@ -69,6 +73,7 @@ class MailboxSession {
     for await (const frames of channel.receive()) {
       this.#restartIdle();
       await this.#answerAll(frames);
+      if (this.#isTooFast) await this.#pause();
     }
   }
 
@@ -133,17 +138,23 @@ class MailboxSession {
   async #open(message: MailboxRequestOf<"open">): Promise<{ parcels: number; bytes: number }> {
     const { mailbox, network } = this.#parts;
     const { box } = message;
+    const name = hex(box);
     mailbox.admit(network);
-    if (!this.#opened.has(hex(box)) && this.#opened.size >= mailbox.limits.boxesPerStream) {
+    if (!this.#places.has(name) && this.#places.size >= mailbox.limits.boxesPerStream) {
       throw new ChatError("QUOTA", "too many boxes on one stream", { reason: "stream" });
     }
     this.#verify(() => verifyBoxOpening({ ...this.#stream, ...message }, message.signature, box));
-    const opened = await mailbox.open(message, network);
-    if (!this.#opened.has(hex(box))) {
-      this.#opened.set(hex(box), { unwatch: mailbox.watch(box, () => this.#notice(box)), noticed: false });
+    this.#places.add(name);
+    try {
+      const opened = await mailbox.open(message, network);
+      if (!this.#opened.has(name)) {
+        this.#opened.set(name, { unwatch: mailbox.watch(box, () => this.#notice(box)), noticed: false });
+      }
+      this.#cancelIdle();
+      return opened;
+    } finally {
+      if (!this.#opened.has(name)) this.#places.delete(name);
     }
-    this.#cancelIdle();
-    return opened;
   }
 
   async #fetch({ request, box, after }: MailboxRequestOf<"fetch">): Promise<void> {
@@ -164,9 +175,14 @@ class MailboxSession {
     let [last, more, left] = [after, true, MAILBOX_LIMITS.fetchMaxBytes as number];
     while (more) {
       const page = mailbox.page(box, { after: last, maxBytes: Math.min(left, PIECE_BYTES) });
-      left -= page.parcels.reduce((sum, { parcel }) => sum + parcel.length, 0);
+      const bytes = page.parcels.reduce((sum, { parcel }) => sum + parcel.length, 0);
+      left -= bytes;
       // a page has one parcel at least: this one is for the next fetch
       if (left < 0) break;
+      if (bytes > 0 && !mailbox.mayGive(bytes, network)) {
+        if (last === after) throw new ChatError("RATE_LIMITED", "enough was fetched from there");
+        break;
+      }
       more = page.more;
       last = page.parcels.at(-1)?.place ?? last;
       await this.#send(
@@ -180,8 +196,12 @@ class MailboxSession {
 
   /** What is wrong with the program, or with its disk in a way that no client can help, is told as STORAGE. */
   #refusal(request: number, error: unknown): MailboxFrameBody {
-    if (!isChatError(error)) throw error;
+    if (!isChatError(error)) {
+      this.#parts.counted("INTERNAL");
+      throw error;
+    }
     this.#parts.counted(error.code);
+    if (error.code === "RATE_LIMITED") this.#isTooFast = true;
     const code = error.code === "STORE_CORRUPT" ? "STORAGE" : error.code;
     return { type: "refused", request, code, reason: error.reason ?? null };
   }
@@ -210,6 +230,12 @@ class MailboxSession {
   async #send(bodies: readonly MailboxFrameBody[]): Promise<void> {
     if (bodies.length === 0) return;
     await this.#parts.channel.send(bodies.map(encodeMailboxFrame), AbortSignal.timeout(SEND_TIMEOUT_MS));
+  }
+
+  /** Refusing costs as much as answering: whoever asks too fast is not read for a moment. */
+  #pause(): Promise<void> {
+    this.#isTooFast = false;
+    return new Promise((resolve) => this.#parts.runtime.after(PAUSE_MS, resolve));
   }
 
   #restartIdle(): void {

@@ -46,6 +46,7 @@ export class Mailbox {
   readonly #newBoxes: readonly Rates[];
   readonly #deposits: Rates;
   readonly #others: Rates;
+  readonly #fetchedBytes: Rates;
   /** Who waits for notices of a box, by its hex. */
   readonly #watchers = new Map<string, Set<(box: Uint8Array) => void>>();
   #fullSinceMs: number | undefined;
@@ -54,12 +55,14 @@ export class Mailbox {
     this.#parts = parts;
     this.#store = mailboxStore(parts.database);
     this.#commit = new GroupCommit(parts.database);
-    const { newBoxesPerHour, newBoxesPerDay, depositsPerSecond, otherRequestsPerSecond } = parts.limits;
+    const { newBoxesPerHour, newBoxesPerDay, depositsPerSecond, otherRequestsPerSecond, fetchedBytesPerHour } =
+      parts.limits;
     const rates = (count: number, seconds: number, burst = count) =>
       new Rates({ burst, perSecond: count / seconds, networksPerSite: parts.limits.networksPerSite });
     this.#newBoxes = [rates(newBoxesPerHour, SECONDS_PER_HOUR), rates(newBoxesPerDay, SECONDS_PER_DAY)];
     this.#deposits = rates(depositsPerSecond, 1, BURST_SECONDS * depositsPerSecond);
     this.#others = rates(otherRequestsPerSecond, 1, BURST_SECONDS * otherRequestsPerSecond);
+    this.#fetchedBytes = rates(fetchedBytesPerHour, SECONDS_PER_HOUR);
   }
 
   get id(): Uint8Array {
@@ -82,6 +85,11 @@ export class Mailbox {
   /** Before anything that costs a look at the disk or a signature. @throws ChatError RATE_LIMITED */
   admit(network: string): void {
     if (!this.#others.take(network, this.#parts.runtime.monotonic())) throw rateLimited();
+  }
+
+  /** Whether so many bytes of parcels may be sent there now; then they count. */
+  mayGive(bytes: number, network: string): boolean {
+    return this.#fetchedBytes.take(network, this.#parts.runtime.monotonic(), bytes);
   }
 
   /**

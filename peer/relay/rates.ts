@@ -16,13 +16,13 @@ export class Rates {
     this.#sites = new TokenBuckets({ burst: burst * networksPerSite, perSecond: perSecond * networksPerSite });
   }
 
-  /** True where there was a token to take. */
-  take(network: string, nowMs: number): boolean {
+  /** True where there were so many tokens to take. */
+  take(network: string, nowMs: number, tokens = 1): boolean {
     const site = siteOf(network);
-    if (site !== undefined && !this.#sites.has(site, nowMs)) return false;
-    if (!this.#networks.has(network, nowMs)) return false;
-    this.#networks.take(network, nowMs);
-    if (site !== undefined) this.#sites.take(site, nowMs);
+    if (site !== undefined && !this.#sites.have(site, nowMs, tokens)) return false;
+    if (!this.#networks.have(network, nowMs, tokens)) return false;
+    this.#networks.take(network, nowMs, tokens);
+    if (site !== undefined) this.#sites.take(site, nowMs, tokens);
     return true;
   }
 }
@@ -38,19 +38,19 @@ class TokenBuckets {
     this.#fullMs = burst * this.#tokenMs;
   }
 
-  has(party: string, nowMs: number): boolean {
-    return this.#afterOne(party, nowMs) - nowMs <= this.#fullMs + this.#tokenMs / 1000;
+  have(party: string, nowMs: number, tokens: number): boolean {
+    return this.#after(party, nowMs, tokens) - nowMs <= this.#fullMs + this.#tokenMs / 1000;
   }
 
-  take(party: string, nowMs: number): void {
-    const fullAtMs = this.#afterOne(party, nowMs);
+  take(party: string, nowMs: number, tokens: number): void {
+    const fullAtMs = this.#after(party, nowMs, tokens);
     this.#fullAtMs.delete(party);
     this.#fullAtMs.set(party, fullAtMs);
     if (this.#fullAtMs.size > REMEMBERED) this.#forgetOldest();
   }
 
-  #afterOne(party: string, nowMs: number): number {
-    return Math.max(this.#fullAtMs.get(party) ?? 0, nowMs) + this.#tokenMs;
+  #after(party: string, nowMs: number, tokens: number): number {
+    return Math.max(this.#fullAtMs.get(party) ?? 0, nowMs) + tokens * this.#tokenMs;
   }
 
   #forgetOldest(): void {

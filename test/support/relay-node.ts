@@ -27,6 +27,7 @@ const PLENTY = {
   mailboxConnectionsPerNetwork: 10_000,
   newBoxesPerHour: 10_000,
   newBoxesPerDay: 10_000,
+  fetchedBytesPerHour: 2 ** 40,
   depositsPerSecond: 100_000,
   otherRequestsPerSecond: 100_000,
 };

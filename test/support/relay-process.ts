@@ -29,6 +29,7 @@ const LIMITS = {
   otherRequestsPerSecond: 100_000,
   newBoxesPerHour: 100_000,
   newBoxesPerDay: 100_000,
+  fetchedBytesPerHour: 2 ** 40,
   connectionsPerNetwork: 10_000,
   reservationsPerNetwork: 10_000,
 };

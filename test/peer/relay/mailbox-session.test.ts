@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { encodeMailboxFrame } from "../../../shared/mailbox-frames.ts";
 import { MAILBOX_LIMITS } from "../../../shared/protocol.ts";
 import { newBox, newParcel, openTestMailbox } from "../../support/mailbox.ts";
 import { depositOf, MailboxClient, receiptOf } from "../../support/mailbox-stream.ts";
@@ -71,5 +72,44 @@ describe("a mailbox stream", () => {
     expect(alice.answers.filter(({ type }) => type === "notice")).toEqual([]);
     await world.mailbox.deposit(depositOf(owner, 4), "x");
     await alice.hear("notice");
+  });
+
+  test("fetches no more for one network than it may in an hour, and says how far it came", async () => {
+    const world = openTestMailbox({ fetchedBytesPerHour: 300 * 1024 });
+    const owner = newBox();
+    const alice = new MailboxClient(world);
+    await alice.open(owner);
+    for (let n = 0; n < 5; n += 1) await world.mailbox.deposit(depositOf(owner, n, newParcel(61_440)), "x");
+    alice.say({ type: "fetch", request: 2, box: owner.box, after: 0 });
+    expect(await alice.hear("fetched")).toMatchObject({ last: 5, more: false });
+    alice.answers.length = 0;
+    alice.say({ type: "fetch", request: 3, box: owner.box, after: 0 });
+    expect(await alice.hear("refused")).toMatchObject({ request: 3, code: "RATE_LIMITED" });
+    expect(alice.answers).toEqual([]);
+    await expect.poll(() => alice.time.timers).toBe(1);
+    world.clock.nowMs += 30 * 60_000;
+    alice.time.pass(1000);
+    alice.say({ type: "fetch", request: 4, box: owner.box, after: 0 });
+    expect(await alice.hear("fetched")).toMatchObject({ request: 4, last: 2, more: true });
+  });
+
+  test("is not read for a second after asking too fast", async () => {
+    const world = openTestMailbox({ depositsPerSecond: 1 });
+    const owner = newBox();
+    await world.mailbox.open(owner.contacts, "x");
+    const bob = new MailboxClient(world);
+    await bob.hear("welcome");
+    bob.sayBytes(...Array.from({ length: 11 }, (_, n) => encodeMailboxFrame(depositOf(owner, n))));
+    expect(await bob.hear("refused")).toMatchObject({ request: 10, code: "RATE_LIMITED" });
+    const idle = 1;
+    await expect.poll(() => bob.time.timers).toBe(idle + 1);
+    world.clock.nowMs += 1000;
+    bob.say(depositOf(owner, 11));
+    const carol = new MailboxClient(world, "192.0.2.2");
+    carol.say(depositOf(owner, 1));
+    await carol.hear("deposited");
+    expect(bob.answers.filter((answer) => "request" in answer && answer.request === 11)).toEqual([]);
+    bob.time.pass(1000);
+    await expect.poll(() => bob.answers).toContainEqual(expect.objectContaining({ type: "deposited", request: 11 }));
   });
 });

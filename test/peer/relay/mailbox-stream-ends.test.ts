@@ -113,15 +113,22 @@ describe("a stream ends", () => {
     expect(alice.answers).toEqual([]);
   });
 
-  test("takes no more boxes than one owner needs", async () => {
+  test.each([
+    [
+      "one after the other",
+      (client: MailboxClient, frames: Uint8Array[]) => frames.map((frame) => client.sayBytes(frame)),
+    ],
+    ["at once", (client: MailboxClient, frames: Uint8Array[]) => client.sayBytes(...frames)],
+  ])("takes no more boxes than one owner needs, %s", async (_, say) => {
     const world = openTestMailbox({ boxesPerStream: 2 });
     const client = new MailboxClient(world);
     const { challenge } = await client.hear("welcome");
-    const owners = [newBox(), newBox(), newBox()];
-    owners.forEach((owner, request) => {
-      client.say(openingOf(owner, challenge, "contacts", request));
-    });
+    const frames = [newBox(), newBox(), newBox()].map((owner, request) =>
+      encodeMailboxFrame(openingOf(owner, challenge, "contacts", request)),
+    );
+    say(client, frames);
     expect(await client.hear("refused")).toMatchObject({ request: 2, code: "QUOTA", reason: "stream" });
     expect(world.mailbox.totals().boxes).toBe(2);
+    expect(client.answers.map(({ type }) => type)).toEqual(["opened", "opened"]);
   });
 });
