@@ -11,6 +11,8 @@ export type Relay = {
 const FOR_ONE_NETWORK: Partial<RelayLimits> = {
   connectionsPerNetwork: 10_000,
   reservationsPerNetwork: 10_000,
+  relayedPerNetwork: 10_000,
+  bytesPerNetworkAndHour: 2 ** 40,
   mailboxConnectionsPerNetwork: 300,
   newBoxesPerHour: 1_000_000,
   newBoxesPerDay: 1_000_000,

@@ -17,10 +17,13 @@ export const RELAY_LIMITS = {
   /** Relayed connections at once; of one user, whichever end. */
   relayed: 1000,
   relayedPerUser: 32,
+  /** Of those with a reservation in one network: keys cost nothing to make. */
+  relayedPerNetwork: 128,
   /** Of one relayed connection; then it is cut, and made anew where it is still wanted. */
   relayedSeconds: 4 * 3600,
   /** Both ways together, in an hour; what a user has, counts for both ends. */
   bytesPerUserAndHour: 256 * 1024 * 1024,
+  bytesPerNetworkAndHour: 4 * 1024 * 1024 * 1024,
   bytesPerHour: 32 * 1024 * 1024 * 1024,
 
   // Mailbox

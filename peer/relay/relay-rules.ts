@@ -1,35 +1,37 @@
+import { HourlyBytes } from "./hourly-bytes.ts";
 import type { RelayLimits } from "./limits.ts";
+import { RelayedSeats } from "./relayed-seats.ts";
 import { Seats } from "./seats.ts";
+import { siteOf } from "./site.ts";
 
-const HOUR_MS = 3_600_000;
-/** Keys cost nothing to make: of the users that transferred anything, those that did last. */
-const REMEMBERED_USERS = 20_000;
+const EVERYBODY = "";
 
 /** Whom a relay serves, and how much: all counts, no network. Times only rise. */
 export class RelayRules {
-  readonly #limits: RelayLimits;
-  readonly #monotonic: () => number;
   readonly #connections: Seats;
   readonly #mailboxes: Seats;
   readonly #reservations: Seats;
-  readonly #relayed: Seats;
-  /** How to leave the place of each user's reservation. */
-  readonly #reserved = new Map<string, () => void>();
-  /** Of the hour that began at `#hourMs`, by user. */
-  readonly #bytes = new Map<string, number>();
-  #allBytes = 0;
-  #hourMs = 0;
+  readonly #relayed: RelayedSeats;
+  /** Of each user with a reservation: from where, and how to leave its place. */
+  readonly #reserved = new Map<string, { readonly network: string; readonly leave: () => void }>();
+  readonly #bytes: Readonly<Record<"user" | "network" | "site" | "all", HourlyBytes>>;
   #relayedBytes = 0;
 
   constructor(limits: RelayLimits, monotonic: () => number) {
-    this.#limits = limits;
-    this.#monotonic = monotonic;
     const seats = (all: number, perNetwork: number) =>
       new Seats({ all, perParty: perNetwork, perSite: perNetwork * limits.networksPerSite });
     this.#connections = seats(limits.connections, limits.connectionsPerNetwork);
     this.#mailboxes = seats(limits.mailboxConnections, limits.mailboxConnectionsPerNetwork);
     this.#reservations = seats(limits.reservations, limits.reservationsPerNetwork);
-    this.#relayed = new Seats({ all: 2 * limits.relayed, perParty: limits.relayedPerUser });
+    this.#relayed = new RelayedSeats(limits, (user) => this.#reserved.get(user)?.network);
+    const { bytesPerUserAndHour, bytesPerNetworkAndHour, networksPerSite, bytesPerHour } = limits;
+    const hourly = (max: number) => new HourlyBytes(max, monotonic);
+    this.#bytes = {
+      user: hourly(bytesPerUserAndHour),
+      network: hourly(bytesPerNetworkAndHour),
+      site: hourly(bytesPerNetworkAndHour * networksPerSite),
+      all: hourly(bytesPerHour),
+    };
   }
 
   mayConnect(network: string): boolean {
@@ -47,7 +49,7 @@ export class RelayRules {
   reserve(user: string, network: string): boolean {
     if (this.#reserved.has(user)) return true;
     if (!this.#reservations.isFree(network)) return false;
-    this.#reserved.set(user, this.#reservations.take(network));
+    this.#reserved.set(user, { network, leave: this.#reservations.take(network) });
     return true;
   }
 
@@ -56,7 +58,7 @@ export class RelayRules {
   }
 
   release(user: string): void {
-    this.#reserved.get(user)?.();
+    this.#reserved.get(user)?.leave();
     this.#reserved.delete(user);
   }
 
@@ -73,8 +75,8 @@ export class RelayRules {
 
   transferred(from: string, to: string, bytes: number): boolean {
     const isWithin = this.#hasBytes(from) && this.#hasBytes(to);
-    for (const user of [from, to]) this.#count(user, bytes);
-    this.#allBytes += bytes;
+    for (const { counts, party } of [from, to].flatMap((user) => this.#partiesOf(user))) counts.count(party, bytes);
+    this.#bytes.all.count(EVERYBODY, bytes);
     this.#relayedBytes += bytes;
     return isWithin;
   }
@@ -90,25 +92,20 @@ export class RelayRules {
     };
   }
 
-  #count(user: string, bytes: number): void {
-    const sum = (this.#bytes.get(user) ?? 0) + bytes;
-    this.#bytes.delete(user);
-    this.#bytes.set(user, sum);
-    if (this.#bytes.size <= REMEMBERED_USERS) return;
-    for (const oldest of this.#bytes.keys()) {
-      this.#bytes.delete(oldest);
-      return;
-    }
+  #hasBytes(user: string): boolean {
+    return (
+      this.#bytes.all.hasLeft(EVERYBODY) && this.#partiesOf(user).every(({ counts, party }) => counts.hasLeft(party))
+    );
   }
 
-  #hasBytes(user: string): boolean {
-    const nowMs = this.#monotonic();
-    if (nowMs - this.#hourMs >= HOUR_MS) {
-      this.#hourMs = nowMs;
-      this.#allBytes = 0;
-      this.#bytes.clear();
-    }
-    const { bytesPerHour, bytesPerUserAndHour } = this.#limits;
-    return this.#allBytes < bytesPerHour && (this.#bytes.get(user) ?? 0) < bytesPerUserAndHour;
+  /** Whom a user's bytes count for. */
+  #partiesOf(user: string): { readonly counts: HourlyBytes; readonly party: string }[] {
+    const { network } = this.#reserved.get(user) ?? {};
+    const site = network && siteOf(network);
+    return [
+      { counts: this.#bytes.user, party: user },
+      ...(network === undefined ? [] : [{ counts: this.#bytes.network, party: network }]),
+      ...(site === undefined ? [] : [{ counts: this.#bytes.site, party: site }]),
+    ];
   }
 }

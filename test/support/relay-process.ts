@@ -32,6 +32,8 @@ const LIMITS = {
   fetchedBytesPerHour: 2 ** 40,
   connectionsPerNetwork: 10_000,
   reservationsPerNetwork: 10_000,
+  relayedPerNetwork: 10_000,
+  bytesPerNetworkAndHour: 2 ** 40,
 };
 
 /** Starts `p2pchat relay` without waiting for it. */

@@ -91,4 +91,33 @@ describe("a relay's rules", () => {
     expect(rules.mayRelay("alice", "bob")).toBe(true);
     expect(rules.counts().relayedBytes).toBe(161);
   });
+
+  test("relay so much for those with a reservation in one network, however many keys they have", () => {
+    const { rules } = rulesWith({ relayedPerNetwork: 2 });
+    for (const user of ["a", "b", "c"]) rules.reserve(user, "192.0.2.1");
+    rules.reserve("dave", "192.0.2.2");
+    const ended = rules.relaying("x", "a");
+    rules.relaying("y", "b");
+    const isRelayed = (from: string, to: string) => rules.mayRelay(from, to);
+    expect([isRelayed("z", "c"), isRelayed("c", "dave"), isRelayed("z", "dave")]).toEqual([false, false, true]);
+    ended?.();
+    expect(isRelayed("z", "c")).toBe(true);
+  });
+
+  test.each([
+    ["network", ["192.0.2.1", "192.0.2.1"], { bytesPerNetworkAndHour: 100 }],
+    ["IPv6 /48", ["2001:db8:1:1::/64", "2001:db8:1:2::/64"], { bytesPerNetworkAndHour: 50, networksPerSite: 2 }],
+  ] as const)("give those with a reservation in one %s so many bytes an hour", (_, [first, second], limits) => {
+    const { rules, clock } = rulesWith(limits);
+    rules.reserve("a", first);
+    rules.reserve("b", second);
+    rules.reserve("dave", "192.0.2.2");
+    rules.transferred("x", "a", 40);
+    rules.transferred("y", "b", 40);
+    expect(rules.transferred("y", "b", 20)).toBe(true);
+    expect(rules.transferred("y", "b", 1)).toBe(false);
+    expect(rules.transferred("z", "dave", 1)).toBe(true);
+    clock.nowMs += HOUR_MS;
+    expect(rules.transferred("y", "b", 1)).toBe(true);
+  });
 });
