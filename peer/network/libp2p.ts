@@ -1,13 +1,13 @@
 import { noise } from "@chainsafe/libp2p-noise";
-import { yamux } from "@chainsafe/libp2p-yamux";
 import type { CircuitRelayTransportComponents } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { ConnectionGater, Transport } from "@libp2p/interface";
-import { tcp } from "@libp2p/tcp";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { concat } from "../../shared/bytes.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import type { NetworkLimits } from "./limits.ts";
+import { muxer } from "./muxer.ts";
+import { tcp } from "./tcp.ts";
 
 /** What libp2p keeps to itself and its own transports. */
 export type Libp2pParts = CircuitRelayTransportComponents;
@@ -56,7 +56,7 @@ export async function createNode({
     transports: [transport],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      muxer({
         maxInboundStreams: limits.inboundStreamsPerConnection,
         streamOptions: { maxStreamWindowSize: limits.windowBytes, maxWriteBufferLength: limits.writeBufferBytes },
       }),

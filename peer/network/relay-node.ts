@@ -1,11 +1,9 @@
 import { noise } from "@chainsafe/libp2p-noise";
-import { yamux } from "@chainsafe/libp2p-yamux";
 import type { CircuitRelayService } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { identify } from "@libp2p/identify";
 import type { Connection, ConnectionGater, PeerId, StreamHandler } from "@libp2p/interface";
 import { ping } from "@libp2p/ping";
-import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p, type ServiceFactoryMap } from "libp2p";
 import { concat } from "../../shared/bytes.ts";
@@ -19,9 +17,11 @@ import { announceableAddresses } from "./dialable.ts";
 import { findDevice } from "./find-device.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
 import { listenAddresses } from "./listen-addresses.ts";
+import { muxer } from "./muxer.ts";
 import { natRelay } from "./nat-relay.ts";
 import { networkOf } from "./network-of.ts";
 import type { RelayNodeOptions } from "./relay-options.ts";
+import { tcp } from "./tcp.ts";
 
 export type RelayNode = {
   readonly device: DeviceId;
@@ -154,7 +154,7 @@ class Relay implements RelayNode {
       transports: [tcp()],
       connectionEncrypters: [noise()],
       streamMuxers: [
-        yamux({
+        muxer({
           maxInboundStreams: limits.inboundStreamsPerConnection + MAX_HOP_STREAMS,
           streamOptions: { maxStreamWindowSize: limits.windowBytes, maxWriteBufferLength: limits.writeBufferBytes },
         }),

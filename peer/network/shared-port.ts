@@ -1,8 +1,9 @@
 import net from "node:net";
 import type { Connection, DialTransportOptions, Listener, Transport, Upgrader } from "@libp2p/interface";
 import { transportSymbol } from "@libp2p/interface";
-import { type TCPComponents, type TCPSocketOptions, tcp } from "@libp2p/tcp";
+import type { TCPComponents, TCPSocketOptions } from "@libp2p/tcp";
 import type { Multiaddr } from "@multiformats/multiaddr";
+import { tcp } from "./tcp.ts";
 
 export type SharedPortComponents = TCPComponents & { readonly upgrader: Upgrader };
 

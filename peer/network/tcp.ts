@@ -1,0 +1,72 @@
+import { Socket } from "node:net";
+import type { Connection, MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
+import { type TCPComponents, type TCPOptions, tcp as tcpOfLibp2p } from "@libp2p/tcp";
+
+/** What libp2p's connections over TCP have besides their published interface. */
+type SocketConnection = MultiaddrConnection & {
+  readonly socket: Socket;
+  sendData(data: unknown): { readonly canSendMore: boolean };
+};
+
+/** By what a libp2p connection shares with the one below it. */
+const sockets = new WeakMap<MultiaddrConnection["timeline"], Socket>();
+
+/**
+ * libp2p's TCP, but what a connection sends in one turn of the event loop goes out in one write. libp2p makes two for each
+ * encrypted frame, and several frames where one comes in.
+ */
+export function tcp(options: TCPOptions = {}): (components: TCPComponents) => Transport {
+  return (components) => {
+    const transport = tcpOfLibp2p(options)(components);
+    const dial = transport.dial.bind(transport);
+    const createListener = transport.createListener.bind(transport);
+    transport.dial = (address, init) => dial(address, { ...init, upgrader: gathering(init.upgrader) });
+    transport.createListener = (init) => createListener({ ...init, upgrader: gathering(init.upgrader) });
+    return transport;
+  };
+}
+
+/** How many bytes have come in so far; undefined for a connection without a socket of its own, such as a relayed one. */
+export function bytesHeard({ timeline }: Pick<Connection, "timeline">): number | undefined {
+  return sockets.get(timeline)?.bytesRead;
+}
+
+function gathering(upgrader: Upgrader): Upgrader {
+  const upgradeInbound: Upgrader["upgradeInbound"] = (connection, options) => {
+    gatherWrites(connection);
+    return upgrader.upgradeInbound(connection, options);
+  };
+  const upgradeOutbound: Upgrader["upgradeOutbound"] = (connection, options) => {
+    gatherWrites(connection);
+    return upgrader.upgradeOutbound(connection, options);
+  };
+  return Object.assign(Object.create(upgrader), { upgradeInbound, upgradeOutbound });
+}
+
+function gatherWrites(connection: MultiaddrConnection): void {
+  if (!hasSocket(connection)) return;
+  const { socket } = connection;
+  sockets.set(connection.timeline, socket);
+  let isGathering = false;
+  const flush = () => {
+    if (!isGathering) return;
+    isGathering = false;
+    socket.uncork();
+  };
+  const sendData = connection.sendData.bind(connection);
+  connection.sendData = (data) => {
+    if (!isGathering) {
+      isGathering = true;
+      socket.cork();
+      setImmediate(flush);
+    }
+    const result = sendData(data);
+    // it waits for the socket now
+    if (!result.canSendMore) flush();
+    return result;
+  };
+}
+
+function hasSocket(connection: MultiaddrConnection): connection is SocketConnection {
+  return "socket" in connection && connection.socket instanceof Socket && "sendData" in connection;
+}

@@ -1,0 +1,37 @@
+import type { Connection, Stream } from "@libp2p/interface";
+import { createNode } from "../../peer/network/libp2p.ts";
+import { NETWORK_LIMITS } from "../../peer/network/limits.ts";
+import { seedOf } from "./networks.ts";
+
+const PROTOCOL = "/test/1";
+
+export type PairOfNodes = {
+  /** As the node has it that dialled. */
+  readonly connection: Connection;
+  /** Both ends of a new stream; the near one is the dialler's. */
+  open(): Promise<{ near: Stream; far: Stream }>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** Two nodes as the product makes them, connected over loopback. */
+export async function startPairOfNodes(): Promise<PairOfNodes> {
+  const common = { monitored: false, gater: {}, limits: NETWORK_LIMITS };
+  const answerer = await createNode({ ...common, deviceSeed: seedOf("answerer"), listen: ["/ip4/127.0.0.1/tcp/0"] });
+  const dialler = await createNode({ ...common, deviceSeed: seedOf("dialler"), listen: [] });
+  const opened: ((stream: Stream) => void)[] = [];
+  await answerer.handle(PROTOCOL, (stream) => opened.shift()?.(stream));
+  await Promise.all([answerer.start(), dialler.start()]);
+  const connection = await dialler.dial(answerer.getMultiaddrs());
+  return {
+    connection,
+    async open() {
+      const { promise, resolve } = Promise.withResolvers<Stream>();
+      opened.push(resolve);
+      const near = await connection.newStream(PROTOCOL);
+      return { near, far: await promise };
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([answerer.stop(), dialler.stop()]);
+    },
+  };
+}
