@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync } from "no
 import { networkInterfaces } from "node:os";
 import { dirname, join } from "node:path";
 import { asChatError } from "../shared/errors.ts";
+import { ipScope } from "../shared/ip-scope.ts";
 import { LIMITS } from "../shared/protocol.ts";
 import type { AddressKind, Doctor, ProfileInsight } from "./cli/context.ts";
 import { inspectDatabase } from "./history/inspect-database.ts";
@@ -10,7 +11,6 @@ import { findProfile } from "./identity/profile-file.ts";
 import type { Trouble } from "./messaging/operations.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import { probeServer } from "./naming/probe-server.ts";
-import { ipScope } from "./network/ip-scope.ts";
 import { DATABASE_FILE, KEYSTORE_FILE, PROFILE_FILE, readAuthorities } from "./open-profile.ts";
 
 const OTHERS = 0o077;

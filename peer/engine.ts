@@ -1,7 +1,9 @@
 import type { DeviceId } from "../shared/device-id.ts";
+import { relayReachAt } from "../shared/relay-reach.ts";
 import type { OpenOptions } from "./cli/context.ts";
 import { ownRecordsOf } from "./history/own-records.ts";
 import type { Log } from "./log.ts";
+import { mailboxNetwork } from "./mailbox-network.ts";
 import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
 import { Gossip } from "./messaging/gossip.ts";
@@ -12,9 +14,10 @@ import { ParcelSender } from "./messaging/mailbox/parcel-sender.ts";
 import type { Engine } from "./messaging/messenger.ts";
 import { forgetExpired, giveUpOld } from "./messaging/outbox-upkeep.ts";
 import { RecordKeeper } from "./messaging/own-record.ts";
-import type { KeyLog, MailboxNetwork, Resolver } from "./messaging/ports.ts";
+import type { KeyLog, Resolver } from "./messaging/ports.ts";
 import { Publisher } from "./messaging/publisher.ts";
 import { RelayChoice, type RelayPolicy } from "./messaging/relay-choice.ts";
+import { relayOrderSecret } from "./messaging/relay-order.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import type { OpenProfile } from "./open-profile.ts";
@@ -82,7 +85,8 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const seals = parcelSeals(runtime.randomBytes);
   const grants = new Grants({ store, runtime, seals });
   const core: Core = { self, store, runtime, sessions, book, resolver, gossip, grants, notices };
-  const mailboxes = mailboxNetwork({ allowLocal, runtime });
+  const reach = allowLocal ? "loopback" : relayReachAt(naming.url);
+  const mailboxes = mailboxNetwork({ allowLocal, reach, own: policy.own, runtime });
   const mail = { ...core, naming, mailboxes, seals, grants };
   const parcels = new ParcelSender(mail);
   const delivery: Delivery = new Delivery({ ...core, naming, parcels, transport: async () => network });
@@ -92,11 +96,12 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     ? keepMailbox({ ...mail, sender: parcels, serverNow, retry: (device) => delivery.retry(device) })
     : undefined;
   const relays = new RelayChoice({
-    ...{ policy, self: self.device, runtime, failed: notices.failed },
+    ...{ policy, reach, runtime, failed: notices.failed },
     list: async (signal) => (await naming.relays(signal)).map(({ payload }) => payload),
     remembered: {
       relays: () => store.mailbox.relays(),
       saveRelays: (listed) => store.mark(() => store.mailbox.saveRelays(listed)),
+      orderSecret: () => relayOrderSecret(store, runtime),
     },
     changed: () => {
       network.relaysChanged();
@@ -166,16 +171,6 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
       await publisher?.stop(signal);
       await Promise.all([delivery.stop(), mailbox?.stop()]);
       await network.stop();
-    },
-  };
-}
-
-/** Relays learn nothing of this device: each connection has a key of its own. */
-function mailboxNetwork({ allowLocal, runtime }: { allowLocal: boolean; runtime: Runtime }): MailboxNetwork {
-  return {
-    async connect(relay, signal) {
-      const { connectMailbox } = await import("./network/mailbox-client.ts");
-      return connectMailbox({ relay, allowLocal, runtime, signal });
     },
   };
 }

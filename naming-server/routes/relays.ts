@@ -3,6 +3,7 @@ import { relayAcceptedSchema, relayDescriptorTextSchema, relaysSchema } from "..
 import { ChatError } from "../../shared/errors.ts";
 import { JOSE_MEDIA_TYPE, LIMITS } from "../../shared/protocol.ts";
 import { verifyRelayDescriptor } from "../../shared/relay-descriptor.ts";
+import { isWithinReach, relayReachAt } from "../../shared/relay-reach.ts";
 import { isNotModified } from "../conditions.ts";
 import { isAdmitted } from "../relay-list.ts";
 import { sendEmpty, sendJson, sendText } from "../reply.ts";
@@ -70,6 +71,12 @@ async function putRelay(
   }
   if (!isAdmitted(relayAdmission, relay))
     throw new ChatError("FORBIDDEN", "this naming server does not list this relay");
+  const near = addrs.find((address) => !isWithinReach(address, relayReachAt(publicUrl)));
+  if (near !== undefined) {
+    throw new ChatError("RECORD_INVALID", `${near} is no address that users of ${publicUrl} could dial`, {
+      reason: "scope",
+    });
+  }
   const at = Math.floor(rules.nowMs / 1000);
   const row = { relay, seq, expires: exp, record: text, isWithdrawn: addrs.length === 0, at };
   await store.putRelay(row, LIMITS.relaysMax);

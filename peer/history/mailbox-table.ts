@@ -11,6 +11,7 @@ import type { Sealer } from "./sealer.ts";
 
 const SECRETS = "mailbox-secrets";
 const RELAYS = "relays";
+const RELAY_ORDER = "relay-order";
 
 type GrantRow = { granted: Uint8Array | null; given: Uint8Array | null };
 type ParcelRow = { id: number; sealed: Uint8Array };
@@ -80,11 +81,14 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
       return sealed === undefined ? [] : (decode(sealed) as readonly RelayDescriptorPayload[]);
     },
     saveRelays: (relays) => meta.set(RELAYS, encode(relays)),
+    relayOrderSecret: () => meta.get(RELAY_ORDER),
+    saveRelayOrderSecret: (secret) => meta.set(RELAY_ORDER, secret),
     clear() {
       clearGrants.run();
       clearParcels.run();
       clearAnswers();
       meta.delete(SECRETS);
+      meta.delete(RELAY_ORDER);
     },
   };
 }

@@ -1,9 +1,8 @@
-import { utf8 } from "../../shared/bytes.ts";
-import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import { sha256 } from "../../shared/hash.ts";
 import { findRelayOf } from "../../shared/relay-address.ts";
 import type { RelayDescriptorPayload, RelayRole } from "../../shared/relay-descriptor.ts";
+import { isWithinReach, type RelayReach } from "../../shared/relay-reach.ts";
+import { orderRelays } from "./relay-order.ts";
 import type { Runtime } from "./runtime.ts";
 
 const REFRESH_EVERY_MS = 10 * 60_000;
@@ -33,12 +32,15 @@ export function parseRelayPolicy(text = "auto"): RelayPolicy {
 
 type Options = {
   readonly policy: RelayPolicy;
-  readonly self: DeviceId;
+  /** How near a listed relay may be. */
+  readonly reach: RelayReach;
   readonly list: (signal: AbortSignal) => Promise<readonly RelayDescriptorPayload[]>;
   /** The last list, over restarts: who is in touch with a mailbox needs no naming server to read it. */
   readonly remembered: {
     relays(): readonly RelayDescriptorPayload[];
     saveRelays(relays: readonly RelayDescriptorPayload[]): void;
+    /** `relayOrderSecret`. */
+    orderSecret(): Uint8Array;
   };
   readonly runtime: Pick<Runtime, "after">;
   /** What `withRole` answers may be different now. */
@@ -50,6 +52,7 @@ type Options = {
 export class RelayChoice {
   readonly #options: Options;
   readonly #stopping = new AbortController();
+  readonly #ordered = new Map<RelayRole, readonly string[]>();
   #listed: readonly RelayDescriptorPayload[] = [];
   #cancel = () => {};
 
@@ -61,7 +64,7 @@ export class RelayChoice {
   async start(): Promise<void> {
     const { policy, remembered, changed } = this.#options;
     if (!policy.listed) return;
-    this.#listed = remembered.relays();
+    this.#use(remembered.relays());
     if (this.#listed.length > 0) changed();
     await this.#refresh();
   }
@@ -72,20 +75,29 @@ export class RelayChoice {
   }
 
   /**
-   * Own relays are taken at their owner's word. Each device puts the others in an order of its own, always the same, so
+   * Own relays are taken at their owner's word. Each profile puts the others in an order of its own, always the same, so
    * that all together spread over them.
    */
   withRole(role: RelayRole): readonly string[] {
     const { own } = this.#options.policy;
-    const others = this.#listed
-      .filter(({ roles, relay }) => roles.includes(role) && !own.some((address) => findRelayOf(address) === relay))
-      .toSorted((a, b) => Buffer.compare(this.#rank(a.relay), this.#rank(b.relay)))
-      .flatMap(({ addrs }) => addrs.slice(0, 1));
+    const others = this.#ordered.get(role) ?? this.#order(role);
+    this.#ordered.set(role, others);
     return [...own, ...others];
   }
 
-  #rank(relay: DeviceId): Uint8Array {
-    return sha256(utf8(`${this.#options.self} ${relay}`));
+  #order(role: RelayRole): readonly string[] {
+    const { policy, reach, remembered } = this.#options;
+    const own = new Set(policy.own.map(findRelayOf));
+    const others = this.#listed.flatMap(({ roles, relay, addrs }) => {
+      const address = addrs.find((one) => isWithinReach(one, reach));
+      return address === undefined || own.has(relay) || !roles.includes(role) ? [] : [{ relay, address }];
+    });
+    return others.length === 0 ? [] : orderRelays(others, remembered.orderSecret());
+  }
+
+  #use(listed: readonly RelayDescriptorPayload[]): void {
+    this.#listed = listed;
+    this.#ordered.clear();
   }
 
   async #refresh(): Promise<void> {
@@ -94,7 +106,7 @@ export class RelayChoice {
     try {
       const listed = await list(this.#stopping.signal);
       this.#stopping.signal.throwIfAborted();
-      this.#listed = listed;
+      this.#use(listed);
       // The first relay of all may be listed any moment.
       if (listed.length > 0) delayMs = REFRESH_EVERY_MS;
       changed();

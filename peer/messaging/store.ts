@@ -381,6 +381,8 @@ export interface MailboxStore {
   /** The relays that the naming server listed last. */
   relays(): readonly RelayDescriptorPayload[];
   saveRelays(relays: readonly RelayDescriptorPayload[]): void;
+  relayOrderSecret(): Uint8Array | undefined;
+  saveRelayOrderSecret(secret: Uint8Array): void;
   /** Another device takes this one's place: all of this is over. */
   clear(): void;
 }

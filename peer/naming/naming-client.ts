@@ -38,6 +38,8 @@ export type NamingClientOptions = {
  */
 export interface NamingClient extends NamingServer {
   readonly log: LogSource;
+  /** Where this computer reaches it. */
+  readonly url: string;
   /** The URL that records and assertions are to name. */
   readonly audience: string;
   close(): void;
@@ -85,6 +87,7 @@ export function createNamingClient(options: NamingClientOptions): NamingClient {
     ...createRelayLookup({ call: authorised, clock, audience }),
     ...createPresenceWatch(openStream, timers),
     log: createLogSource(call),
+    url,
     ...createPublishing({ open: call, authorised, device: credentials?.device, invite: options.invite }),
     get audience() {
       return audience.current;

@@ -1,8 +1,8 @@
 import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
+import { type IpScope, ipScope } from "../../shared/ip-scope.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import { findDevice } from "./find-device.ts";
-import { type IpScope, ipScope } from "./ip-scope.ts";
 
 /**
  * The addresses of a record that may be dialled: `/ip4|ip6/.../tcp/<port>/p2p/<device>`, or the same of a relay followed

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
-import { ipScope } from "./ip-scope.ts";
+import { ipScope } from "../../shared/ip-scope.ts";
 
 /** A router that opens ports for whoever asks on its network. */
 export type Gateway = {

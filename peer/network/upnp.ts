@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
+import { ipScope } from "../../shared/ip-scope.ts";
 import type { Runtime } from "../messaging/runtime.ts";
-import { ipScope } from "./ip-scope.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { callGateway, findGateway, type Gateway, GatewayRefusal, SEARCH, type SearchOptions } from "./upnp-gateway.ts";
 

@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { asChatError, type ChatError, isChatError } from "../../shared/errors.ts";
 import { type RelayDescriptorPayload, signRelayDescriptor } from "../../shared/relay-descriptor.ts";
+import { isWithinReach, relayReachAt } from "../../shared/relay-reach.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 
 /** A naming server that lists relays. */
@@ -89,7 +90,7 @@ export class Listing {
       // rises over restarts, without a file to keep it in
       this.#seq = Math.max(this.#seq + 1, Math.floor(nowMs));
       const times = { aud: list.audience, seq: this.#seq, exp: Math.floor(nowMs / 1000) + LIFETIME_SECONDS };
-      const descriptor = await signRelayDescriptor({ ...offer, ...times, addrs: [...addrs] }, key);
+      const descriptor = await signRelayDescriptor({ ...offer, ...times, addrs: listable(addrs, list.audience) }, key);
       try {
         await list.publishRelay(offer.relay, descriptor, signal);
         return;
@@ -98,6 +99,12 @@ export class Listing {
       }
     }
   }
+}
+
+/** Those that the server's users may dial. Where there are none the server says so to the operator. */
+function listable(addrs: readonly string[], server: string): string[] {
+  const found = addrs.filter((address) => isWithinReach(address, relayReachAt(server)));
+  return found.length > 0 ? found : [...addrs];
 }
 
 function isCorrectable(error: unknown): boolean {

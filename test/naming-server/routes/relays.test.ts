@@ -104,6 +104,31 @@ describe("the list of relays", () => {
     },
   );
 
+  const nearBy = (host: string) => `/ip${host.includes(":") ? 6 : 4}/${host}/tcp/4001/p2p/${one.id}`;
+
+  test.each(["127.0.0.1", "192.168.1.9", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fd00::1", "::ffff:a00:1"])(
+    "takes no descriptor with an address such as %s, which is in its users' own networks",
+    async (host) => {
+      const { put, listed } = await start();
+      const addrs = [one.address, nearBy(host)];
+      const answer = await put(one, await relayDescriptorOf(one, { addrs }));
+      expect(refusal(answer)).toEqual({ status: 400, code: "RECORD_INVALID", reason: "scope" });
+      expect(await listed()).toEqual([]);
+    },
+  );
+
+  test("takes those addresses where it is there itself", async () => {
+    for (const [publicUrl, hosts] of [
+      ["http://127.0.0.1:8080", ["127.0.0.1", "192.168.1.9"]],
+      ["http://192.168.1.5:8080", ["192.168.1.9"]],
+    ] as const) {
+      const server = await startTestServer({ ...PLENTY, publicUrl });
+      const body = await relayDescriptorOf(one, { aud: publicUrl, addrs: hosts.map(nearBy) });
+      const answer = await call(server, "PUT", `/v1/relays/${one.id}`, { type: JOSE_MEDIA_TYPE, body });
+      expect(answer.status).toBe(200);
+    }
+  });
+
   test.each([
     ["a member that grants more", { trusted: true }, "payload"],
     ["an unknown role", { roles: ["admin"] }, "payload"],

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
+import type { OpenStore } from "../../../peer/history/store.ts";
 import { parseRelayPolicy, RelayChoice } from "../../../peer/messaging/relay-choice.ts";
+import { relayOrderSecret } from "../../../peer/messaging/relay-order.ts";
+import { systemRuntime } from "../../../peer/messaging/runtime.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import type { RelayDescriptorPayload, RelayRole } from "../../../shared/relay-descriptor.ts";
+import type { RelayReach } from "../../../shared/relay-reach.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { FakeTime } from "../../support/fake-time.ts";
 import { openedStore } from "../../support/opened-store.ts";
@@ -23,15 +27,17 @@ const listed = (name: string, roles: readonly RelayRole[] = ["mailbox", "nat"]):
 
 type List = () => Promise<readonly RelayDescriptorPayload[]>;
 
-function choosing(policy: string, list: List, { self = "alice", memory = openedStore().mailbox } = {}) {
+type World = { readonly store?: OpenStore; readonly reach?: RelayReach };
+
+function choosing(policy: string, list: List, { store = openedStore(), reach = "global" }: World = {}) {
   const time = new FakeTime();
   const failures: unknown[] = [];
   const changes = { count: 0 };
   const choice = new RelayChoice({
     policy: parseRelayPolicy(policy),
-    self: personOf(self).device,
+    reach,
     list,
-    remembered: memory,
+    remembered: { ...store.mailbox, orderSecret: () => relayOrderSecret(store, systemRuntime) },
     runtime: time.runtime("choice"),
     changed: () => {
       changes.count += 1;
@@ -82,18 +88,43 @@ describe("the choice of relays", () => {
     expect(choice.withRole("nat")).toEqual([own]);
   });
 
-  test("is the same for a device whatever the order of the list, and another for another device", async () => {
-    const { choice } = choosing("auto", async () => three);
-    const { choice: again } = choosing("auto", async () => three.toReversed());
+  test("is the same for a profile whatever the order of the list, and after a restart", async () => {
+    const store = openedStore();
+    const { choice } = choosing("auto", async () => three, { store });
+    const { choice: again } = choosing("auto", async () => three.toReversed(), { store });
     await Promise.all([choice.start(), again.start()]);
     expect(again.withRole("nat")).toEqual(choice.withRole("nat"));
+  });
+
+  test("is another for another profile of the same device, so that nobody can make up relays that it would choose", async () => {
     const orders = new Set<string>();
-    for (let who = 0; who < 30; who += 1) {
-      const { choice: theirs } = choosing("auto", async () => three, { self: `person-${who}` });
-      await theirs.start();
-      orders.add(String(theirs.withRole("nat")[0]));
+    for (let profile = 0; profile < 30; profile += 1) {
+      const { choice } = choosing("auto", async () => three);
+      await choice.start();
+      orders.add(String(choice.withRole("nat")[0]));
     }
     expect(orders.size).toBe(3);
+  });
+
+  const within = (reach: RelayReach) => {
+    const near = { ...listed("near"), addrs: ["127.0.0.1", "192.168.1.9"].map((host) => addressOf("near", host)) };
+    const far = { ...listed("far"), addrs: ["169.254.169.254", "192.0.2.1"].map((host) => addressOf("far", host)) };
+    return choosing("auto", async () => [near, far], { reach }).choice;
+  };
+
+  test.each([
+    ["global", [addressOf("far", "192.0.2.1")]],
+    ["private", [addressOf("far", "192.0.2.1"), addressOf("near", "192.168.1.9")]],
+    ["loopback", [addressOf("far", "169.254.169.254"), addressOf("near", "127.0.0.1")]],
+  ] as const)("takes listed relays by their first address that is no nearer than %s", async (reach, expected) => {
+    const choice = within(reach);
+    await choice.start();
+    expect(choice.withRole("nat").toSorted()).toEqual(expected.toSorted());
+  });
+
+  test("takes one's own wherever they are", () => {
+    const own = addressOf("relay-one", "10.0.0.7");
+    expect(choosing(own, async () => []).choice.withRole("nat")).toEqual([own]);
   });
 
   test("asks nobody where the list is not wanted", async () => {
@@ -121,29 +152,29 @@ describe("the choice of relays", () => {
   });
 
   test("is what it was before a restart, until the server can be asked", async () => {
-    const { mailbox: memory } = openedStore();
-    const { choice: before } = choosing("auto", async () => [listed("relay-one")], { memory });
+    const store = openedStore();
+    const { choice: before } = choosing("auto", async () => [listed("relay-one")], { store });
     await before.start();
     before.stop();
     const list = () => Promise.reject(new ChatError("SERVER_UNREACHABLE", "gone"));
-    const { choice, changes } = choosing("auto", list, { memory });
+    const { choice, changes } = choosing("auto", list, { store });
     await choice.start();
     expect(choice.withRole("mailbox")).toEqual([addressOf("relay-one")]);
     expect(changes.count).toBe(1);
-    const { choice: without } = choosing("none", list, { memory });
+    const { choice: without } = choosing("none", list, { store });
     await without.start();
     expect(without.withRole("mailbox")).toEqual([]);
     choice.stop();
   });
 
   test("does not change any more once it is stopped", async () => {
-    const { mailbox: memory } = openedStore();
+    const store = openedStore();
     const answer = Promise.withResolvers<readonly RelayDescriptorPayload[]>();
-    const { choice, changes, failures } = choosing("auto", () => answer.promise, { memory });
+    const { choice, changes, failures } = choosing("auto", () => answer.promise, { store });
     const started = choice.start();
     choice.stop();
     answer.resolve([listed("relay-one")]);
     await started;
-    expect([changes.count, failures, memory.relays()]).toEqual([0, [], []]);
+    expect([changes.count, failures, store.mailbox.relays()]).toEqual([0, [], []]);
   });
 });

@@ -11,13 +11,14 @@ import { seedOf } from "../../support/networks.ts";
 const seed = seedOf("relay");
 const relay = deviceIdOf(publicKeyOfSeed(seed));
 const limits = { reservations: 1, boxes: 2, parcelsPerBox: 3, bytesPerBox: 4, keepSeconds: 5 };
-const addrs = [`/ip4/192.0.2.1/tcp/9443/p2p/${relay}`];
+const addressAt = (host: string) => `/ip4/${host}/tcp/9443/p2p/${relay}`;
+const addrs = [addressAt("192.0.2.1")];
 const HOUR_MS = 3_600_000;
 
 type Answer = (list: { audience: string }, signal: AbortSignal) => void | Promise<void>;
 
 /** A list that answers as it is told, and the relay on it. */
-function world({ answers = [] as Answer[] } = {}) {
+function world({ answers = [] as Answer[], offered = addrs } = {}) {
   const time = new FakeTime();
   const published: RelayDescriptorPayload[] = [];
   const failures: string[] = [];
@@ -35,7 +36,7 @@ function world({ answers = [] as Answer[] } = {}) {
   };
   const listing = new Listing({
     list,
-    offer: { relay, roles: ["mailbox", "nat"], limits, operator: "Eve", addrs },
+    offer: { relay, roles: ["mailbox", "nat"], limits, operator: "Eve", addrs: offered },
     key: privateKeyObject(seed),
     now: () => time.nowMs,
     runtime: time.runtime("relay"),
@@ -73,6 +74,30 @@ describe("a relay on a list", () => {
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     expect(published[0]).toMatchObject({ relay, roles: ["mailbox", "nat"], limits, operator: "Eve" });
     expect(time.timers).toBe(0);
+  });
+
+  test.each([
+    ["https://names.example", [addressAt("192.0.2.1")]],
+    ["https://names.internal", [addressAt("192.0.2.1"), addressAt("10.0.0.7")]],
+    ["http://localhost:8080", [addressAt("192.0.2.1"), addressAt("10.0.0.7"), addressAt("127.0.0.1")]],
+  ])("tells of addresses that the users of %s can dial", async (audience, expected) => {
+    const aud = new ChatError("RECORD_INVALID", "another server", { reason: "aud" });
+    const adopt = (list: { audience: string }) => {
+      list.audience = audience;
+    };
+    const offered = ["192.0.2.1", "10.0.0.7", "127.0.0.1"].map(addressAt);
+    const { published, listing, afterwards } = world({ offered, answers: [refuse(aud, adopt)] });
+    await afterwards(() => listing.start());
+    await listing.stop();
+    expect(published[1]?.addrs).toEqual(expected);
+  });
+
+  test("withdraws nothing by having no such address: the server says what is wrong", async () => {
+    const offered = [addressAt("10.0.0.7")];
+    const { published, listing, afterwards } = world({ offered });
+    await afterwards(() => listing.start());
+    await listing.stop();
+    expect(published[0]?.addrs).toEqual(offered);
   });
 
   test("signs again under the URL that the server asks for", async () => {
