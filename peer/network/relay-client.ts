@@ -1,7 +1,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
-import { ChatError } from "../../shared/errors.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { assertAlive, endUnlessAlive } from "./alive.ts";
 import { addCircuits, type Circuits } from "./circuit.ts";
@@ -12,6 +12,7 @@ import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
 import type { Reservation } from "./reservations.ts";
 import { reserve } from "./reserve.ts";
+import { SharedDials } from "./shared-dials.ts";
 
 type Deps = {
   readonly node: Libp2pNode;
@@ -23,6 +24,7 @@ type Deps = {
 /** Relays as a device uses them: on the way to others, and to be reached. Loads libp2p's part on first use. */
 export class RelayClient {
   readonly #deps: Deps;
+  readonly #dials: SharedDials<Connection>;
   /** Those this device asked to pass connections on, over whichever connection; from all others it takes none. */
   readonly #reservedAt = new Set<DeviceId>();
   readonly #relays = new Set<DeviceId>();
@@ -31,6 +33,11 @@ export class RelayClient {
 
   constructor(deps: Deps) {
     this.#deps = deps;
+    this.#dials = new SharedDials({
+      dial: (address, signal) => this.#dial(address, signal),
+      runtime: deps.runtime,
+      timeoutMs: deps.limits.reserveTimeoutMs,
+    });
     deps.node.addEventListener("connection:close", ({ detail }) => this.#forget(detail.remotePeer.toString()));
   }
 
@@ -80,8 +87,8 @@ export class RelayClient {
         abandon: () => connection.abort(new Error("the relay does not answer")),
       };
     } catch (error) {
-      // one that hangs would hang the next time too
-      if (signal.aborted) connection.abort(new Error("the relay does not answer"));
+      // one that hangs would hang the next time too; who is not wanted any more may still serve others
+      if (isChatError(signal.reason, "TIMED_OUT")) connection.abort(new Error("the relay does not answer"));
       throw error;
     }
   }
@@ -117,14 +124,16 @@ export class RelayClient {
   }
 
   async #connectionTo(relayAddress: string, signal: AbortSignal): Promise<Connection> {
-    const { connections, node } = this.#deps;
+    const open = this.#deps.connections.best(relayOf(relayAddress));
+    return open?.direct ? open : this.#dials.to(relayAddress, signal);
+  }
+
+  async #dial(relayAddress: string, signal: AbortSignal): Promise<Connection> {
     const relay = relayOf(relayAddress);
-    const open = connections.best(relay);
-    if (open?.direct) return open;
     // before it connects: the owner is not told of relays
     this.#relays.add(relay);
     try {
-      return await node.services.parts.transportManager.dial(multiaddr(relayAddress), { signal });
+      return await this.#deps.node.services.parts.transportManager.dial(multiaddr(relayAddress), { signal });
     } catch (error) {
       this.#forget(relay);
       throw error;

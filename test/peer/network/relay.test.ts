@@ -1,35 +1,14 @@
-import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
 import { describe, expect, test } from "vitest";
-import type { Channel } from "../../../peer/messaging/ports.ts";
 import { systemRuntime } from "../../../peer/messaging/runtime.ts";
-import { markPunched } from "../../../peer/network/connection-path.ts";
-import type { Libp2pNode } from "../../../peer/network/libp2p.ts";
-import type { Punching } from "../../../peer/network/node.ts";
 import { firstFrame, soon } from "../../support/channels.ts";
 import { startFaultProxy } from "../../support/fault-proxy.ts";
 import { tcpAddress } from "../../support/hostile-peer.ts";
-import { echo, startTestNetwork, type TestNetwork } from "../../support/networks.ts";
+import { echo, startTestNetwork } from "../../support/networks.ts";
 import { startRelay } from "../../support/relay.ts";
+import { expectEcho, relayed, relayedOf } from "../../support/relayed.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-
-const relayedOf = ({ network }: Pick<TestNetwork, "network">) =>
-  network.addresses().filter((address) => address.includes("/p2p-circuit/"));
-
-/** Resolves with the device's relayed addresses once there are so many. */
-async function relayed(device: Pick<TestNetwork, "network">, count = 1): Promise<string[]> {
-  await expect.poll(() => relayedOf(device).length, { timeout: 15_000, interval: 20 }).toBe(count);
-  return relayedOf(device);
-}
-
-async function expectEcho(from: TestNetwork, to: TestNetwork, addresses: readonly string[]): Promise<string> {
-  const channel = await from.network.connect(to.device, addresses, soon());
-  void echo(await to.accept());
-  await channel.send([bytes("hi")]);
-  expect(await firstFrame(channel)).toBe("hi");
-  return channel.path;
-}
 
 describe("a device with a relay", () => {
   test.each([
@@ -75,41 +54,6 @@ describe("a device with a relay", () => {
       await using alice = await startTestNetwork(`alice ${n}`, { dialOnly: true });
       expect(await expectEcho(alice, bob, [address])).toBe("relay");
     }
-  });
-});
-
-describe("dialling", () => {
-  test("goes through the relay when the direct address is a black hole, well within three seconds", async () => {
-    await using relay = await startRelay("relay");
-    await using alice = await startTestNetwork("alice", { dialOnly: true });
-    await using bob = await startTestNetwork("bob", { relays: () => [relay.address] });
-    await using hole = await startFaultProxy(tcpAddress(bob.address), { blackHole: true });
-    const [circuit = ""] = await relayed(bob);
-    const startedAt = performance.now();
-    expect(await expectEcho(alice, bob, [hole.address(bob.device), circuit])).toBe("relay");
-    expect(performance.now() - startedAt).toBeLessThan(3000);
-  });
-
-  test("prefers a direct address, wherever in the record it stands and though it is slower", async () => {
-    await using relay = await startRelay("relay");
-    await using alice = await startTestNetwork("alice", { dialOnly: true, limits: { relayHeadStartMs: 3000 } });
-    await using bob = await startTestNetwork("bob", { relays: () => [relay.address] });
-    const [circuit = ""] = await relayed(bob);
-    await using slow = await startFaultProxy(tcpAddress(bob.address), { latencyMs: 30 });
-    expect(await expectEcho(alice, bob, [circuit, slow.address(bob.device)])).toBe("direct");
-    expect(alice.network.connections()).toMatchObject({ open: 1, paths: { relay: 0 } });
-  });
-
-  test("fails with a code when the relay knows nothing of the device", async () => {
-    await using relay = await startRelay("relay");
-    await using alice = await startTestNetwork("alice", { dialOnly: true });
-    await using bob = await startTestNetwork("bob");
-    const circuit = `${relay.address}/p2p-circuit/p2p/${bob.device}`;
-    await expect(alice.network.connect(bob.device, [circuit], soon())).rejects.toMatchObject({
-      code: "PEER_UNREACHABLE",
-      reason: "dial",
-    });
-    expect(bob.connected).toEqual([]);
   });
 });
 
@@ -214,62 +158,6 @@ describe("strangers through a relay", () => {
     expect(bob.connected).not.toContain(third.device);
     expect(bob.network.connections().refused).toEqual({ "connections-of-strangers": 1 });
     await expect(alice.network.connect(bob.device, addresses, soon())).resolves.toMatchObject({ path: "relay" });
-  });
-});
-
-/** All that arrives until the channel ends in peace. */
-async function framesOf(channel: Channel): Promise<Uint8Array[]> {
-  const frames: Uint8Array[] = [];
-  for await (const some of channel.receive()) frames.push(...some);
-  return frames;
-}
-
-describe("a relayed connection to a contact", () => {
-  test("is replaced by a plain dial where that works; the own channel ends, so that the next takes the better way", async () => {
-    await using relay = await startRelay("relay");
-    const known: string[] = [];
-    const limits = { offRelayRetryMs: 200, sweepIntervalMs: 50 };
-    await using bob = await startTestNetwork("bob", { relays: () => [relay.address] });
-    await using alice = await startTestNetwork("alice", {
-      limits,
-      contacts: [bob.device],
-      addressesOf: () => known,
-    });
-    const channel = await alice.network.connect(bob.device, await relayed(bob), soon());
-    const answering = await bob.accept();
-    expect(channel.path).toBe("relay");
-    known.push(bob.address);
-    await expect.poll(() => alice.network.connections().paths.direct, { timeout: 10_000 }).toBe(1);
-    await expect(framesOf(channel)).resolves.toEqual([]);
-    await expect(framesOf(answering)).resolves.toEqual([]);
-    const fresh = await alice.network.connect(bob.device, [], soon());
-    expect([fresh.path, (await bob.accept()).path]).toEqual(["direct", "direct"]);
-    // nothing needs the relay any more: this side closes what it dialled
-    await expect.poll(() => alice.network.connections().paths.relay, { timeout: 10_000 }).toBe(0);
-  });
-
-  test("is handed to hole punching, once, where no address answers; what that makes says so", async () => {
-    await using relay = await startRelay("relay");
-    await using bob = await startTestNetwork("bob", { relays: () => [relay.address] });
-    const asked: string[] = [];
-    let node: Libp2pNode | undefined;
-    const punching: Punching = {
-      transport: (parts) => tcp()(parts),
-      start: async (started) => {
-        node = started;
-      },
-      upgrade: async (relayedConnection) => {
-        asked.push(relayedConnection.remotePeer.toString());
-        const punched = await node?.dial(multiaddr(bob.address), { force: true });
-        if (punched !== undefined) markPunched(punched);
-      },
-    };
-    await using alice = await startTestNetwork("alice", { contacts: [bob.device], punching });
-    const channel = await alice.network.connect(bob.device, await relayed(bob), soon());
-    expect(channel.path).toBe("relay");
-    await expect.poll(() => alice.network.connections().paths.punched, { timeout: 10_000 }).toBe(1);
-    expect(asked).toEqual([bob.device]);
-    await expect(alice.network.connect(bob.device, [], soon())).resolves.toMatchObject({ path: "punched" });
   });
 });
 
