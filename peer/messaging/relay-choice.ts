@@ -2,7 +2,7 @@ import { ChatError } from "../../shared/errors.ts";
 import { findRelayOf } from "../../shared/relay-address.ts";
 import type { RelayDescriptorPayload, RelayRole } from "../../shared/relay-descriptor.ts";
 import { isWithinReach, type RelayReach } from "../../shared/relay-reach.ts";
-import { orderRelays } from "./relay-order.ts";
+import { ORDER_SECRET_BYTES, orderRelays } from "./relay-order.ts";
 import type { Runtime } from "./runtime.ts";
 
 const REFRESH_EVERY_MS = 10 * 60_000;
@@ -42,7 +42,7 @@ type Options = {
     /** `relayOrderSecret`. */
     orderSecret(): Uint8Array;
   };
-  readonly runtime: Pick<Runtime, "after">;
+  readonly runtime: Pick<Runtime, "after" | "randomBytes">;
   /** What `withRole` answers may be different now. */
   readonly changed: () => void;
   readonly failed: (error: unknown) => void;
@@ -54,6 +54,7 @@ export class RelayChoice {
   readonly #stopping = new AbortController();
   readonly #ordered = new Map<RelayRole, readonly string[]>();
   #listed: readonly RelayDescriptorPayload[] = [];
+  #drawnBy: Uint8Array | undefined;
   #cancel = () => {};
 
   constructor(options: Options) {
@@ -62,10 +63,14 @@ export class RelayChoice {
 
   /** Asks the naming server now and from then on; resolves after the first answer, whatever it was. */
   async start(): Promise<void> {
-    const { policy, remembered, changed } = this.#options;
+    const { policy, remembered, changed, failed } = this.#options;
     if (!policy.listed) return;
-    this.#use(remembered.relays());
-    if (this.#listed.length > 0) changed();
+    try {
+      this.#use(remembered.relays());
+      if (this.#listed.length > 0) changed();
+    } catch (error) {
+      failed(error);
+    }
     await this.#refresh();
   }
 
@@ -86,13 +91,25 @@ export class RelayChoice {
   }
 
   #order(role: RelayRole): readonly string[] {
-    const { policy, reach, remembered } = this.#options;
+    const { policy, reach } = this.#options;
     const own = new Set(policy.own.map(findRelayOf));
     const others = this.#listed.flatMap(({ roles, relay, addrs }) => {
       const address = addrs.find((one) => isWithinReach(one, reach));
       return address === undefined || own.has(relay) || !roles.includes(role) ? [] : [{ relay, address }];
     });
-    return others.length === 0 ? [] : orderRelays(others, remembered.orderSecret());
+    return others.length === 0 ? [] : orderRelays(others, this.#secret());
+  }
+
+  /** Asked in the middle of anything: a disk that fails costs the order, until the next start, and nothing else. */
+  #secret(): Uint8Array {
+    const { remembered, runtime, failed } = this.#options;
+    try {
+      this.#drawnBy ??= remembered.orderSecret();
+    } catch (error) {
+      failed(error);
+      this.#drawnBy = runtime.randomBytes(ORDER_SECRET_BYTES);
+    }
+    return this.#drawnBy;
   }
 
   #use(listed: readonly RelayDescriptorPayload[]): void {

@@ -6,7 +6,7 @@ import type { Store } from "./store.ts";
 /** `address`: a multiaddr that begins with the relay's IP address. */
 type Candidate = { readonly relay: DeviceId; readonly address: string };
 
-const SECRET_BYTES = 32;
+export const ORDER_SECRET_BYTES = 32;
 
 /** What the order goes by, made on first use: whoever knew it could make relays that this profile would choose. */
 export function relayOrderSecret(
@@ -15,7 +15,7 @@ export function relayOrderSecret(
 ): Uint8Array {
   const known = mailbox.relayOrderSecret();
   if (known !== undefined) return known;
-  const made = randomBytes(SECRET_BYTES);
+  const made = randomBytes(ORDER_SECRET_BYTES);
   transaction(() => mailbox.saveRelayOrderSecret(made));
   return made;
 }

@@ -19,7 +19,7 @@ import type { NetworkLimits } from "./limits.ts";
 import { type FetchedParcels, MailboxRequests } from "./mailbox-requests.ts";
 
 type Parts = {
-  readonly channel: StreamChannel;
+  readonly channel: Pick<StreamChannel, "remote" | "send" | "abort" | "close">;
   /** What arrives on it after the welcome. */
   readonly frames: AsyncIterable<Uint8Array>;
   readonly welcome: MailboxAnswerOf<"welcome">;
@@ -79,9 +79,11 @@ export class MailboxConnection {
   async open({ key, kind, tokenKey }: BoxKey): Promise<{ readonly parcels: number; readonly bytes: number }> {
     const box = rawPublicKey(key);
     const opening = { relay: this.#relayKey, challenge: this.#challenge, kind, tokenKey };
+    // before the answer is waited for, in case it fails
+    const signature = signBoxOpening(opening, key);
     const { request, answer } = this.#requests.begin("opened");
     if (!this.#noticed.has(hex(box))) this.#noticed.set(hex(box), false);
-    this.#send({ type: "open", request, box, kind, tokenKey, signature: signBoxOpening(opening, key) });
+    this.#send({ type: "open", request, box, kind, tokenKey, signature });
     const { parcels, bytes } = await answer;
     return { parcels, bytes };
   }
@@ -98,8 +100,9 @@ export class MailboxConnection {
   async receipt(boxKey: KeyObject, places: readonly number[]): Promise<void> {
     const box = rawPublicKey(boxKey);
     const content = { relay: this.#relayKey, challenge: this.#challenge, box, places };
+    const signature = signBoxReceipt(content, boxKey);
     const { request, answer } = this.#requests.begin("deleted");
-    this.#send({ type: "receipt", request, box, places: [...places], signature: signBoxReceipt(content, boxKey) });
+    this.#send({ type: "receipt", request, box, places: [...places], signature });
     await answer;
   }
 
@@ -126,21 +129,30 @@ export class MailboxConnection {
   }
 
   async #read(): Promise<ChatError | undefined> {
-    const { channel, frames, stop } = this.#parts;
+    const { channel, frames } = this.#parts;
     let failure: ChatError | undefined;
     try {
-      for await (const frame of frames) this.#take(decodeMailboxAnswer(frame), channel);
+      for await (const frame of frames) this.#take(decodeMailboxAnswer(frame));
     } catch (error) {
       failure = asChatError(error);
       channel.abort(failure);
     }
     const isWanted = this.#end !== undefined;
     this.#fail(failure ?? new ChatError("PEER_UNREACHABLE", "the mailbox closed the stream"));
-    await stop();
+    await this.#stop();
     return isWanted ? undefined : failure;
   }
 
-  #take(answer: MailboxAnswer, channel: StreamChannel): void {
+  /** Never throws: the connection is gone either way, and nobody may be waiting for its end. */
+  async #stop(): Promise<void> {
+    try {
+      await this.#parts.stop();
+    } catch (error) {
+      this.#parts.channel.abort(asChatError(error));
+    }
+  }
+
+  #take(answer: MailboxAnswer): void {
     try {
       if (answer.type === "notice") this.#onNotice(answer.box);
       else if (answer.type === "welcome")
@@ -148,7 +160,7 @@ export class MailboxConnection {
       else if (this.#end === undefined) this.#onAnswer(answer);
     } catch (error) {
       // before the loop's end would close the stream gently
-      channel.abort(asChatError(error));
+      this.#parts.channel.abort(asChatError(error));
       throw error;
     }
   }

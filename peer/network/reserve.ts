@@ -21,17 +21,18 @@ const FIELDS = { reservation: 3, status: 5, expire: 1 } as const;
 export async function reserve(connection: Connection, signal: AbortSignal): Promise<number> {
   const stream = await connection.newStream([HOP_PROTOCOL], { signal });
   try {
-    const answer = readAnswer(stream, signal);
-    stream.send(REQUEST);
-    return readExpiry(await answer);
+    return readExpiry(await ask(stream, signal));
   } finally {
     stream.close().catch((error: Error) => stream.abort(error));
   }
 }
 
-/** Whole once as many bytes are there as its length says. */
-async function readAnswer(stream: Stream, signal: AbortSignal): Promise<Uint8Array> {
+/** The answer is whole once as many bytes are there as its length says. */
+async function ask(stream: Stream, signal: AbortSignal): Promise<Uint8Array> {
+  signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  // a stream may close while it is written to, and then nobody comes to wait
+  promise.catch(() => undefined);
   let received = new Uint8Array();
   const onMessage = ({ data }: StreamMessageEvent) => {
     received = concat(received, data.subarray());
@@ -48,6 +49,7 @@ async function readAnswer(stream: Stream, signal: AbortSignal): Promise<Uint8Arr
   stream.addEventListener("close", onClose);
   signal.addEventListener("abort", onAbort);
   try {
+    stream.send(REQUEST);
     return await promise;
   } finally {
     stream.removeEventListener("message", onMessage);

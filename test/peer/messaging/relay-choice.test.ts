@@ -167,6 +167,17 @@ describe("the choice of relays", () => {
     choice.stop();
   });
 
+  test("is made though the disk fails, and the same until the end of the program", async () => {
+    const store = openedStore();
+    const { choice, failures } = choosing("auto", async () => three, { store });
+    store.close();
+    await choice.start();
+    const order = choice.withRole("nat");
+    expect([order.length, choice.withRole("mailbox")]).toEqual([3, order]);
+    expect(failures.length).toBeGreaterThan(0);
+    choice.stop();
+  });
+
   test("does not change any more once it is stopped", async () => {
     const store = openedStore();
     const answer = Promise.withResolvers<readonly RelayDescriptorPayload[]>();

@@ -1,5 +1,8 @@
+import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
+import { NETWORK_LIMITS } from "../../../peer/network/limits.ts";
+import { MailboxConnection } from "../../../peer/network/mailbox-connection.ts";
 import { publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { privateKeyObject, rawPublicKey } from "../../../shared/ed25519.ts";
 import type { MailboxFrameBody } from "../../../shared/mailbox-frames.ts";
@@ -9,6 +12,7 @@ import { expectError } from "../../support/expect-error.ts";
 import { connectTo, RelayEnd, startFakeMailbox, WELCOME, withFakeMailbox } from "../../support/fake-mailbox.ts";
 import { FakeTime } from "../../support/fake-time.ts";
 import { personOf } from "../../support/people.ts";
+import { unhandledDuring } from "../../support/unhandled.ts";
 
 const boxKey = privateKeyObject(new Uint8Array(32).fill(1));
 const box = rawPublicKey(boxKey);
@@ -69,6 +73,24 @@ describe("a request to a mailbox", () => {
       for (const request of numbers.reverse()) relay.say({ type: "deposited", request });
       await Promise.all(depositing);
     });
+  });
+
+  test("that cannot be signed says so, is owed no answer, and leaves nothing behind", async () => {
+    const time = new FakeTime();
+    const runtime = time.runtime("mailbox");
+    const unhandled = await unhandledDuring(() =>
+      withFakeMailbox({ runtime }, async ({ mailbox, relay }) => {
+        const { privateKey: key } = generateKeyPairSync("x25519");
+        await expect(mailbox.open({ ...contacts, key })).rejects.toThrow();
+        await expect(mailbox.receipt(key, [1])).rejects.toThrow();
+        time.pass(60_000);
+        const depositing = mailbox.deposit(box, token, parcel);
+        const { request } = await relay.hear("deposit");
+        relay.say({ type: "deposited", request });
+        await depositing;
+      }),
+    );
+    expect(unhandled).toEqual([]);
   });
 
   test("that is refused rejects with the relay's code, and the others go on", async () => {
@@ -254,4 +276,25 @@ describe("the end of a connection to a mailbox", () => {
     }
     expect(keys.size).toBe(2);
   });
+});
+
+test("a connection whose node does not stop is closed all the same", async () => {
+  const failures: Error[] = [];
+  const unhandled = await unhandledDuring(async () => {
+    const mailbox = new MailboxConnection({
+      channel: {
+        remote: personOf("relay").device,
+        send: async () => {},
+        abort: (error) => void failures.push(error),
+        close: async () => {},
+      },
+      frames: (async function* () {})(),
+      welcome: { ...WELCOME, v: 1 },
+      limits: NETWORK_LIMITS,
+      runtime: new FakeTime().runtime("mailbox"),
+      stop: () => Promise.reject(new Error("does not stop")),
+    });
+    expect(await mailbox.closed).toBeUndefined();
+  });
+  expect([unhandled, failures.length]).toEqual([[], 1]);
 });

@@ -1,7 +1,9 @@
+import { type Connection, StreamResetEvent } from "@libp2p/interface";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readExpiry } from "../../../peer/network/reserve.ts";
+import { readExpiry, reserve } from "../../../peer/network/reserve.ts";
 import { isChatError } from "../../../shared/errors.ts";
+import { unhandledDuring } from "../../support/unhandled.ts";
 
 /** `HopMessage { type: STATUS, reservation: { expire: 300, addrs: [<2 bytes>] }, limit: {}, status: OK }` */
 const ANSWER = Uint8Array.of(0x08, 2, 0x1a, 7, 0x08, 0xac, 2, 0x12, 2, 9, 9, 0x22, 0, 0x28, 100);
@@ -34,5 +36,31 @@ describe("a relay's answer", () => {
         }
       }),
     );
+  });
+});
+
+describe("a relay that is asked for a place", () => {
+  /** A stream that fails as it is written to. */
+  class GoneStream extends EventTarget {
+    send(): never {
+      throw new Error("gone");
+    }
+    async close(): Promise<void> {
+      this.dispatchEvent(new StreamResetEvent(new Error("gone")));
+    }
+    abort(): void {}
+  }
+
+  test("and is gone fails the asking, and nothing besides", async () => {
+    const connection = { newStream: async () => new GoneStream() } as unknown as Connection;
+    const unhandled = await unhandledDuring(() =>
+      expect(reserve(connection, new AbortController().signal)).rejects.toThrow("gone"),
+    );
+    expect(unhandled).toEqual([]);
+  });
+
+  test("is not asked by whoever has given up before", async () => {
+    const connection = { newStream: async () => new GoneStream() } as unknown as Connection;
+    await expect(reserve(connection, AbortSignal.abort(new Error("gave up")))).rejects.toThrow("gave up");
   });
 });
