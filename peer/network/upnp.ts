@@ -60,13 +60,8 @@ export class Upnp {
     this.#stopped.abort(new Error("stopped"));
     this.#cancel();
     await this.#attempt;
-    const mapping = this.#mapping;
-    this.#mapping = undefined;
     this.#address = undefined;
-    if (mapping === undefined) return;
-    const members = [["NewRemoteHost", ""] as const, ["NewExternalPort", mapping.port] as const, TCP];
-    const signal = AbortSignal.timeout(this.#options.limits.upnpUnmapTimeoutMs);
-    await callGateway(mapping.gateway, "DeletePortMapping", members, signal).catch((error) => this.#logFailure(error));
+    await this.#closeUnless(undefined);
   }
 
   async #map(): Promise<void> {
@@ -90,15 +85,29 @@ export class Upnp {
     const { allowLocal, search = SEARCH, portAt } = this.#options;
     const gateway = await findGateway({ search, allowLocal }, signal);
     const port = portAt(gateway.ownAddress);
-    if (port === undefined) throw new Error("nothing listens where the router would send connections");
     // asked first: behind a second router the port would be open to nobody
     const answer = await callGateway(gateway, "GetExternalIPAddress", [], signal);
     const host = /<NewExternalIPAddress>\s*([\d.]{7,15})\s*</.exec(answer)?.[1] ?? "";
-    if (!isUsable(host, allowLocal)) throw new Error("the router has no public address");
+    const mapping = port !== undefined && isUsable(host, allowLocal) ? { gateway, port } : undefined;
+    // before the next: a router may refuse one port to two addresses of the same device
+    await this.#closeUnless(mapping);
+    if (port === undefined) throw new Error("nothing listens where the router would send connections");
+    if (mapping === undefined) throw new Error("the router has no public address");
+    signal.throwIfAborted();
     // before the answer: what is asked for may be done though the answer gets lost
-    this.#mapping = { gateway, port };
-    await requestMapping(this.#mapping, signal);
+    this.#mapping = mapping;
+    await requestMapping(mapping, signal);
     return `/ip4/${host}/tcp/${port}`;
+  }
+
+  /** Has the port of before closed, unless it is the one that is wanted now. */
+  async #closeUnless(wanted: Mapping | undefined): Promise<void> {
+    const open = this.#mapping;
+    if (open === undefined || (wanted !== undefined && isSame(open, wanted))) return;
+    this.#mapping = undefined;
+    const members = [["NewRemoteHost", ""] as const, ["NewExternalPort", open.port] as const, TCP];
+    const signal = AbortSignal.timeout(this.#options.limits.upnpUnmapTimeoutMs);
+    await callGateway(open.gateway, "DeletePortMapping", members, signal).catch((error) => this.#logFailure(error));
   }
 
   #logFailure(error: unknown): void {
@@ -107,6 +116,14 @@ export class Upnp {
 }
 
 const TCP = ["NewProtocol", "TCP"] as const;
+
+function isSame(a: Mapping, b: Mapping): boolean {
+  return (
+    a.port === b.port &&
+    a.gateway.control.href === b.gateway.control.href &&
+    a.gateway.ownAddress === b.gateway.ownAddress
+  );
+}
 
 async function requestMapping({ gateway, port }: Mapping, signal: AbortSignal): Promise<void> {
   const ask = (leaseSeconds: number) => {

@@ -8,16 +8,23 @@ const PORT = 4001;
 const MAPPED = `/ip4/198.51.100.7/tcp/${PORT}`;
 
 /** A device behind that router, after its first attempt. */
-async function attempted(gateway: FakeGateway, { allowLocal = true, limits = {} } = {}) {
+async function attempted(first: FakeGateway, { allowLocal = true, limits = {} } = {}) {
+  /** Where the device is; changed, it has moved. */
+  const place: { gateway: FakeGateway; port: number | undefined } = { gateway: first, port: PORT };
   const time = new FakeTime();
   const failures: string[] = [];
   let changes = 0;
   const upnp = new Upnp({
-    portAt: (address) => (address === "127.0.0.1" ? PORT : undefined),
+    portAt: (address) => (address === "127.0.0.1" ? place.port : undefined),
     runtime: time.runtime("upnp"),
     limits: { ...NETWORK_LIMITS, ...limits },
     allowLocal,
-    search: gateway.search,
+    search: {
+      host: first.search.host,
+      get port() {
+        return place.gateway.search.port;
+      },
+    },
     onChanged: () => {
       changes += 1;
     },
@@ -30,7 +37,7 @@ async function attempted(gateway: FakeGateway, { allowLocal = true, limits = {} 
     time.pass(ms);
     await settle();
   };
-  return { upnp, failures, passTo, changes: () => changes, time };
+  return { upnp, failures, passTo, changes: () => changes, time, place };
 }
 
 describe("a port at the router", () => {
@@ -63,6 +70,46 @@ describe("a port at the router", () => {
     expect([upnp.address, ...gateway.open]).toEqual([MAPPED, [`TCP ${PORT}`, "0"]]);
     await upnp.stop();
     expect(gateway.open.size).toBe(0);
+  });
+
+  test("is closed when the device listens on another one, or at another router", async () => {
+    await using gateway = await startGateway();
+    await using other = await startGateway();
+    const { upnp, passTo, place } = await attempted(gateway);
+    place.port = 4002;
+    await passTo(NETWORK_LIMITS.upnpRenewMs);
+    expect([...gateway.open.keys()]).toEqual(["TCP 4002"]);
+    place.gateway = other;
+    await passTo(NETWORK_LIMITS.upnpRenewMs);
+    expect([[...gateway.open], [...other.open.keys()]]).toEqual([[], ["TCP 4002"]]);
+    await upnp.stop();
+    expect(other.open.size).toBe(0);
+  });
+
+  test("is closed when it leads nowhere any more", async () => {
+    await using gateway = await startGateway({ refusal: { code: 725, forLeases: "limited" } });
+    const { upnp, passTo, place } = await attempted(gateway);
+    gateway.manners.externalAddress = "0.0.0.0";
+    await passTo(NETWORK_LIMITS.upnpRenewMs);
+    expect([upnp.address, gateway.open.size]).toEqual([undefined, 0]);
+    gateway.manners.externalAddress = "203.0.113.9";
+    await passTo(NETWORK_LIMITS.upnpRetryMs);
+    expect([...gateway.open.keys()]).toEqual([`TCP ${PORT}`]);
+    place.port = undefined;
+    await passTo(NETWORK_LIMITS.upnpRenewMs);
+    expect([upnp.address, gateway.open.size]).toEqual([undefined, 0]);
+    await upnp.stop();
+  });
+
+  test("that cannot be closed keeps the next from nothing", async () => {
+    const first = await startGateway();
+    await using other = await startGateway();
+    const { upnp, passTo, place } = await attempted(first);
+    await first[Symbol.asyncDispose]();
+    place.gateway = other;
+    await passTo(NETWORK_LIMITS.upnpRenewMs);
+    expect([upnp.address, ...other.open.keys()]).toEqual([MAPPED, `TCP ${PORT}`]);
+    await upnp.stop();
   });
 
   for (const externalAddress of ["0.0.0.0", "255.255.255.255", "1.2.3.4.5", "999.1.1.1", "example.org", ""]) {
