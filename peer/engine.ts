@@ -111,7 +111,8 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const isContact = (device: DeviceId) => store.contacts.findByDevice(device) !== undefined;
   const network = await startNetwork({
     deviceSeed,
-    ...(daemon && { listen: { port: options.port ?? 0 } }),
+    ...(daemon && { listen: { port: options.port ?? 0, ...(options.hosts && { hosts: options.hosts }) } }),
+    ...(options.announce && { announce: options.announce }),
     ...(daemon && { punching: createPunching({ self: self.device, allowLocal, isContact, runtime, log }) }),
     allowLocal,
     lan: settings.lan,

@@ -40,6 +40,10 @@ export type OpenOptions = {
   readonly presence: boolean;
   /** TCP port to listen on; any free one by default. */
   readonly port?: number;
+  /** IP addresses to listen on; all by default. */
+  readonly hosts?: readonly string[];
+  /** Multiaddrs under which others reach this device, if not those that it listens on. */
+  readonly announce?: readonly string[];
   /** A daemon that does not go online by itself: it opens in no time. */
   readonly offline?: boolean;
   /** Log on stderr. */

@@ -9,7 +9,7 @@ export type Held = { readonly lock: ProfileLock; readonly directory: ProfileDire
  */
 export async function serveProfile<T>(
   { lock, directory }: Held,
-  options: Pick<OpenOptions, "presence" | "port" | "offline" | "silent">,
+  options: Pick<OpenOptions, "presence" | "port" | "hosts" | "announce" | "offline" | "silent">,
   context: CliContext,
   run: (messenger: Messenger) => Promise<T>,
 ): Promise<T> {

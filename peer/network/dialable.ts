@@ -1,5 +1,6 @@
 import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
+import { ChatError } from "../../shared/errors.ts";
 import { type IpScope, ipScope } from "../../shared/ip-scope.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import { findDevice } from "./find-device.ts";
@@ -77,6 +78,20 @@ export function announceableAddresses(device: DeviceId, listening: readonly stri
   });
   const ranked = found.toSorted((a, b) => a.rank - b.rank).map(({ address }) => address);
   return [...new Set(ranked)].slice(0, LIMITS.addressRecordMaxAddresses);
+}
+
+/**
+ * Addresses as somebody wrote them under which others reach this device; its id may be left out.
+ *
+ * @throws ChatError CONFIG_INVALID with reason `announce`
+ */
+export function announcedAddresses(device: DeviceId, written: readonly string[], allowLocal: boolean): string[] {
+  const suffix = `/p2p/${device}`;
+  return written.map((address) => {
+    const whole = address.endsWith(suffix) ? address : `${address}${suffix}`;
+    if (isDirectlyDialable(device, whole, allowLocal)) return whole;
+    throw new ChatError("CONFIG_INVALID", `${address} is no address of this device`, { reason: "announce" });
+  });
 }
 
 /** The TCP port of the listener at that IP address. */

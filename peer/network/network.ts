@@ -159,6 +159,7 @@ export class Network implements Transport {
 
   #directAddresses(): readonly string[] {
     const { node, options } = this.#parts;
+    if (options.announce !== undefined) return options.announce;
     const listening = node.services.parts.transportManager.getAddrs().map(String);
     const known = [this.#upnp?.address ?? [], ...listening].flat();
     return announceableAddresses(this.device, known, options.allowLocal);

@@ -5,7 +5,7 @@ import type { TransportEvents } from "../messaging/ports.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { Channels } from "./channels.ts";
 import { Connections } from "./connections.ts";
-import { dialableRelays } from "./dialable.ts";
+import { announcedAddresses, dialableRelays } from "./dialable.ts";
 import { Dialler } from "./dialler.ts";
 import { connectionGater } from "./gater.ts";
 import { createNode, type Libp2pNode, type Libp2pParts } from "./libp2p.ts";
@@ -30,6 +30,8 @@ export type NetworkOptions = {
   readonly deviceSeed: Uint8Array;
   /** Left out: the node only dials, as a one-shot `send` does. */
   readonly listen?: Listen;
+  /** Multiaddrs under which others reach this device; else those that it listens on. */
+  readonly announce?: readonly string[];
   /** Dial and announce loopback too: both peers on this machine. */
   readonly allowLocal: boolean;
   readonly isContact: (device: DeviceId) => boolean;
@@ -55,7 +57,7 @@ export type NetworkOptions = {
 /**
  * Starts the device's node.
  *
- * @throws ChatError CONFIG_INVALID with reason `listen` when an address is not to be had
+ * @throws ChatError CONFIG_INVALID with reason `listen` when an address is not to be had, `announce` when it is none
  */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const limits = { ...NETWORK_LIMITS, ...options.limits };
@@ -67,6 +69,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   };
   const { runtime, allowLocal, isContact, punching } = options;
   const self = deviceIdOf(publicKeyOfSeed(options.deviceSeed));
+  const announce = options.announce && announcedAddresses(self, options.announce, allowLocal);
   const isOwnRelay = (peerId: string) => reservations.inUse().some((relay) => relayOf(relay) === peerId);
   // whoever calls a contact's device a relay does not make it one
   const isRelay = (device: DeviceId) => relays.isRelay(device) && !isContact(device);
@@ -98,7 +101,8 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     onChanged: () => options.events.onAddressesChanged?.(),
   });
   const network = new Network({
-    ...{ self, node, connections, reservations, isRelay, limits, refused, options, log },
+    ...{ self, node, connections, reservations, isRelay, limits, refused, log },
+    options: { ...options, ...(announce && { announce }) },
     channels: new Channels({ limits, runtime, events: options.events, onRefused }),
     dialler: new Dialler({ node, relays, allowLocal, limits, runtime }),
   });

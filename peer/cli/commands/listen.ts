@@ -3,7 +3,7 @@ import type { ControlClient } from "../../daemon/control-client.ts";
 import type { ConsumeOptions, Consumer } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
 import type { Taking } from "../consume/print-events.ts";
-import type { CliContext, Messenger } from "../context.ts";
+import type { CliContext, Messenger, OpenOptions } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT, EXIT_CODES, type ExitCode } from "../exit-codes.ts";
 import { readShown, type Shown } from "../notify/shown.ts";
@@ -23,6 +23,8 @@ export const listen: Command = {
   positionals: { argument: "arguments of the --exec command, behind --" },
   options: {
     port: { value: "N", describe: "TCP port; any free one unless said otherwise" },
+    host: { value: "IP,IP", describe: "addresses to listen on; all unless said otherwise" },
+    announce: { value: "ADDR,ADDR", describe: "multiaddrs under which others reach it, if not those" },
     since: { value: "CURSOR", describe: "begin behind this message again; now: a new consumer begins with what comes" },
     presence: { describe: "print which contacts come online and go" },
     notify: {
@@ -42,6 +44,7 @@ export const listen: Command = {
     ["p2pchat listen", "be reachable until Ctrl-C"],
     ["p2pchat listen --json | jq -r 'select(.type == \"message\") | .text'", "the texts alone"],
     ["p2pchat listen --port 4001 --presence", "on a port that the router forwards; says who comes and goes"],
+    ["p2pchat listen --port 4001 --announce /ip4/203.0.113.7/tcp/9000", "behind a router that forwards another port"],
     ["p2pchat listen --notify=names", "tell the desktop who wrote, and not what"],
     [
       "p2pchat listen --consumer bot --exec ./answer.py -- --polite",
@@ -57,7 +60,7 @@ export const listen: Command = {
 };
 
 type Plan = {
-  readonly port: number | undefined;
+  readonly place: Pick<OpenOptions, "port" | "hosts" | "announce">;
   readonly presence: boolean;
   /** Whether it was named: only then may it read beside a daemon. */
   readonly isNamed: boolean;
@@ -69,7 +72,7 @@ type Plan = {
 
 /** Complains about the command line before anything is opened. */
 async function readPlan(args: Args, context: CliContext): Promise<Plan> {
-  const port = readNumber(args, "port", { max: MAX_PORT });
+  const place = readPlace(args);
   const consumer = args.value("consumer");
   if (consumer !== undefined && !CONSUMER.test(consumer)) {
     throw new ChatError("USAGE", "--consumer takes up to 64 letters, digits, dots, dashes and underscores");
@@ -79,7 +82,17 @@ async function readPlan(args: Args, context: CliContext): Promise<Plan> {
   const take = await readTaking(args, context);
   const notify = readShown(context.settings.notify);
   const [presence, isNamed] = [args.flag("presence"), consumer !== undefined];
-  return { port, presence, isNamed, consume, take, notify, api: readApi(args) };
+  return { place, presence, isNamed, consume, take, notify, api: readApi(args) };
+}
+
+function readPlace(args: Args): Plan["place"] {
+  const port = readNumber(args, "port", { max: MAX_PORT });
+  const [hosts, announce] = [list(args.value("host")), list(args.value("announce"))];
+  return { ...(port !== undefined && { port }), ...(hosts && { hosts }), ...(announce && { announce }) };
+}
+
+function list(text: string | undefined): string[] | undefined {
+  return text?.split(",").map((entry) => entry.trim());
 }
 
 function readApi(args: Args): Plan["api"] {
@@ -120,8 +133,7 @@ function readNumber(args: Args, option: string, { min = 0, max }: { min?: number
 }
 
 async function listenHere(plan: Plan, held: Held, context: CliContext): Promise<ExitCode> {
-  const { presence, port } = plan;
-  const options = { presence, ...(port !== undefined && { port }) };
+  const options = { presence: plan.presence, ...plan.place };
   return await serveProfile(held, options, context, async (messenger) => {
     await using cleanup = new AsyncDisposableStack();
     if (plan.api !== undefined) {
@@ -138,7 +150,7 @@ async function listenHere(plan: Plan, held: Held, context: CliContext): Promise<
 /** A daemon is reachable already: only a consumer with a name of its own has anything to do beside it. */
 async function consumeBeside(plan: Plan, client: ControlClient, context: CliContext): Promise<ExitCode> {
   try {
-    if (!plan.isNamed || plan.port !== undefined || plan.api !== undefined) throw busy(client.pid);
+    if (!plan.isNamed || Object.keys(plan.place).length > 0 || plan.api !== undefined) throw busy(client.pid);
     const consumer = await client.consume(plan.consume);
     const { username, peerId } = await client.operations.whoami();
     await printReady({ username, peerId, addresses: [] }, context);

@@ -157,8 +157,11 @@ describe("listen", () => {
       },
     };
     const { run, opened } = rig({ feed });
-    await run("listen", "--port", "4001", "--since", "12");
-    expect(opened).toMatchObject([{ mode: "daemon", port: 4001, network: true }]);
+    const place = ["--port", "4001", "--host", "127.0.0.1,::1", "--announce", "/ip4/203.0.113.7/tcp/9000"];
+    await run("listen", ...place, "--since", "12");
+    const hosts = ["127.0.0.1", "::1"];
+    const announce = ["/ip4/203.0.113.7/tcp/9000"];
+    expect(opened).toMatchObject([{ mode: "daemon", port: 4001, hosts, announce, network: true }]);
     expect(asked).toEqual([{ consumer: "listen", since: 12 }]);
   });
 

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { announceableAddresses, dialableAddresses, dialableRelays } from "../../../peer/network/dialable.ts";
+import {
+  announceableAddresses,
+  announcedAddresses,
+  dialableAddresses,
+  dialableRelays,
+} from "../../../peer/network/dialable.ts";
 import { deviceIdOf } from "../../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../../shared/ed25519.ts";
 
@@ -131,5 +136,22 @@ describe("own addresses", () => {
     expect(announced).toHaveLength(8);
     expect(announced).toContain(`/ip4/127.0.0.1/tcp/9/p2p/${bob}`);
     expect(announced).toContain(`/ip4/8.8.8.8/tcp/9/p2p/${bob}`);
+  });
+
+  test("are those that somebody wrote, with the peer id where it was left out", () => {
+    const [short, whole] = ["/ip4/8.8.8.8/tcp/9", `/ip4/10.0.0.5/tcp/9/p2p/${bob}`];
+    expect(announcedAddresses(bob, [short, whole], false)).toEqual([`${short}/p2p/${bob}`, whole]);
+  });
+
+  test.each([
+    ["", true],
+    ["/dns4/bob.example.org/tcp/9", true],
+    ["/ip4/8.8.8.8/tcp/0", true],
+    [`/ip4/8.8.8.8/tcp/9/p2p/${carol}`, true],
+    ["/ip4/127.0.0.1/tcp/9", false],
+  ])("are refused where nobody could dial %j", (address, allowLocal) => {
+    expect(() => announcedAddresses(bob, [address], allowLocal)).toThrow(
+      expect.objectContaining({ code: "CONFIG_INVALID", reason: "announce" }),
+    );
   });
 });

@@ -175,6 +175,19 @@ describe("starting and stopping", () => {
     expect(addresses.filter((address) => /\/(0\.0\.0\.0|::)\//.test(address))).toEqual([]);
   });
 
+  test("lists the addresses that it was told to announce, and no others", async () => {
+    await using network = await startNetwork({
+      deviceSeed: seedOf("alice"),
+      listen: { hosts: ["127.0.0.1"], port: 0 },
+      announce: ["/ip4/203.0.113.7/tcp/9000"],
+      allowLocal: true,
+      isContact: () => true,
+      events: { onChannel: () => {}, onGossip: () => {}, onConnected: () => {} },
+      runtime: systemRuntime,
+    });
+    expect(network.addresses()).toEqual([`/ip4/203.0.113.7/tcp/9000/p2p/${network.device}`]);
+  });
+
   test("an owner that fails costs the connection, not the process", async () => {
     await using alice = await startTestNetwork("alice", { dialOnly: true });
     await using bob = await startNetwork({
