@@ -26,7 +26,7 @@ function chunks(directory: string, extension: string): OutputOptions {
 
 const notices = thirdParty();
 
-/** A directory for each program and for the library, cut where it imports on demand: a command loads only what it needs. */
+/** A directory for each program and for each library, cut where it imports on demand: a command loads only what it needs. */
 export default defineConfig([
   {
     input: { main: "peer/main.ts" },
@@ -42,6 +42,12 @@ export default defineConfig([
     platform: "node",
     plugins: [notices],
     output: { ...chunks("dist/naming-server", "js"), format: "esm" },
+  },
+  {
+    input: { sandbox: "peer/sandbox.ts", attendant: "peer/sandbox/attendant.ts" },
+    platform: "node",
+    plugins: [notices, declarations("peer/sandbox.ts")],
+    output: { ...chunks("dist/sandbox", "js"), format: "esm" },
   },
   {
     input: { sdk: "peer/sdk.ts" },

@@ -21,6 +21,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   "peer/daemon": ["shared", "peer/messaging"],
   "peer/cli": ["shared", "peer/messaging", "peer/daemon"],
   "peer/sdk": ["shared", "peer/messaging", "peer/daemon", "peer/cli"],
+  "peer/sandbox": ["shared", "peer/messaging", "peer/sdk"],
   peer: [
     "shared",
     "peer/cli",
@@ -31,6 +32,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
     "peer/naming",
     "peer/network",
     "peer/relay",
+    "peer/sandbox",
     "peer/sdk",
     "peer/sessions",
   ],
@@ -59,11 +61,19 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Modules of Node that only the listed parts or files may import; the others are free, except in `shared`. */
 const BUILTINS: Readonly<Record<string, readonly string[]>> = {
-  "node:child_process": ["peer/identity/passphrase.ts", "peer/cli/consume/run-command.ts"],
+  "node:child_process": ["peer/identity/passphrase.ts", "peer/cli/consume/run-command.ts", "peer/sandbox"],
   "node:cluster": [],
   "node:dgram": ["peer/network/upnp-gateway.ts"],
   "node:inspector": ["naming-server/harden.ts"],
-  "node:net": ["peer/daemon", "peer/network", "naming-server", "peer/naming", "peer/contacts", "shared"],
+  "node:net": [
+    "peer/daemon",
+    "peer/network",
+    "peer/sandbox",
+    "naming-server",
+    "peer/naming",
+    "peer/contacts",
+    "shared",
+  ],
   "node:repl": [],
   "node:sqlite": ["peer/history", "peer/identity", "naming-server", "peer"],
   "node:vm": [],

@@ -163,7 +163,7 @@ test("the package holds the built programs, their licences and launchers and wha
   });
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   const expected =
-    /^(?:dist\/[\w/.-]+\.c?js|dist\/THIRD-PARTY\.txt|dist\/man\/p2pchat\.1|dist\/sdk\/types\/[\w/-]+\.d\.ts|dist\/schemas\/[a-z-]+\.json|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
+    /^(?:dist\/[\w/.-]+\.c?js|dist\/THIRD-PARTY\.txt|dist\/man\/p2pchat\.1|dist\/(?:sdk|sandbox)\/types\/[\w/-]+\.d\.ts|dist\/schemas\/[a-z-]+\.json|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
   expect(files.map(({ path }) => path)).toContain("peer/p2pchat.cjs");
   expect(files.map(({ path }) => path).filter((path) => !expected.test(path))).toEqual([]);
 });

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import { monotonicMs } from "../cli/monotonic-clock.ts";
-import { findDaemon } from "../cli/reach-profile.ts";
+import { findDaemon, type ReachContext } from "../cli/reach-profile.ts";
 import type { ControlClient } from "../daemon/control-client.ts";
 import type { ConsumeOptions, Consumer } from "../messaging/operations.ts";
 import { type Chat, chatOf } from "./chat.ts";
 import type { ConnectOptions } from "./options.ts";
-import { contextOf, type SdkDependencies } from "./place.ts";
+import { contextOf } from "./place.ts";
 
 const TIMEOUT_MS = 10_000;
 const NAME_PATIENCE_MS = 1000;
 const POLL_MS = 25;
 
 /** As `connect` of the package. */
-export async function connectChat(options: ConnectOptions, dependencies: SdkDependencies): Promise<Chat> {
+export async function connectChat(options: ConnectOptions, dependencies: ReachContext["dependencies"]): Promise<Chat> {
   const closing = new AbortController();
   const context = contextOf(options, dependencies, closing.signal);
   const call = async (): Promise<ControlClient> => {

@@ -10,7 +10,7 @@ export type SdkDependencies = ReachContext["dependencies"] & {
 /** What finds a profile as the commands do: by configuration files, environment and these options, which win. */
 export function contextOf(
   options: PlaceOptions & { readonly passphraseFile?: string },
-  dependencies: SdkDependencies,
+  dependencies: ReachContext["dependencies"],
   signal: AbortSignal,
 ): ReachContext {
   const { profile, home, passphraseFile } = options;

@@ -1,0 +1,45 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import type { Gate } from "./gate.ts";
+import type { Line, Program } from "./program.ts";
+
+const HOST = "127.0.0.1";
+const ATTEMPTS = 5;
+
+/** The arguments that have something listen behind a gate, and nowhere else. */
+export function behind(gate: Gate, port: number): readonly string[] {
+  return ["--host", HOST, "--port", String(port), "--announce", `/ip4/${HOST}/tcp/${gate.port}`];
+}
+
+/**
+ * Starts what listens behind a gate, on a port that was free a moment ago: tries again where somebody was faster.
+ *
+ * @param type  of the line that says that it serves
+ */
+export async function launchBehind(gate: Gate, type: string, start: (port: number) => Program): Promise<Program> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    const program = start(port);
+    gate.target = port;
+    void program.exited.then(() => {
+      if (gate.target === port) gate.target = undefined;
+    });
+    const line = await program.next((one) => one.type === type || one.type === "error");
+    if (line.type === type) return program;
+    await program.exited;
+    if (!isPortTaken(line) || attempt === ATTEMPTS) throw program.complaint("did not start");
+  }
+}
+
+function isPortTaken({ code, ...line }: Line): boolean {
+  return code === "CONFIG_INVALID" && line["reason"] === "listen";
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, HOST);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

@@ -1,0 +1,57 @@
+/** What is wrong between two places, both ways. */
+export type Faults = {
+  /** Connections end, and none is taken. */
+  readonly cut: boolean;
+  /** Nothing arrives, and nothing says so; what was on its way arrives later. */
+  readonly dropped: boolean;
+  /** Every byte arrives so much later. */
+  readonly delayMs: number;
+  /** No more than so many bytes a second, each way. */
+  readonly bytesPerSecond: number;
+};
+
+const NO_FAULTS: Faults = { cut: false, dropped: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
+
+/** The faults between any two places of a sandbox. */
+export class Links {
+  readonly #faults = new Map<string, Faults>();
+  readonly #changed: () => void;
+
+  /** @param changed  what is open must be looked at again */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  /** Adds to what is wrong between these two; without faults it is mended. */
+  set(a: string, b: string, faults?: Partial<Faults>): void {
+    const key = keyOf(a, b);
+    if (faults === undefined) this.#faults.delete(key);
+    else this.#faults.set(key, { ...this.between(a, b), ...faults });
+    this.#changed();
+  }
+
+  between(a: string, b: string): Faults {
+    return this.#faults.get(keyOf(a, b)) ?? NO_FAULTS;
+  }
+
+  /** For a caller who is nobody of the sandbox, or not yet known: it could be anybody, so a cut holds for it. */
+  worstOf(name: string): Faults {
+    const own = this.list().filter(({ between }) => between.includes(name));
+    return {
+      ...NO_FAULTS,
+      cut: own.some(({ faults }) => faults.cut),
+      dropped: own.some(({ faults }) => faults.dropped),
+    };
+  }
+
+  list(): readonly { readonly between: readonly [string, string]; readonly faults: Faults }[] {
+    return [...this.#faults].map(([key, faults]) => {
+      const [a = "", b = ""] = key.split(" ");
+      return { between: [a, b], faults };
+    });
+  }
+}
+
+function keyOf(a: string, b: string): string {
+  return [a, b].toSorted().join(" ");
+}

@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { Links } from "../../../peer/sandbox/links.ts";
+
+const NONE = { cut: false, dropped: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
+
+function links() {
+  let changes = 0;
+  const made = new Links(() => {
+    changes += 1;
+  });
+  return { links: made, changes: () => changes };
+}
+
+describe("links", () => {
+  test("are sound until something is said, and the same from both ends", () => {
+    const { links: some, changes } = links();
+    expect(some.between("alice", "bob")).toEqual(NONE);
+    some.set("bob", "alice", { cut: true });
+    expect(some.between("alice", "bob")).toEqual({ ...NONE, cut: true });
+    expect(some.between("bob", "alice")).toEqual({ ...NONE, cut: true });
+    expect(some.between("alice", "carol")).toEqual(NONE);
+    expect(changes()).toBe(1);
+  });
+
+  test("have several faults at once, and none when mended", () => {
+    const { links: some, changes } = links();
+    some.set("alice", "bob", { delayMs: 5 });
+    some.set("alice", "bob", { bytesPerSecond: 10 });
+    expect(some.list()).toEqual([{ between: ["alice", "bob"], faults: { ...NONE, delayMs: 5, bytesPerSecond: 10 } }]);
+    some.set("bob", "alice");
+    expect(some.list()).toEqual([]);
+    expect(changes()).toBe(3);
+  });
+
+  test("are cut for a caller nobody knows as soon as any of them is", () => {
+    const { links: some } = links();
+    some.set("alice", "bob", { delayMs: 5 });
+    expect(some.worstOf("alice")).toEqual(NONE);
+    some.set("alice", "bob", { cut: true });
+    expect(some.worstOf("alice")).toEqual({ ...NONE, cut: true });
+    expect(some.worstOf("carol")).toEqual(NONE);
+    some.set("carol", "bob", { dropped: true });
+    expect(some.worstOf("carol")).toEqual({ ...NONE, dropped: true });
+  });
+});
