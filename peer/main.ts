@@ -22,6 +22,7 @@ void runProgram({
     }),
     loadDoctor: () => import("./doctor.ts"),
     loadRelay: () => import("./start-relay.ts"),
+    loadSandbox: () => import("./sandbox.ts"),
   },
 }).then((exitCode) => {
   // Everything is closed and printed by now; libp2p leaves a timer behind that would keep the process for a second.

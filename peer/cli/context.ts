@@ -14,6 +14,7 @@ import type {
 import type { Settings } from "./config.ts";
 import type { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
+import type { RunningSandbox, SandboxOptions } from "./sandbox/running-sandbox.ts";
 
 /** A profile at work in this process. */
 export type Messenger = {
@@ -183,6 +184,7 @@ export type Dependencies = {
   loadPrograms(): Promise<Programs>;
   loadDoctor(): Promise<{ readonly doctor: Doctor }>;
   loadRelay(): Promise<{ startRelay(options: RelayOptions): Promise<RunningRelay> }>;
+  loadSandbox(): Promise<{ sandbox(options: SandboxOptions): Promise<RunningSandbox> }>;
 };
 
 export type Terminal = {

@@ -18,6 +18,7 @@ import { presence } from "./commands/presence.ts";
 import { react } from "./commands/react.ts";
 import { register } from "./commands/register.ts";
 import { relay } from "./commands/relay.ts";
+import { sandbox } from "./commands/sandbox.ts";
 import { schema } from "./commands/schema.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
@@ -57,6 +58,7 @@ export const COMMANDS: readonly Command[] = [
   token,
   doctor,
   relay,
+  sandbox,
   schema,
   completionOf(() => COMMANDS),
 ];

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as messages from "./messages.ts";
 import * as profiles from "./profiles.ts";
+import * as sandbox from "./sandbox.ts";
 import { count } from "./shape.ts";
 import * as tokens from "./tokens.ts";
 
@@ -36,6 +37,12 @@ export const OUTPUTS = {
   registered: profiles.identity,
   relay: profiles.relay,
   "safety-number": profiles.safetyNumber,
+  sandbox: sandbox.started,
+  "sandbox-ended": sandbox.ended,
+  "sandbox-event": sandbox.event,
+  "sandbox-help": z.strictObject({ text: z.string() }),
+  "sandbox-sent": sandbox.sent,
+  "sandbox-status": sandbox.status,
   schema: z.strictObject({ of: z.string(), schema: z.record(z.string(), z.unknown()) }),
   schemas: z.strictObject({ types: z.array(z.string()) }),
   send: messages.sendResult,

@@ -39,6 +39,7 @@ function rig({ events = [], feed = fakeFeed(events), heldBy, operations, program
     },
     loadDoctor: () => Promise.reject(new Error("not loaded here")),
     loadRelay: () => Promise.reject(new Error("no relay here")),
+    loadSandbox: () => Promise.reject(new Error("no sandbox here")),
     loadPrograms: async () => ({
       openMessenger: async (options) => {
         log.push(`open ${options.mode}`);

@@ -33,6 +33,7 @@ function interruptedWhileOpening() {
       tryLock: async () => ({ release: () => void log.push("release") }),
       loadDoctor: () => Promise.reject(new Error("not loaded here")),
       loadRelay: () => Promise.reject(new Error("no relay here")),
+      loadSandbox: () => Promise.reject(new Error("no sandbox here")),
       loadPrograms: async () => ({
         openMessenger: async () => {
           interruption.abort(new ChatError("INTERRUPTED", "interrupted"));
