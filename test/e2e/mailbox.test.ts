@@ -21,6 +21,8 @@ const CRASHES = 3;
 /** Of a sender, at moments that nobody chose. */
 const KILLS = 6;
 const TIMEOUT_MS = 60_000;
+/** Until it is left, on a machine that has much else to do. */
+const LEFT = ["--wait", "relayed", "--timeout", "60s"] as const;
 
 type Acquainted = {
   readonly world: World;
@@ -70,7 +72,7 @@ describe("somebody who is away", () => {
     await Promise.all([alice.program.stop(), bob.program.stop()]);
     const device = String(bob.program.seen[0]?.["peerId"]);
 
-    const left = await atAlice.send("bob", "for later", "--wait", "relayed");
+    const left = await atAlice.send("bob", "for later", ...LEFT);
     expect(left).toMatchObject({
       exit: 0,
       line: { state: "relayed", devices: [{ device, state: "relayed", path: "mailbox" }] },
@@ -143,7 +145,7 @@ describe("somebody who is away", () => {
   test("gets it from its sender where both mailboxes lost everything", async () => {
     const { relays, alice, bob } = await acquaintedAt("one", "two");
     await bob.program.stop();
-    expect(await alice.person.send("bob", "kept", "--wait", "relayed")).toMatchObject({ exit: 0 });
+    expect(await alice.person.send("bob", "kept", ...LEFT)).toMatchObject({ exit: 0 });
     for (const [index, relay] of relays.entries()) {
       await relay.program.kill9();
       relay.wipe(index === 0 ? "mailbox" : "everything");
@@ -160,11 +162,11 @@ describe("somebody who is away", () => {
     const { relays, alice, bob } = await acquaintedAt("one", "two");
     await Promise.all([alice.program.stop(), bob.program.stop()]);
     const before = await Promise.all(relays.map((relay) => relay.answered("deposited")));
-    expect(await alice.person.send("bob", "one", "--wait", "relayed")).toMatchObject({ exit: 0 });
+    expect(await alice.person.send("bob", "one", ...LEFT)).toMatchObject({ exit: 0 });
     const after = await Promise.all(relays.map((relay) => relay.answered("deposited")));
     const frozen = relays[after[0] === before[0] ? 1 : 0];
     frozen?.program.signal("SIGSTOP");
-    expect(await alice.person.send("bob", "two", "--wait", "relayed", "--timeout", "20s")).toMatchObject({ exit: 0 });
+    expect(await alice.person.send("bob", "two", ...LEFT)).toMatchObject({ exit: 0 });
     frozen?.program.signal("SIGCONT");
     const back = await listen(bob.person);
     await back.program.nextMessage("two");
@@ -183,7 +185,7 @@ describe("somebody who is away", () => {
     await Promise.all([alice.program.stop(), bob.program.stop(), relays[0]?.stop()]);
     const moved = await listenWithMailbox(world.person("bob", after), 1);
     await moved.program.stop();
-    expect(await alice.person.send("bob", "found you", "--wait", "relayed", "--timeout", "20s")).toMatchObject({
+    expect(await alice.person.send("bob", "found you", ...LEFT)).toMatchObject({
       exit: 0,
     });
     const back = await listen(moved.person);
@@ -195,7 +197,7 @@ describe("somebody who is away", () => {
     const relays = await startRelays(world, ["small"], { args: ["--verbose", "--limits", "parcelsPerBox=1"] });
     const { alice, bob } = await acquainted(world, relays);
     await bob.program.stop();
-    expect(await alice.person.send("bob", "fits", "--wait", "relayed")).toMatchObject({ exit: 0 });
+    expect(await alice.person.send("bob", "fits", ...LEFT)).toMatchObject({ exit: 0 });
     const kept = await alice.person.send("bob", "does not", "--wait", "relayed", "--timeout", "4s");
     expect(kept).toMatchObject({ exit: 7, line: { state: "queued" } });
     const back = await listen(bob.person);
@@ -209,9 +211,9 @@ describe("somebody who is away", () => {
     const carol = await world.register("carol", "--no-passphrase");
     expect(await bob.person.ask(["contacts", "block", "alice"])).toMatchObject({ exit: 0 });
     await bob.program.stop();
-    expect(await carol.send("bob", "we have not met", "--wait", "relayed")).toMatchObject({ exit: 0 });
-    expect(await alice.person.send("bob", "unwanted", "--wait", "relayed")).toMatchObject({ exit: 0 });
-    expect(await carol.send("bob", "and yet", "--wait", "relayed")).toMatchObject({ exit: 0 });
+    expect(await carol.send("bob", "we have not met", ...LEFT)).toMatchObject({ exit: 0 });
+    expect(await alice.person.send("bob", "unwanted", ...LEFT)).toMatchObject({ exit: 0 });
+    expect(await carol.send("bob", "and yet", ...LEFT)).toMatchObject({ exit: 0 });
     await alice.program.stop();
     const before = await deletedAt(relays);
     const back = await listen(bob.person);
@@ -234,12 +236,10 @@ describe("somebody who is away", () => {
       const killed = setTimeout(() => victim.signal("SIGKILL"), 500 + Math.random() * 3000);
       await victim.outcome();
       clearTimeout(killed);
-      expect(await alice.person.send("bob", text, "--wait", "relayed", "--id", text, "--timeout", "20s")).toMatchObject(
-        {
-          exit: 0,
-          line: { state: "relayed" },
-        },
-      );
+      expect(await alice.person.send("bob", text, ...LEFT, "--id", text)).toMatchObject({
+        exit: 0,
+        line: { state: "relayed" },
+      });
     }
     const back = await listen(bob.person);
     await back.program.nextMessage(texts.at(-1) ?? "");
@@ -253,10 +253,10 @@ describe("somebody who is away", () => {
     const { alice, bob } = await acquainted(world, relays);
     await bob.program.stop();
     await world.stopServer();
-    const sent = await alice.person.send("bob", "without the server", "--wait", "relayed");
+    const sent = await alice.person.send("bob", "without the server", ...LEFT);
     expect(sent).toMatchObject({ exit: 0, line: { state: "relayed" } });
     await alice.program.stop();
-    expect(await alice.person.send("bob", "nor a daemon", "--wait", "relayed")).toMatchObject({ exit: 0 });
+    expect(await alice.person.send("bob", "nor a daemon", ...LEFT)).toMatchObject({ exit: 0 });
     const back = await listen(bob.person);
     expect(await back.program.nextMessage("without the server")).toMatchObject({ path: "mailbox" });
     expect(await back.program.nextMessage("nor a daemon")).toMatchObject({ path: "mailbox" });

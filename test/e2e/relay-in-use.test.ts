@@ -66,7 +66,7 @@ describe("a relay that people use", () => {
     const [sender, recipient] = await Promise.all([listenWithMailbox(heron, 1), listenWithMailbox(stork, 1)]);
     await acquaint(sender, recipient);
     await recipient.program.stop();
-    expect(await heron.send(stork.name, TEXT, "--wait", "relayed")).toMatchObject({ exit: 0 });
+    expect(await heron.send(stork.name, TEXT, "--wait", "relayed", "--timeout", "60s")).toMatchObject({ exit: 0 });
 
     const traces = [TEXT, ...tracesOf(sender), ...tracesOf(recipient)];
     expect(await relay.metric("parcels")).toBeGreaterThan(0);
