@@ -105,19 +105,24 @@ describe("a relay's rules", () => {
   });
 
   test.each([
-    ["network", ["192.0.2.1", "192.0.2.1"], { bytesPerNetworkAndHour: 100 }],
-    ["IPv6 /48", ["2001:db8:1:1::/64", "2001:db8:1:2::/64"], { bytesPerNetworkAndHour: 50, networksPerSite: 2 }],
-  ] as const)("give those with a reservation in one %s so many bytes an hour", (_, [first, second], limits) => {
+    ["network", ["192.0.2.1", "192.0.2.1", "192.0.2.1"], { bytesPerNetworkAndHour: 100 }],
+    [
+      "IPv6 /48",
+      ["2001:db8:1:1::/64", "2001:db8:1:2::/64", "2001:db8:1:3::/64"],
+      { bytesPerNetworkAndHour: 50, networksPerSite: 2 },
+    ],
+  ] as const)("give those with a reservation in one %s so many bytes an hour", (_, networks, limits) => {
     const { rules, clock } = rulesWith(limits);
-    rules.reserve("a", first);
-    rules.reserve("b", second);
+    networks.forEach((network, n) => {
+      rules.reserve(`user ${n}`, network);
+    });
     rules.reserve("dave", "192.0.2.2");
-    rules.transferred("x", "a", 40);
-    rules.transferred("y", "b", 40);
-    expect(rules.transferred("y", "b", 20)).toBe(true);
-    expect(rules.transferred("y", "b", 1)).toBe(false);
+    rules.transferred("x", "user 0", 40);
+    rules.transferred("y", "user 1", 40);
+    expect(rules.transferred("y", "user 2", 20)).toBe(true);
+    expect(rules.transferred("y", "user 2", 1)).toBe(false);
     expect(rules.transferred("z", "dave", 1)).toBe(true);
     clock.nowMs += HOUR_MS;
-    expect(rules.transferred("y", "b", 1)).toBe(true);
+    expect(rules.transferred("y", "user 2", 1)).toBe(true);
   });
 });
