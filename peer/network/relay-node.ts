@@ -2,7 +2,7 @@ import { noise } from "@chainsafe/libp2p-noise";
 import type { CircuitRelayService } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { identify } from "@libp2p/identify";
-import type { Connection, ConnectionGater, PeerId, StreamHandler } from "@libp2p/interface";
+import type { Connection, ConnectionGater, MultiaddrConnection, PeerId, StreamHandler } from "@libp2p/interface";
 import { ping } from "@libp2p/ping";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p, type ServiceFactoryMap } from "libp2p";
@@ -37,7 +37,8 @@ export type RelayNode = {
 /** Where a relay differs from a peer: many strangers, slow lines, streams that wait for hours. */
 const RELAY_NETWORK_LIMITS = {
   ...NETWORK_LIMITS,
-  pendingIncoming: 512,
+  // the gater counts sockets from the first moment
+  pendingIncoming: Number.MAX_SAFE_INTEGER,
   firstFrameTimeoutMs: 60_000,
   frameTimeoutMs: 20_000,
   // mailbox sessions see to it themselves
@@ -75,8 +76,7 @@ class Relay implements RelayNode {
   readonly #options: RelayNodeOptions;
   readonly #limits: NetworkLimits;
   readonly #channels = new Set<StreamChannel>();
-  /** How to take note of each connection's end. */
-  readonly #open = new Map<string, () => void>();
+  readonly #open = new Set<string>();
   readonly #unusedSince = new Map<string, number>();
   #addresses: readonly string[] = [];
   #port = 0;
@@ -202,10 +202,8 @@ class Relay implements RelayNode {
     return {
       denyDialPeer: () => true,
       denyDialMultiaddr: () => true,
-      denyInboundConnection: ({ remoteAddr }) => !rules.mayConnect(networkOf(remoteAddr)),
+      denyInboundConnection: (socket) => !this.#mayEnter(socket),
       denyInboundEncryptedConnection: userless,
-      // again: others may have come while this one shook hands
-      denyInboundUpgradedConnection: (_, { remoteAddr }) => !rules.mayConnect(networkOf(remoteAddr)),
       denyInboundRelayReservation: (user) => {
         const [connection] = this.#node?.getConnections(user) ?? [];
         return connection === undefined || !rules.reserve(user.toString(), networkOf(connection.remoteAddr));
@@ -224,13 +222,21 @@ class Relay implements RelayNode {
     throw new ChatError("CONFIG_INVALID", `${wrong} is no address of this relay`, { reason: "announce" });
   }
 
+  /** A socket has its place until it is closed: one that never shakes hands would else take places that nobody counts. */
+  #mayEnter(socket: MultiaddrConnection): boolean {
+    const { rules } = this.#options;
+    const network = networkOf(socket.remoteAddr);
+    if (socket.status !== "open" || !rules.mayConnect(network)) return false;
+    socket.addEventListener("close", rules.connected(network), { once: true });
+    return true;
+  }
+
   /** A throw into libp2p's event target would end the process. */
   #onConnection(connection: Connection): void {
-    this.#open.set(connection.id, this.#options.rules.connected(networkOf(connection.remoteAddr)));
+    this.#open.add(connection.id);
   }
 
   #onDisconnection({ id, remotePeer }: Connection): void {
-    this.#open.get(id)?.();
     this.#open.delete(id);
     this.#unusedSince.delete(id);
     const node = this.#node;

@@ -118,6 +118,18 @@ describe("a relay's mailbox over TCP", () => {
     expect(await end.raw.readFrame()).toBeDefined();
   });
 
+  test("counts sockets that never shake hands like connections, and lets others in", async () => {
+    await using relay = await startTestRelay({ connectionsPerNetwork: 4 }, { limits: { upgradeTimeoutMs: 20_000 } });
+    const silent = await Promise.all(
+      Array.from({ length: 600 }, () => openRawTcp(relay.address, { from: "127.0.0.9" })),
+    );
+    await Promise.all(silent.slice(4).map(({ closed }) => closed));
+    expect(relay.rules.counts().connections).toBe(4);
+    await assertServes(relay);
+    for (const { socket } of silent) socket.destroy();
+    await expect.poll(() => relay.rules.counts().connections).toBe(0);
+  });
+
   test("gives one stream to a connection", async () => {
     await using relay = await startTestRelay();
     await using mallory = await startHostilePeer();
