@@ -31,7 +31,7 @@ export const RELAY_LIMITS = {
   mailboxConnections: 300,
   mailboxConnectionsPerNetwork: 32,
   boxes: 10_000,
-  /** Of all parcels together. Of this and `spentTokens` one half is for whoever comes first, the other for all boxes alike. */
+  /** Of all parcels together. Of this and `spentTokens` two fifths are for whoever comes first, the rest for all boxes alike. */
   bytes: 1024 * 1024 * 1024,
   /** Tokens that were used and must be remembered. */
   spentTokens: 4_000_000,

@@ -3,8 +3,11 @@ import type { BoxKind } from "../../shared/mailbox-frames.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { BoxRow, Totals } from "./mailbox-store.ts";
 
-/** The rest is divided among the boxes: whoever fills however many of them leaves every other its part. */
-const FIRST_COME = 0.5;
+/**
+ * The rest is divided among the boxes: whoever fills however many of them leaves every other its part, which by default
+ * holds one parcel of the largest size.
+ */
+const FIRST_COME = 0.4;
 
 /** @throws ChatError QUOTA (reason `box`, `requests`, `relay`) */
 export function assertRoomForParcel(
