@@ -108,7 +108,7 @@ describe("the relay command", () => {
       const texts = (json as { relays: string[] }).relays;
       return Promise.all(texts.map((text) => verifyRelayDescriptor(text, { nowMs: server.clock.nowMs })));
     };
-    const args = ["--server", server.url, "--operator", "Eve", "--verbose"];
+    const args = ["--server", server.url, "--operator", "Eve", "--verbose", "--announce", "/ip4/8.8.4.4/tcp/9443"];
     const relay = await startRelayProcess(join(temporaryDirectory(), "relay"), { args });
     await expect.poll(async () => (await listed()).length, { timeout: 10_000 }).toBe(1);
     expect((await listed())[0]?.payload).toMatchObject({
