@@ -69,12 +69,15 @@ export const NETWORK_LIMITS = {
   punchHeadStartMs: 200,
   /** From the first frame about it to the new connection; the relayed one serves meanwhile. */
   punchTimeoutMs: 5000,
-  /** Dials of one attempt, where routers refuse them. */
-  punchDials: 100,
-  /** The longest pause between two of them; by chance, so that both sides do not keep missing each other. */
-  punchPauseMs: 4,
-  /** Between two attempts with one contact, of each side's wish. */
+  /** Dials of one attempt, where routers refuse them; between two that are next to each other a few suffice. */
+  punchDials: 24,
+  /** The longest pause after one of the first half; it grows with the others. */
+  punchPauseMs: 2,
+  /** Of all attempts together: contacts and relays say where to. */
+  punchDialsPerMinute: 120,
+  /** Between two attempts with one contact, of each side's wish; theirs double it with each failure, up to the most. */
   punchIntervalMs: 4000,
+  punchIntervalMaxMs: 60_000,
   punchesAtOnce: 8,
 
   // Surroundings

@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { ipScope } from "../../shared/ip-scope.ts";
 import type { Endpoint } from "../../shared/punch-frames.ts";
 
 /** Where relays see this node's connections come from, for as long as those are open. */
@@ -30,4 +31,14 @@ export class MeetingPoints {
 export function meetingPoint(own: readonly Endpoint[], theirs: readonly Endpoint[]): Endpoint | undefined {
   const shared = theirs.filter(({ host }) => own.some((one) => isIPv6(one.host) === isIPv6(host)));
   return shared.find(({ host }) => isIPv6(host)) ?? shared[0];
+}
+
+/** Below them services listen that count who knocks; whoever listens there can be dialled, and met nowhere. */
+const FIRST_FREE_PORT = 1024;
+
+/** Whether to go where somebody else says. @param allowLocal  this machine and private networks too */
+export function isMeetable({ host, port }: Endpoint, allowLocal: boolean): boolean {
+  const scope = ipScope(host);
+  const isFarEnough = scope === "global" || (allowLocal && (scope === "loopback" || scope === "private"));
+  return isFarEnough && port >= FIRST_FREE_PORT;
 }

@@ -3,16 +3,16 @@ import type { Connection, Stream, StreamHandler } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import { ipScope } from "../../shared/ip-scope.ts";
 import { PUNCH_PROTOCOLS } from "../../shared/protocol.ts";
-import type { Endpoint, PunchFrame } from "../../shared/punch-frames.ts";
+import type { PunchFrame } from "../../shared/punch-frames.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { markPunched } from "./connection-path.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
-import { MeetingPoints, meetingPoint } from "./meeting-points.ts";
+import { isMeetable, MeetingPoints, meetingPoint } from "./meeting-points.ts";
 import type { Punching } from "./node.ts";
 import { askObserved } from "./observed.ts";
 import { PunchAttempts, type Side } from "./punch-attempts.ts";
+import { PunchDials } from "./punch-dials.ts";
 import { PunchTalk } from "./punch-talk.ts";
 import { type Meeting, SharedPort } from "./shared-port.ts";
 
@@ -61,12 +61,14 @@ class Punch {
   readonly #options: Options;
   readonly #points = new MeetingPoints();
   readonly #attempts: PunchAttempts;
+  readonly #dials: PunchDials;
 
   constructor(sharedPort: SharedPort, options: PunchingOptions) {
     this.#sharedPort = sharedPort;
     const { self, runtime, log = () => {} } = options;
     const limits = { ...NETWORK_LIMITS, ...options.limits };
     this.#options = { ...options, limits, log };
+    this.#dials = new PunchDials({ limits, runtime });
     this.#attempts = new PunchAttempts({ self, limits, monotonic: () => runtime.monotonic() });
   }
 
@@ -157,18 +159,14 @@ class Punch {
   }
 
   async #meet({ own, theirs, device, ...meeting }: Acquaintance): Promise<Connection> {
-    const { limits, allowLocal } = this.#options;
+    const { allowLocal } = this.#options;
     const meetable = theirs.endpoints.filter((endpoint) => isMeetable(endpoint, allowLocal));
     const point = meetingPoint(own.endpoints, meetable);
     if (point === undefined) throw unmet("no way between the two");
     const address = multiaddr(`/${isIPv6(point.host) ? "ip6" : "ip4"}/${point.host}/tcp/${point.port}/p2p/${device}`);
-    let left = limits.punchDials;
-    const again = async () => {
-      await this.#pause(this.#options.runtime.random() * limits.punchPauseMs);
-      left -= 1;
-      return left > 0;
-    };
-    return this.#sharedPort.meet({ ...meeting, address, again });
+    const dials = this.#dials.attempt();
+    if (!dials.take()) throw unmet("enough dialled for now");
+    return this.#sharedPort.meet({ ...meeting, address, again: () => dials.takeLater() });
   }
 
   #pause(ms: number): Promise<void> {
@@ -194,11 +192,6 @@ type Acquaintance = Pick<Meeting, "initiator" | "ready" | "signal"> & {
  */
 function speaksFirst(answering: Introduction, asking: Introduction): boolean {
   return answering.moved && !asking.moved;
-}
-
-function isMeetable({ host }: Endpoint, allowLocal: boolean): boolean {
-  const scope = ipScope(host);
-  return scope === "global" || (allowLocal && (scope === "loopback" || scope === "private"));
 }
 
 function unmet(why: string): ChatError {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MeetingPoints, meetingPoint } from "../../../peer/network/meeting-points.ts";
+import { isMeetable, MeetingPoints, meetingPoint } from "../../../peer/network/meeting-points.ts";
 
 const v4 = { host: "52.10.0.1", port: 4001 };
 const moved = { host: "52.10.0.1", port: 40_001 };
@@ -48,5 +48,25 @@ describe("two devices meet", () => {
     expect(meetingPoint([v4], [theirs6])).toBeUndefined();
     expect(meetingPoint([], [theirs4])).toBeUndefined();
     expect(meetingPoint([v4], [])).toBeUndefined();
+  });
+});
+
+describe("where somebody else says", () => {
+  test.each([
+    ["8.8.8.8", 4001, true, true],
+    ["2a00:1450:4001::1", 1024, true, true],
+    ["8.8.8.8", 1023, false, false],
+    ["8.8.8.8", 443, false, false],
+    ["8.8.8.8", 22, false, false],
+    ["127.0.0.1", 4001, false, true],
+    ["192.168.1.1", 4001, false, true],
+    ["192.168.1.1", 80, false, false],
+    ["169.254.169.254", 8000, false, false],
+    ["224.0.0.1", 4001, false, false],
+    ["::ffff:192.168.1.1", 4001, false, true],
+    ["64:ff9b::c0a8:101", 4001, false, false],
+    ["example.org", 4001, false, false],
+  ])("%s port %d is gone to: %j, with local addresses allowed: %j", (host, port, anywhere, locally) => {
+    expect([isMeetable({ host, port }, false), isMeetable({ host, port }, true)]).toEqual([anywhere, locally]);
   });
 });

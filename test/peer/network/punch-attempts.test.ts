@@ -15,7 +15,7 @@ function attemptsOf(limits: { punchIntervalMs?: number; punchesAtOnce?: number }
   const time = { ms: 0 };
   const attempts = new PunchAttempts({
     self: middle,
-    limits: { punchIntervalMs: 1000, punchesAtOnce: 2, ...limits },
+    limits: { punchIntervalMs: 1000, punchIntervalMaxMs: 8000, punchesAtOnce: 2, ...limits },
     monotonic: () => time.ms,
   });
   return { time, attempts };
@@ -42,6 +42,41 @@ describe("an attempt to meet", () => {
     await expect(attempts.run("own", big, failing)).rejects.toThrow("not met");
     time.ms = 1000;
     expect(await attempts.run("own", big, met)).toBe("met");
+  });
+
+  test("that the other side wishes has to wait twice as long after each that failed, until one succeeds", async () => {
+    const { attempts, time } = attemptsOf();
+    const failing = async () => {
+      throw new Error("not met");
+    };
+    for (const waitMs of [1000, 2000, 4000, 8000, 8000]) {
+      await expect(attempts.run("theirs", big, failing)).rejects.toThrow("not met");
+      time.ms += waitMs - 1;
+      expect(await attempts.run("theirs", big, met)).toBeUndefined();
+      time.ms += 1;
+    }
+    expect(await attempts.run("theirs", big, met)).toBe("met");
+    time.ms += 1000;
+    expect(await attempts.run("theirs", big, met)).toBe("met");
+  });
+
+  test("of one's own waits no longer for that: how often it is made is decided elsewhere", async () => {
+    const { attempts, time } = attemptsOf();
+    for (let n = 0; n < 4; n += 1) {
+      await expect(attempts.run("own", big, () => Promise.reject(new Error("not met")))).rejects.toThrow("not met");
+      time.ms += 1000;
+    }
+  });
+
+  test("that failed long ago counts no more", async () => {
+    const { attempts, time } = attemptsOf();
+    for (let n = 0; n < 4; n += 1) {
+      await expect(attempts.run("theirs", big, () => Promise.reject(new Error("not met")))).rejects.toThrow("not met");
+      time.ms += 16_000;
+    }
+    expect(await attempts.run("theirs", big, met)).toBe("met");
+    time.ms += 1000;
+    expect(await attempts.run("theirs", big, met)).toBe("met");
   });
 
   test("that is still under way is not forgotten", async () => {
