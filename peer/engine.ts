@@ -11,6 +11,7 @@ import type { Hiding } from "./messaging/hiding.ts";
 import { Grants } from "./messaging/mailbox/grants.ts";
 import { keepMailbox } from "./messaging/mailbox/keep-mailbox.ts";
 import { ParcelSender } from "./messaging/mailbox/parcel-sender.ts";
+import { PassingLook } from "./messaging/mailbox/passing-look.ts";
 import type { Engine } from "./messaging/messenger.ts";
 import { forgetExpired, giveUpOld } from "./messaging/outbox-upkeep.ts";
 import { RecordKeeper } from "./messaging/own-record.ts";
@@ -89,12 +90,26 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const mailboxes = mailboxNetwork({ allowLocal, reach, own: policy.own, runtime });
   const mail = { ...core, naming, mailboxes, seals, grants };
   const parcels = new ParcelSender(mail);
-  const delivery: Delivery = new Delivery({ ...core, naming, parcels, transport: async () => network });
   const daemon = options.mode === "daemon";
   const serverNow = () => clock.now();
-  const mailbox = daemon
-    ? keepMailbox({ ...mail, sender: parcels, serverNow, retry: (device) => delivery.retry(device) })
-    : undefined;
+  const mailbox = keepMailbox({ ...mail, sender: parcels, serverNow, retry: (device) => delivery.retry(device) });
+  const usesRelays = policy.own.length > 0 || policy.listed;
+  const look =
+    daemon || !usesRelays
+      ? undefined
+      : new PassingLook({
+          ...{ mailbox, store, runtime, failed: notices.failed },
+          async relays() {
+            await relays.start();
+            return relays.withRole("mailbox");
+          },
+        });
+  // Not before: what is left matters more to whoever waits.
+  const leave = (device: DeviceId) => parcels.leave(device).finally(() => look?.begin());
+  const delivery: Delivery = new Delivery({
+    ...{ ...core, naming, transport: async () => network },
+    parcels: { leave, stop: () => parcels.stop() },
+  });
   const relays = new RelayChoice({
     ...{ policy, reach, runtime, failed: notices.failed },
     list: async (signal) => (await naming.relays(signal)).map(({ payload }) => payload),
@@ -105,7 +120,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     },
     changed: () => {
       network.relaysChanged();
-      mailbox?.use(relays.withRole("mailbox"));
+      mailbox.use(relays.withRole("mailbox"));
     },
   });
   const isContact = (device: DeviceId) => store.contacts.findByDevice(device) !== undefined;
@@ -147,30 +162,37 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     : undefined;
   const expiryNow = unhurriedClock(runtime);
   const upkeep = repeat({ runtime, failed: notices.failed }, () => {
-    const [given, forgotten] = [giveUpOld({ self, store }, expiryNow()), forgetExpired({ self, store }, expiryNow())];
+    const answersRead = mailbox.hasRead || !usesRelays;
+    const given = giveUpOld({ self, store }, { nowMs: expiryNow(), answersRead });
+    const forgotten = forgetExpired({ self, store }, expiryNow());
     notices.outboxChanged([...given, ...forgotten].map(({ messageId }) => messageId));
     store.restoreReserve();
     delivery.start();
   });
   if (publisher !== undefined) await atMost(FIRST_PUBLISH_MS, publisher.start(), runtime);
+  look?.beginIfDue();
   if (daemon) {
-    if (policy.own.length > 0 || policy.listed) mailbox?.use(relays.withRole("mailbox"));
-    else mailbox?.withdraw();
+    if (usesRelays) mailbox.use(relays.withRole("mailbox"));
+    else mailbox.withdraw();
     void relays.start();
     delivery.greet();
   }
   return {
     delivery,
     publisher,
-    mailboxes: () => mailbox?.status() ?? [],
+    mailboxes: () => mailbox.status(),
+    async readAnswers(options) {
+      await look?.finish(options);
+      if (look !== undefined && mailbox.hasRead) upkeep.now();
+    },
     addresses: () => network.addresses(),
     connections: () => network.connections(),
     async stop(signal) {
-      upkeep();
+      upkeep.stop();
       relays.stop();
       gossip.stop();
       await publisher?.stop(signal);
-      await Promise.all([delivery.stop(), mailbox?.stop()]);
+      await Promise.all([delivery.stop(), mailbox.stop()]);
       await network.stop();
     },
   };
@@ -184,20 +206,18 @@ function atMost(ms: number, work: Promise<void>, runtime: Runtime): Promise<void
   });
 }
 
-/** Now and every minute; the answer ends it. */
-function repeat(
-  { runtime, failed }: { runtime: Runtime; failed: (error: unknown) => void },
-  run: () => void,
-): () => void {
+/** Now and every minute. */
+function repeat({ runtime, failed }: { runtime: Runtime; failed: (error: unknown) => void }, run: () => void) {
   let cancel = () => {};
-  const turn = () => {
+  const now = () => {
+    cancel();
     try {
       run();
     } catch (error) {
       failed(error);
     }
-    cancel = runtime.after(UPKEEP_EVERY_MS, turn);
+    cancel = runtime.after(UPKEEP_EVERY_MS, now);
   };
-  turn();
-  return () => cancel();
+  now();
+  return { now, stop: () => cancel() };
 }

@@ -1,9 +1,9 @@
 import { ChatError } from "../../shared/errors.ts";
 import type { SendResult, Waiting } from "../messaging/operations.ts";
 import type { Args, Option } from "./command.ts";
+import { describeTrouble } from "./describe-trouble.ts";
 import { parseDuration } from "./duration.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { visibleReason } from "./visible-text.ts";
 
 /** What commands that send something take. */
 export const DELIVERY_OPTIONS = {
@@ -33,11 +33,11 @@ export function deliveryExitCode({ state }: SendResult, wait: Waiting): ExitCode
 export function describeDelivery({ id, to, state, devices }: SendResult): string {
   if (state === "displayed") return `seen by ${to} (${id})`;
   if (state === "stored") return `delivered to ${to} (${id})`;
-  const why = devices.map(({ error, reason }) => reason ?? error).find((part) => part !== undefined);
-  const because = why === undefined ? "" : `: ${visibleReason(why)}`;
+  const why = devices.map(describeTrouble).find((part) => part !== "");
+  const because = why === undefined ? "" : `: ${why}`;
   if (state === "failed") return `failed to reach ${to} (${id})${because}`;
   if (state === "relayed") {
-    return `left in a mailbox for ${to} (${id})\nIt stays in the outbox until a device of theirs has it.`;
+    return `left in a mailbox for ${to} (${id})\nIt stays in the outbox until a device of theirs has it; a running p2pchat listen, the next send or outbox retry hears of that.`;
   }
   return `queued for ${to} (${id})${because}\nIt is safe in the outbox; a running p2pchat listen, or the next send, goes on trying.`;
 }

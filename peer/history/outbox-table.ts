@@ -23,11 +23,12 @@ type Row = {
   sealed: Uint8Array;
   envelope: Uint8Array | null;
   relayed: Uint8Array | null;
+  left_once: number;
 };
 type Sealed = Pick<NewOutboxRow, "to" | "device">;
 
 const COLUMNS =
-  "id, message_id, seq, envelope_id, state, path, tombstone, attempts, error, reason, accepted_at, sealed, envelope, relayed";
+  "id, message_id, seq, envelope_id, state, path, tombstone, attempts, error, reason, accepted_at, sealed, envelope, relayed, left_once";
 
 const NO_PLAINTEXT = new Uint8Array();
 
@@ -57,6 +58,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     reason: row.reason ?? undefined,
     acceptedAtMs: row.accepted_at,
     relayed: row.relayed === null ? undefined : places.open(String(row.id), row.relayed),
+    left: row.left_once === 1,
     ...sealed.open(rowName(row.envelope_id), row.sealed),
     plaintext: row.envelope === null ? NO_PLAINTEXT : openEnvelope(row.envelope_id, row.envelope),
   });
@@ -97,7 +99,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
      WHERE envelope_id = ? AND device = ? AND state IN ('queued', 'failed')`,
   );
   const markRelayed = database.prepare(
-    `UPDATE outbox SET relayed = ?, path = 'mailbox', error = NULL, reason = NULL
+    `UPDATE outbox SET relayed = ?, left_once = 1, path = 'mailbox', error = NULL, reason = NULL
      WHERE id = ? AND envelope_id = ? AND state = 'queued'`,
   );
   const markDisplayed = database.prepare(
@@ -117,8 +119,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
        (SELECT id FROM outbox WHERE state = 'queued' AND device = ? ORDER BY id LIMIT ${LIMITS.sendWindowMessages}))`,
   );
   const replace = database.prepare(
-    `UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, error = ?, sealed = ?, envelope = ?,
-       relayed = NULL, path = NULL
+    `UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, error = ?, reason = ?, sealed = ?,
+       envelope = ?, relayed = NULL, left_once = 0, path = NULL
      WHERE id = ?`,
   );
   const requeue = database.prepare(
@@ -166,11 +168,20 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
       const why = [error, reason ?? null, deviceTag(device)] as const;
       noteAttempt.run(...why, ...why);
     },
-    replace(id, { device, seq, envelopeId, plaintext, tombstone, error }) {
+    replace(id, { device, seq, envelopeId, plaintext, tombstone, error, reason }) {
       const row = byId.get(id);
       if (row === undefined) return;
       const sealedRow = seal({ to: read(row).to, device, envelopeId, plaintext });
-      replace.run(deviceTag(device), seq, envelopeId, tombstone ? 1 : 0, error ?? null, ...sealedRow, id);
+      replace.run(
+        deviceTag(device),
+        seq,
+        envelopeId,
+        tombstone ? 1 : 0,
+        error ?? null,
+        reason ?? null,
+        ...sealedRow,
+        id,
+      );
     },
     requeue: (id) => void requeue.run(id),
     remove: (id) => void remove.run(id),

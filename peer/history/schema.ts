@@ -209,4 +209,10 @@ const VERSION_6 = `
   CREATE INDEX parcel_answers_by_time ON parcel_answers (at);
 `;
 
-export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+/** Whether an envelope has ever lain in a mailbox, even if it is to be left again. */
+const VERSION_7 = `
+  ALTER TABLE outbox ADD COLUMN left_once INTEGER NOT NULL DEFAULT 0;
+  UPDATE outbox SET left_once = 1 WHERE relayed IS NOT NULL;
+`;
+
+export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];

@@ -12,6 +12,7 @@ import type { Hiding } from "./hiding.ts";
 import { keyOperations, viewLog } from "./key-operations.ts";
 import type { LogFinding } from "./log-watch.ts";
 import type { MailboxStatus } from "./mailbox/mailbox-keeper.ts";
+import type { LookOptions } from "./mailbox/passing-look.ts";
 import { isoTime, viewEntry } from "./message-view.ts";
 import type {
   HistoryPage,
@@ -41,6 +42,8 @@ export type Engine = {
   readonly addresses: () => readonly string[];
   readonly connections: () => Connectivity;
   readonly mailboxes: () => readonly MailboxStatus[];
+  /** Where mailboxes are read in passing only: resolves once the answers of others were looked for. */
+  readonly readAnswers: (options: LookOptions) => Promise<void>;
 };
 
 /** How this device is connected now. */
@@ -163,9 +166,11 @@ async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ ret
   deps.store.transaction(() => {
     for (const row of rows) if (row.state === "failed") deps.store.outbox.requeue(row.id);
   });
-  (await deps.engine()).delivery.retry();
+  const { delivery, readAnswers } = await deps.engine();
+  delivery.retry();
   if (deps.daemon === null) {
-    await Promise.all(rows.map(({ messageId }) => deps.watch.settled(messageId, "stored", RETRY_PATIENCE_MS)));
+    const settled = rows.map(({ messageId }) => deps.watch.settled(messageId, "stored", RETRY_PATIENCE_MS));
+    await Promise.all([...settled, readAnswers({ withinMs: RETRY_PATIENCE_MS, asked: true })]);
   }
   return { retried: rows.length };
 }

@@ -1,11 +1,14 @@
 import { ENVELOPE_KINDS, encodeTombstone } from "../../shared/content.ts";
 import { type Envelope, openEnvelope, sealEnvelope } from "../../shared/envelope.ts";
-import type { ErrorCode } from "../../shared/errors.ts";
 import type { Self } from "./self.ts";
 import type { OutboxRow, Store } from "./store.ts";
 
 /** After this long a message that nobody took is given up, visibly; after twice as long its tombstone is, too. */
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;
+
+type Why = Pick<OutboxRow, "error" | "reason">;
+
+const NO_REASON: Why = { error: undefined, reason: undefined };
 
 type Deps = { readonly self: Self; readonly store: Store };
 
@@ -19,7 +22,7 @@ export function cancelMessage({ self, store }: Deps, messageId: Uint8Array): num
   return store.transaction(() => {
     const rows = store.outbox.ofMessage(messageId);
     const open = rows.filter((row) => row.state !== "stored" && !row.tombstone);
-    for (const row of open) entomb(self, store, row, undefined);
+    for (const row of open) entomb(self, store, row, NO_REASON);
     if (open.length > 0 && open.length === rows.length) store.history.removeOwn(messageId);
     return open.length;
   });
@@ -32,29 +35,39 @@ export function forgetExpired({ self, store }: Deps, nowMs: number): readonly Ou
     for (const { messageId } of gone) store.amendments.forget(messageId);
     const rows = gone.filter(({ own }) => own).flatMap(({ messageId }) => store.outbox.ofMessage(messageId));
     const waiting = rows.filter(({ state, tombstone }) => (state === "queued" || state === "relayed") && !tombstone);
-    for (const row of waiting) entomb(self, store, row, undefined);
+    for (const row of waiting) entomb(self, store, row, NO_REASON);
     return waiting;
   });
 }
 
-/** Gives up what has waited for 30 days: `failed` with TIMED_OUT in history and outbox, a tombstone on its way. */
-export function giveUpOld({ self, store }: Deps, nowMs: number): readonly OutboxRow[] {
+/**
+ * Gives up what has waited for 30 days: `failed` with TIMED_OUT in history and outbox, a tombstone on its way. For what lies
+ * in a mailbox there may be an ack in this device's own: it is not given up before that was read, while there is hope of it.
+ */
+export function giveUpOld(
+  { self, store }: Deps,
+  { nowMs, answersRead }: { nowMs: number; answersRead: boolean },
+): readonly OutboxRow[] {
   const old = store.outbox.queuedBefore(nowMs - GIVE_UP_AFTER_MS);
   if (old.length === 0) return [];
-  const given = old.filter((row) => !row.tombstone);
+  const isOver = (row: OutboxRow) => nowMs - row.acceptedAtMs > 2 * GIVE_UP_AFTER_MS;
+  const given = old.filter((row) => !row.tombstone && (answersRead || row.relayed === undefined || isOver(row)));
   store.transaction(() => {
-    for (const row of given) entomb(self, store, row, "TIMED_OUT");
-    for (const row of old) {
-      if (row.tombstone && nowMs - row.acceptedAtMs > 2 * GIVE_UP_AFTER_MS) store.outbox.remove(row.id);
-    }
+    for (const row of given) entomb(self, store, row, givenUp(row));
+    for (const row of old) if (row.tombstone && isOver(row)) store.outbox.remove(row.id);
   });
   return given;
 }
 
+/** They may well have what was left for them: nobody said. */
+function givenUp({ left }: OutboxRow): Why {
+  return { error: "TIMED_OUT", reason: left ? "unconfirmed" : undefined };
+}
+
 /** The same place and link, nothing in it. */
-function entomb(self: Self, store: Store, row: OutboxRow, error: ErrorCode | undefined): void {
+function entomb(self: Self, store: Store, row: OutboxRow, why: Why): void {
   const { envelope } = openEnvelope(row.plaintext);
   const tombstone: Envelope = { ...envelope, kind: ENVELOPE_KINDS.tombstone, body: encodeTombstone() };
   const { device, seq } = row;
-  store.outbox.replace(row.id, { device, seq, tombstone: true, error, ...sealEnvelope(tombstone, self.deviceKey) });
+  store.outbox.replace(row.id, { device, seq, tombstone: true, ...why, ...sealEnvelope(tombstone, self.deviceKey) });
 }

@@ -131,7 +131,9 @@ async function dispatch(
   const running = wait === "queued" ? deps.running() : await deps.engine();
   running?.delivery.deliver(to.username, to.devices);
   if (wait !== "queued") {
-    await watch.settled(message.messageId, wait, timeoutMs - (runtime.monotonic() - startedMs));
+    const leftMs = () => timeoutMs - (runtime.monotonic() - startedMs);
+    await watch.settled(message.messageId, wait, leftMs());
+    await running?.readAnswers({ withinMs: leftMs(), asked: false });
   }
   return sendResult(store, message.messageId, to.username);
 }
@@ -145,8 +147,10 @@ async function waitFor(deps: MessengerDeps, { id, wait, timeoutMs }: ChangeParam
   if (message === undefined) throw new ChatError("OUTBOX_UNKNOWN", "no message of yours has that id");
   if (wait !== "queued") {
     // Once it runs, it takes up whatever waits.
-    await deps.engine();
-    await watch.settled(messageId, wait, timeoutMs - (runtime.monotonic() - startedMs));
+    const { readAnswers } = await deps.engine();
+    const leftMs = () => timeoutMs - (runtime.monotonic() - startedMs);
+    await watch.settled(messageId, wait, leftMs());
+    await readAnswers({ withinMs: leftMs(), asked: false });
   }
   return sendResult(store, messageId, message.to);
 }

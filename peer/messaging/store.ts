@@ -106,6 +106,8 @@ export type OutboxRow = {
   readonly reason: string | undefined;
   readonly acceptedAtMs: number;
   readonly relayed: Relayed | undefined;
+  /** This envelope was left in a mailbox once, whatever became of it there. */
+  readonly left: boolean;
 };
 
 export type NewOutboxRow = Pick<
@@ -149,7 +151,7 @@ export interface OutboxStore {
   /** The envelope changes, its place stays: a tombstone, another device, another incarnation. */
   replace(
     id: number,
-    row: Pick<OutboxRow, "device" | "seq" | "envelopeId" | "plaintext" | "tombstone" | "error">,
+    row: Pick<OutboxRow, "device" | "seq" | "envelopeId" | "plaintext" | "tombstone" | "error" | "reason">,
   ): void;
   requeue(id: number): void;
   remove(id: number): void;

@@ -77,7 +77,7 @@ describe("somebody who is away", () => {
       exit: 0,
       line: { state: "relayed", devices: [{ device, state: "relayed", path: "mailbox" }] },
     });
-    const unheard = await atAlice.send("bob", "too", "--timeout", "3s");
+    const unheard = await atAlice.send("bob", "too", "--timeout", "6s");
     expect(unheard).toMatchObject({ exit: 7, line: { state: "relayed", devices: [{ path: "mailbox" }] } });
     expect((await atAlice.ask(["outbox"])).line["items"]).toMatchObject([{ state: "relayed" }, { state: "relayed" }]);
 

@@ -167,6 +167,7 @@ export class MessagingPeer {
       addresses: () => transport.addresses(),
       connections: () => ({ open: 0, paths: { direct: 0, punched: 0, relay: 0 }, reservations: [] }),
       mailboxes: () => this.mailbox.status(),
+      readAnswers: async () => undefined,
     };
     const tokens = new TokenUses(runtime);
     this.operations = createOperations({
@@ -247,7 +248,7 @@ export class MessagingPeer {
 
   upkeep(): void {
     const nowMs = this.#runtime.now();
-    const changed = [...giveUpOld(this, nowMs), ...forgetExpired(this, nowMs)];
+    const changed = [...giveUpOld(this, { nowMs, answersRead: this.mailbox.hasRead }), ...forgetExpired(this, nowMs)];
     this.core.notices.outboxChanged(changed.map(({ messageId }) => messageId));
   }
 

@@ -1,11 +1,11 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { Operations, OutboxItem } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
+import { describeTrouble } from "../describe-trouble.ts";
 import { EXIT } from "../exit-codes.ts";
 import { localTime } from "../instant.ts";
 import type { Result } from "../output.ts";
 import { table } from "../table.ts";
-import { visibleReason } from "../visible-text.ts";
 import { withOperations } from "../with-operations.ts";
 
 export const outbox: Command = {
@@ -59,7 +59,7 @@ async function cancel(operations: Operations, id: string): Promise<Result> {
   return { type: "outbox-cancel", fields, text: `cancelled ${fields.cancelled}` };
 }
 
-function describeItem({ id, to, state, queuedAt, attempts, error, reason }: OutboxItem): string[] {
-  const why = [error, reason].filter((part) => part !== undefined).join(": ");
-  return [id, to, state, localTime(queuedAt), `${attempts} attempts`, visibleReason(why)];
+function describeItem(item: OutboxItem): string[] {
+  const { id, to, state, queuedAt, attempts } = item;
+  return [id, to, state, localTime(queuedAt), `${attempts} attempts`, describeTrouble(item)];
 }

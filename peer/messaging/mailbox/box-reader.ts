@@ -40,6 +40,7 @@ export class BoxReader {
   readonly #stopping = new AbortController();
   readonly #wake = new Signal();
   readonly #running: Promise<void>;
+  readonly #firstVisit = Promise.withResolvers<boolean>();
   /** When each parcel that came too early was first seen, by its hash: places are the relay's to give. */
   #early = new Map<string, number>();
   #isOpen = false;
@@ -49,6 +50,11 @@ export class BoxReader {
     this.#deps = deps;
     this.#relay = relay;
     this.#running = Promise.resolve().then(() => this.#run());
+  }
+
+  /** Whether all there was has been read once; false as soon as the relay has failed first. */
+  get firstRead(): Promise<boolean> {
+    return this.#firstVisit.promise;
   }
 
   /** Looks now: something may have made what came too early readable. */
@@ -71,6 +77,7 @@ export class BoxReader {
         if (isOwnFault(error) && !this.#stopping.signal.aborted) this.#deps.failed(error);
       }
       this.#setOpen(false);
+      this.#firstVisit.resolve(false);
       if (!this.#stopping.signal.aborted) await this.#rest(pause.next());
     }
   }
@@ -97,6 +104,7 @@ export class BoxReader {
         this.#setOpen(true);
         await this.#drainAll(mailbox, boxes);
         this.#deps.drained();
+        this.#firstVisit.resolve(true);
         await this.#rest(this.#pauseMs());
       }
     } finally {

@@ -59,8 +59,10 @@ export class MailboxKeeper {
   readonly #sequence = new RisingSequence();
   #candidates: readonly string[] = [];
   #publishing: Promise<void> | undefined;
+  readonly #firstPublishing = Promise.withResolvers<void>();
   #isUnwanted = false;
   #published = "";
+  #hasRead = false;
   #publishedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: MailboxKeeperDeps) {
@@ -87,6 +89,22 @@ export class MailboxKeeper {
     this.#isUnwanted = true;
     this.use([]);
     this.#publishing ??= this.#keepOn();
+  }
+
+  /**
+   * Resolves once every relay in use was read or has failed, whoever is to be answered is, and people can know where to
+   * answer; true where one was read.
+   */
+  async firstRead(): Promise<boolean> {
+    const read = await Promise.all([...this.#kept.values()].map(({ reader }) => reader.firstRead));
+    if (read.includes(true)) await this.#firstPublishing.promise;
+    while (this.#answering.size > 0) await Promise.all(this.#answering.values());
+    return read.includes(true);
+  }
+
+  /** Whatever others have answered by now is known here, as far as one relay knows. */
+  get hasRead(): boolean {
+    return this.#hasRead;
   }
 
   status(): readonly MailboxStatus[] {
@@ -150,6 +168,7 @@ export class MailboxKeeper {
 
   /** What lay too early at another relay may be readable now. */
   #drained(address: string): void {
+    this.#hasRead = true;
     for (const [other, { reader }] of this.#kept) if (other !== address) reader.look();
     this.#answer();
   }
@@ -214,6 +233,8 @@ export class MailboxKeeper {
     } catch (error) {
       if (!this.#stopping.signal.aborted) failed(error);
       return Math.max(RETRY_AFTER_MS, retryAfterMs(error));
+    } finally {
+      this.#firstPublishing.resolve();
     }
   }
 

@@ -69,7 +69,6 @@ const MET_BELOW: readonly ErrorCode[] = [
   "RECORD_EXPIRED",
   "RECORD_INVALID",
   "SIGNATURE_INVALID",
-  "TIMED_OUT",
 ];
 
 function sourcesBelow(...directories: readonly string[]): string {

@@ -27,6 +27,7 @@ function rowOf(id: number, bytes: number): OutboxRow {
     reason: undefined,
     acceptedAtMs: 0,
     relayed: undefined,
+    left: false,
   };
 }
 
