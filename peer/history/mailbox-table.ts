@@ -40,7 +40,9 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     ...answers,
     secrets() {
       const sealed = meta.get(SECRETS);
-      return sealed === undefined ? [] : (decode(sealed) as readonly MailboxSecret[]);
+      const secrets = sealed === undefined ? [] : (decode(sealed) as readonly MailboxSecret[]);
+      // Those of the first versions do not say.
+      return secrets.map((one) => ({ ...one, relays: one.relays ?? [] }));
     },
     saveSecrets: (secrets) => meta.set(SECRETS, encode(secrets)),
     grantOf(device) {

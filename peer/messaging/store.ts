@@ -106,7 +106,7 @@ export type OutboxRow = {
   readonly reason: string | undefined;
   readonly acceptedAtMs: number;
   readonly relayed: Relayed | undefined;
-  /** This envelope was left in a mailbox once, whatever became of it there. */
+  /** The message was left in a mailbox once, whatever became of it there. */
   readonly left: boolean;
 };
 
@@ -342,6 +342,8 @@ export type MailboxSecret = {
   readonly week: number;
   /** 32 bytes. */
   readonly secret: Uint8Array;
+  /** Where people were told of its boxes, by multiaddr. */
+  readonly relays: readonly string[];
 };
 
 /** A parcel that must be left before anything else is, for its session has moved on. */

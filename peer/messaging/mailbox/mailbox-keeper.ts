@@ -14,7 +14,7 @@ import type { MailboxSecret, Store } from "../store.ts";
 import { BoxReader, type BoxReaderDeps } from "./box-reader.ts";
 import type { DueAnswers } from "./due-answers.ts";
 import type { Grants } from "./grants.ts";
-import { mailboxSecrets, ownBox, sealSeed } from "./own-boxes.ts";
+import { formerRelays, mailboxSecrets, noteRelays, ownBox, sealSeed } from "./own-boxes.ts";
 import type { ParcelInbox } from "./parcel-inbox.ts";
 import type { ParcelSender } from "./parcel-sender.ts";
 
@@ -73,13 +73,7 @@ export class MailboxKeeper {
   use(candidates: readonly string[]): void {
     if (this.#stopping.signal.aborted) return;
     this.#candidates = candidates;
-    for (const [address, { reader, isOpen }] of this.#kept) {
-      // What people have left there is still read.
-      if (candidates.includes(address) || isOpen) continue;
-      this.#kept.delete(address);
-      const ending = reader.stop().finally(() => this.#ending.delete(ending));
-      this.#ending.add(ending);
-    }
+    this.#fill();
     if (candidates.length > 0) this.#publishing ??= this.#keepOn();
     this.#wake.raise();
   }
@@ -92,14 +86,12 @@ export class MailboxKeeper {
   }
 
   /**
-   * Resolves once every relay in use was read or has failed, whoever is to be answered is, and people can know where to
-   * answer; true where one was read.
+   * Resolves once every relay was read or has failed, whoever is to be answered is, and people can know where to answer.
    */
-  async firstRead(): Promise<boolean> {
+  async firstRead(): Promise<void> {
     const read = await Promise.all([...this.#kept.values()].map(({ reader }) => reader.firstRead));
     if (read.includes(true)) await this.#firstPublishing.promise;
     while (this.#answering.size > 0) await Promise.all(this.#answering.values());
-    return read.includes(true);
   }
 
   /** Whatever others have answered by now is known here, as far as one relay knows. */
@@ -108,7 +100,8 @@ export class MailboxKeeper {
   }
 
   status(): readonly MailboxStatus[] {
-    return [...this.#kept].map(([relay, { isOpen }]) => ({ relay, open: isOpen }));
+    const current = [...this.#kept].filter(([relay]) => this.#candidates.includes(relay));
+    return current.map(([relay, { isOpen }]) => ({ relay, open: isOpen }));
   }
 
   async stop(): Promise<void> {
@@ -133,6 +126,9 @@ export class MailboxKeeper {
    * to the list takes nobody's: else whoever makes up relays has every device move to them.
    */
   #fill(): void {
+    const former = this.#isUnwanted ? [] : formerRelays(this.#secrets(), this.#candidates);
+    this.#dropOthers([...this.#candidates, ...former]);
+    for (const address of former) if (!this.#kept.has(address)) this.#read(address);
     const isHopeful = (address: string) => {
       const kept = this.#kept.get(address);
       return kept === undefined || kept.isOpen || this.#deps.runtime.monotonic() - kept.changedAtMs < LOOK_EVERY_MS;
@@ -143,13 +139,23 @@ export class MailboxKeeper {
     for (const address of fresh.slice(0, Math.max(0, missing))) this.#read(address);
   }
 
+  /** What people have left at one that is open is still read. */
+  #dropOthers(wanted: readonly string[]): void {
+    for (const [address, { reader, isOpen }] of this.#kept) {
+      if (wanted.includes(address) || isOpen) continue;
+      this.#kept.delete(address);
+      const ending = reader.stop().finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
+    }
+  }
+
   #read(address: string): void {
     const id = findRelayOf(address);
     if (id === undefined) return;
     const { mailboxes, runtime, failed, inbox } = this.#deps;
     const deps: BoxReaderDeps = {
       ...{ mailboxes, runtime, failed },
-      secrets: () => this.#secrets(),
+      secrets: () => this.#secretsFor(address),
       take: (parcel, options) => inbox.take(parcel, options),
       drained: () => this.#drained(address),
       changed: (isOpen) => this.#changed(kept, isOpen),
@@ -202,6 +208,12 @@ export class MailboxKeeper {
     return mailboxSecrets(this.#deps.store, this.#deps.runtime);
   }
 
+  /** At a relay of before, those weeks that it was used in. */
+  #secretsFor(address: string): readonly MailboxSecret[] {
+    const secrets = this.#secrets();
+    return this.#candidates.includes(address) ? secrets : secrets.filter(({ relays }) => relays.includes(address));
+  }
+
   /** The first that work, or worked until lately; one of them works, if any does. */
   #inUse(): readonly string[] {
     const nowMs = this.#deps.runtime.monotonic();
@@ -224,6 +236,7 @@ export class MailboxKeeper {
     const isOld = runtime.monotonic() - this.#publishedAtMs >= PUBLISH_EVERY_MS;
     const isNothing = relays.length === 0 && !this.#isUnwanted;
     if (isNothing || (label === this.#published && !isOld)) return LOOK_EVERY_MS;
+    noteRelays(this.#deps.store, secret, relays);
     grants.use({ secret, relays });
     try {
       await this.#publishRecord(secret, relays);

@@ -2,6 +2,7 @@ import { hkdfSync } from "node:crypto";
 import { utf8 } from "../../../shared/bytes.ts";
 import type { DeviceId } from "../../../shared/device-id.ts";
 import { privateKeyObject, rawPublicKey } from "../../../shared/ed25519.ts";
+import { findRelayOf } from "../../../shared/relay-address.ts";
 import type { BoxKey } from "../ports.ts";
 import type { Runtime } from "../runtime.ts";
 import type { MailboxSecret, Store } from "../store.ts";
@@ -10,6 +11,8 @@ const WEEK_MS = 7 * 24 * 60 * 60_000;
 /** Relays keep a parcel for 30 days, and whoever left it may have known the box for a while. */
 const KEPT_SECRETS = 6;
 const SECRET_BYTES = 32;
+const MAX_RELAYS_A_WEEK = 8;
+const MAX_FORMER = 8;
 
 /** One of this device's boxes, in one week, at one relay. */
 export type OwnBox = BoxKey & { readonly box: Uint8Array };
@@ -27,10 +30,45 @@ export function mailboxSecrets(
   // A clock that was set back, for however long, goes back to what was in use then.
   const current = known.find((one) => one.week === week);
   if (current !== undefined) return [current, ...known.filter((one) => one !== current)];
-  const made: MailboxSecret = { week, secret: randomBytes(SECRET_BYTES) };
+  const made: MailboxSecret = { week, secret: randomBytes(SECRET_BYTES), relays: [] };
   const kept = known.slice(0, KEPT_SECRETS - 1);
   transaction(() => mailbox.saveSecrets([made, ...kept]));
   return [made, ...kept];
+}
+
+/** People are told of that week's boxes at those relays: from now on they are read, whatever relays are used later. */
+export function noteRelays(
+  { mailbox, transaction }: Pick<Store, "mailbox" | "transaction">,
+  { week, relays: known }: MailboxSecret,
+  relays: readonly string[],
+): void {
+  const fresh = relays.filter((relay) => !known.includes(relay));
+  if (fresh.length === 0) return;
+  // A list that never rests does not grow this one without end.
+  const noted = [...fresh, ...known].slice(0, MAX_RELAYS_A_WEEK);
+  const secrets = mailbox.secrets().map((one) => (one.week === week ? { ...one, relays: noted } : one));
+  transaction(() => mailbox.saveSecrets(secrets));
+}
+
+/**
+ * Relays, by multiaddr, where something may lie in boxes of before, other than those that are used now. One that nobody
+ * has opened for so long is gone there.
+ *
+ * @param secrets  newest first
+ */
+export function formerRelays(secrets: readonly MailboxSecret[], current: readonly string[]): readonly string[] {
+  const known = new Set(current.map(findRelayOf));
+  const thisWeek = secrets[0]?.week ?? 0;
+  const former = secrets
+    .filter(({ week }) => thisWeek - week < KEPT_SECRETS)
+    .flatMap(({ relays }) => relays)
+    .filter((relay) => {
+      const id = findRelayOf(relay);
+      const isNew = !known.has(id);
+      known.add(id);
+      return isNew;
+    });
+  return former.slice(0, MAX_FORMER);
 }
 
 export function ownBox({ secret }: MailboxSecret, relay: DeviceId, kind: BoxKey["kind"]): OwnBox {

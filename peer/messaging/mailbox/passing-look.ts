@@ -2,7 +2,7 @@ import type { Runtime } from "../runtime.ts";
 import type { Store } from "../store.ts";
 import type { MailboxKeeper } from "./mailbox-keeper.ts";
 
-const READ_AT = "mailbox-read-at";
+const LOOKED_AT = "mailbox-looked-at";
 /** Commands in quick succession do not wait for their mailbox one after the other. */
 const DUE_AFTER_MS = 10 * 60_000;
 /** A relay that does not answer costs a command no more than this. */
@@ -60,14 +60,15 @@ export class PassingLook {
 
   #isLongPast(): boolean {
     const { store, runtime } = this.#deps;
-    const readAtMs = Number(store.settings.get(READ_AT) ?? Number.NEGATIVE_INFINITY);
-    return Math.abs(runtime.now() - readAtMs) >= DUE_AFTER_MS;
+    const lookedAtMs = Number(store.settings.get(LOOKED_AT) ?? Number.NEGATIVE_INFINITY);
+    return Math.abs(runtime.now() - lookedAtMs) >= DUE_AFTER_MS;
   }
 
   async #look(): Promise<void> {
     const { mailbox, relays, store, runtime } = this.#deps;
+    // Whatever comes of it: a relay that is away is not waited for by every command.
+    store.mark(() => store.settings.set(LOOKED_AT, String(runtime.now())));
     mailbox.use(await relays());
-    if (!(await mailbox.firstRead())) return;
-    store.mark(() => store.settings.set(READ_AT, String(runtime.now())));
+    await mailbox.firstRead();
   }
 }

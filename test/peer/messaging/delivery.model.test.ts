@@ -6,10 +6,10 @@ import { isChatError } from "../../../shared/errors.ts";
 import type { Frame } from "../../../shared/frames.ts";
 import { Generations } from "../../support/generations.ts";
 import { exchangeGrants } from "../../support/mailbox-world.ts";
-import type { MemoryRelay, Tampering } from "../../support/memory-mailboxes.ts";
 import type { Verdict } from "../../support/memory-network.ts";
 import type { MessagingPeer } from "../../support/messaging-peer.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
+import { RELAY_FAULTS } from "../../support/relay-faults.ts";
 
 const NAMES = ["alice", "bob", "carol"] as const;
 type Name = (typeof NAMES)[number];
@@ -30,27 +30,8 @@ type Step =
   | { readonly do: "killAt"; readonly who: Name; readonly frame: Frame["type"]; readonly after: number }
   | { readonly do: "forget"; readonly who: Name }
   | { readonly do: "relay"; readonly which: number; readonly how: keyof typeof RELAY_FAULTS }
+  | { readonly do: "move"; readonly who: Name; readonly which: number }
   | { readonly do: "pass"; readonly ms: number };
-
-/** What becomes of a relay, or of what it hands out, until the next of these. */
-const RELAY_FAULTS = {
-  down: (relay) => relay.goDown(),
-  loses: (relay) => relay.loseEverything(),
-  drops: tampering((parcels) => parcels.filter((_, at) => at % 3 !== 1)),
-  doubles: tampering((parcels) => [...parcels, ...parcels]),
-  turns: tampering((parcels) => parcels.toReversed()),
-  alters: tampering((parcels) => parcels.map(({ place, parcel }) => ({ place, parcel: parcel.with(99, place % 256) }))),
-  mends: (relay) => {
-    relay.comeBack();
-    relay.tamper = (parcels) => parcels;
-  },
-} as const satisfies Record<string, (relay: MemoryRelay) => void>;
-
-function tampering(tamper: Tampering): (relay: MemoryRelay) => void {
-  return (relay) => {
-    relay.tamper = tamper;
-  };
-}
 
 const name = fc.constantFrom(...NAMES);
 const frame = fc.constantFrom(...FRAMES);
@@ -66,6 +47,7 @@ const relayFault = fc.record({
   which: fc.nat(RELAYS.length - 1),
   how: fc.constantFrom(...Object.keys(RELAY_FAULTS)) as fc.Arbitrary<keyof typeof RELAY_FAULTS>,
 });
+const moving = fc.record({ do: fc.constant("move" as const), who: name, which: fc.nat(RELAYS.length) });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: send, weight: 6 },
   { arbitrary: ending, weight: 2 },
@@ -98,6 +80,7 @@ const stepApart: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: ending, weight: 2 },
   { arbitrary: relayFault, weight: 3 },
   { arbitrary: forgetting, weight: 1 },
+  { arbitrary: moving, weight: 1 },
   { arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(900, 16_000, 600_000) }), weight: 4 },
 );
 
@@ -108,11 +91,13 @@ class Run {
   readonly peers = new Map<Name, MessagingPeer>();
   readonly relays = RELAYS.map((one) => this.world.relay(one));
   readonly accepted: { readonly from: Name; readonly to: Name; readonly text: string; readonly id: string }[] = [];
+  readonly #movedTo = new Map<Name, number>();
   #faults: { readonly frame: Frame["type"]; left: number; readonly strike: () => Verdict }[] = [];
 
   async begin(): Promise<void> {
     for (const who of NAMES) {
-      this.peers.set(who, await this.world.start(who, { keyPackages: 10, lastResort: true, ...this.#options() }));
+      const options = { keyPackages: 10, lastResort: true, ...this.#options(who) };
+      this.peers.set(who, await this.world.start(who, options));
     }
     for (const from of NAMES) for (const to of NAMES) if (from !== to) await this.send(from, to);
     await this.world.settle();
@@ -143,6 +128,7 @@ class Run {
       await this.peer(step.who).stop();
       this.restart(step.who);
     } else if (step.do === "forget") this.forgetSessions(step.who);
+    else if (step.do === "move") this.move(step.who, step.which);
     else if (step.do === "pass") await this.world.pass(step.ms);
     else if (step.do === "relay") this.#strike(step.which, step.how);
     else if (step.do === "lose") this.#faults.push({ frame: step.frame, left: step.after, strike: () => step.verdict });
@@ -157,11 +143,19 @@ class Run {
   }
 
   restart(who: Name): void {
-    this.peers.set(who, this.world.restart(this.peer(who), this.#options()));
+    this.peers.set(who, this.world.restart(this.peer(who), this.#options(who)));
   }
 
-  #options() {
-    return { wrapSessions: this.generations.watch, relays: this.relays.map(({ address }) => address) };
+  #options(who: Name) {
+    const addresses = this.relays.map(({ address }) => address);
+    const only = addresses[this.#movedTo.get(who) ?? RELAYS.length];
+    return { wrapSessions: this.generations.watch, relays: only === undefined ? addresses : [only] };
+  }
+
+  /** From now on somebody uses one relay alone, or both again. */
+  move(who: Name, which: number): void {
+    this.#movedTo.set(who, which);
+    this.restart(who);
   }
 
   /** From now on they have only each other's mailboxes, which all of them know. */

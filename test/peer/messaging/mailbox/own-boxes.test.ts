@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { mailboxSecrets } from "../../../../peer/messaging/mailbox/own-boxes.ts";
+import { formerRelays, mailboxSecrets, noteRelays } from "../../../../peer/messaging/mailbox/own-boxes.ts";
 import type { MailboxSecret } from "../../../../peer/messaging/store.ts";
 import { FakeTime } from "../../../support/fake-time.ts";
+import { personOf } from "../../../support/people.ts";
 
 const WEEK = 7 * 24 * 60 * 60_000;
 
@@ -21,11 +22,16 @@ function secretsInWeek() {
   const store = { mailbox, transaction: <T>(work: () => T) => work() } as unknown as Parameters<
     typeof mailboxSecrets
   >[0];
-  return (weeks: number) => {
-    time.setClock(beganMs + weeks * WEEK);
-    return mailboxSecrets(store, runtime);
-  };
+  return Object.assign(
+    (weeks: number) => {
+      time.setClock(beganMs + weeks * WEEK);
+      return mailboxSecrets(store, runtime);
+    },
+    { store },
+  );
 }
+
+const relay = (name: string, port = 4001) => `/ip4/192.0.2.9/tcp/${port}/p2p/${personOf(name).device}`;
 
 describe("the secrets of a device's mailboxes", () => {
   test("change every week, and six of them are kept", () => {
@@ -48,5 +54,24 @@ describe("the secrets of a device's mailboxes", () => {
     const [next, ...older] = inWeek(1);
     expect([first, future]).not.toContainEqual(next);
     expect(older).toEqual([future, first]);
+  });
+});
+
+describe("the relays of former weeks", () => {
+  test("are known as long as the secret of their week, each once, and without those that are in use", () => {
+    const inWeek = secretsInWeek();
+    noteRelays(inWeek.store, inWeek(0)[0], [relay("one"), relay("two")]);
+    noteRelays(inWeek.store, inWeek(1)[0], [relay("two")]);
+    noteRelays(inWeek.store, inWeek(1)[0], [relay("three")]);
+    expect(formerRelays(inWeek(2), [])).toEqual([relay("three"), relay("two"), relay("one")]);
+    expect(formerRelays(inWeek(2), [relay("two", 4002)])).toEqual([relay("three"), relay("one")]);
+    expect(formerRelays(inWeek(6), [])).toEqual([relay("three"), relay("two")]);
+  });
+
+  test("are a few, however often the list changes", () => {
+    const inWeek = secretsInWeek();
+    for (let n = 0; n < 100; n += 1) noteRelays(inWeek.store, inWeek(n / 20)[0], [relay(`relay-${n}`)]);
+    expect(formerRelays(inWeek(5), [])).toEqual([99, 98, 97, 96, 95, 94, 93, 92].map((n) => relay(`relay-${n}`)));
+    expect(inWeek(5)[1]?.relays).toHaveLength(8);
   });
 });

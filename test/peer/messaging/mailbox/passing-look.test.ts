@@ -93,6 +93,9 @@ describe("a command that ends by itself", () => {
     expect(isOver).toBe(false);
     await world.pass(200);
     expect(isOver).toBe(true);
+    const next = lookOf(alice, relays);
+    next.beginIfDue();
+    await next.finish({ withinMs: MINUTE, asked: false });
   });
 });
 
