@@ -120,7 +120,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   );
   const replace = database.prepare(
     `UPDATE outbox SET device = ?, seq = ?, envelope_id = ?, tombstone = ?, error = ?, reason = ?, sealed = ?,
-       envelope = ?, relayed = NULL, left_once = 0, path = NULL
+       envelope = ?, relayed = NULL, path = NULL
      WHERE id = ?`,
   );
   const requeue = database.prepare(

@@ -5,6 +5,7 @@ import { fingerprintOf } from "../../shared/fingerprint.ts";
 import type { Acceptor } from "./accept-message.ts";
 import { readAddressee } from "./addressee.ts";
 import type { Auditor } from "./audit.ts";
+import { cancel } from "./cancel-message.ts";
 import { contactOperations } from "./contact-operations.ts";
 import type { Delivery } from "./delivery.ts";
 import { diagnose } from "./diagnose.ts";
@@ -24,13 +25,12 @@ import type {
   Status,
   VisibilityView,
 } from "./operations.ts";
-import { cancelMessage } from "./outbox-upkeep.ts";
 import type { OutboxWatch } from "./outbox-watch.ts";
 import type { KeyLog, NamingServer, Resolver } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
-import { readMessageId, sendOperations, why } from "./send-message.ts";
+import { sendOperations, why } from "./send-message.ts";
 import type { OutboxRow, Store } from "./store.ts";
 import { tokenOperations } from "./tokens/token-operations.ts";
 import type { TokenUses } from "./tokens/token-uses.ts";
@@ -101,7 +101,7 @@ export function createOperations(deps: MessengerDeps): Operations {
     history: async (params) => history(deps, params),
     outboxList: async () => ({ items: deps.store.outbox.open().filter(isListed).map(viewOutbox) }),
     outboxRetry: ({ id }) => retry(deps, id),
-    outboxCancel: async ({ id }) => ({ cancelled: cancel(deps, id) }),
+    outboxCancel: ({ id }) => cancel(deps, id),
     visibility: (params) => visibility(deps, params),
     status: () => status(deps),
     whoami: async () => identity(deps),
@@ -173,14 +173,6 @@ async function retry(deps: MessengerDeps, id: string | undefined): Promise<{ ret
     await Promise.all([...settled, readAnswers({ withinMs: RETRY_PATIENCE_MS, asked: true })]);
   }
   return { retried: rows.length };
-}
-
-function cancel(deps: MessengerDeps, id: string): number {
-  const messageId = readMessageId(id);
-  const cancelled = cancelMessage(deps, messageId);
-  if (cancelled === 0) throw new ChatError("OUTBOX_UNKNOWN", "no message with that id is waiting");
-  deps.watch.changed([messageId]);
-  return cancelled;
 }
 
 /** Hiding counts once it is on disk, whether the naming server can be told now or not: what it lists ends by itself. */

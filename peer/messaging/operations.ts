@@ -106,6 +106,13 @@ export type OutboxItem = {
   readonly reason?: string;
 };
 
+export type Cancelled = {
+  /** For how many devices it no longer waits. */
+  readonly cancelled: number;
+  /** It had been left in a mailbox: whoever reads that is told to delete it. */
+  readonly withdrawn: boolean;
+};
+
 export type ContactView = {
   readonly username: string;
   readonly fingerprint: string;
@@ -388,7 +395,8 @@ export interface Operations {
   outboxList(): Promise<{ readonly items: readonly OutboxItem[] }>;
   /** Tries now instead of after the back-off; all, or one message. */
   outboxRetry(params: { readonly id?: string }): Promise<{ readonly retried: number }>;
-  outboxCancel(params: { readonly id: string }): Promise<{ readonly cancelled: number }>;
+  /** Takes a message of one's own back. @throws ChatError OUTBOX_UNKNOWN */
+  outboxCancel(params: { readonly id: string }): Promise<Cancelled>;
   contactsList(): Promise<{ readonly contacts: readonly ContactView[] }>;
   contactsShow(params: { readonly username: string }): Promise<ContactView>;
   contactsRemove(params: { readonly username: string }): Promise<{ readonly username: string }>;

@@ -7,6 +7,7 @@ import { LIMITS } from "../../shared/protocol.ts";
 import { readText } from "../../shared/text.ts";
 import type { Username } from "../../shared/username.ts";
 import { readOther } from "./addressee.ts";
+import { mayBeThere } from "./cancel-message.ts";
 import type { MessengerDeps } from "./messenger.ts";
 import type { ChangeParams, Operations, SendParams, SendResult } from "./operations.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
@@ -85,7 +86,7 @@ async function remove(deps: MessengerDeps, params: ChangeParams): Promise<SendRe
   const contact = await pinned(deps, to);
   const isNowhere = deps.store.outbox
     .ofMessage(messageId)
-    .every(({ state }) => state === "queued" || state === "failed");
+    .every((row) => (row.state === "queued" || row.state === "failed") && !mayBeThere(row));
   if (!isNowhere) return dispatch(deps, contact, { kind: "delete", target: messageId }, params);
   cancelMessage(deps, messageId);
   deps.watch.changed([messageId]);

@@ -8,6 +8,9 @@ import type { Result } from "../output.ts";
 import { table } from "../table.ts";
 import { withOperations } from "../with-operations.ts";
 
+const WITHDRAWN =
+  "It had been left in a mailbox. Their device is told to delete it: they may have read it before that arrives.";
+
 export const outbox: Command = {
   usage: "outbox [action] [id]",
   summary: "what is not delivered yet, and why: list, retry, cancel",
@@ -56,7 +59,8 @@ async function retry(operations: Operations, id: string | undefined): Promise<Re
 
 async function cancel(operations: Operations, id: string): Promise<Result> {
   const fields = await operations.outboxCancel({ id });
-  return { type: "outbox-cancel", fields, text: `cancelled ${fields.cancelled}` };
+  const text = fields.withdrawn ? `withdrawn (${id})\n${WITHDRAWN}` : `cancelled ${fields.cancelled}`;
+  return { type: "outbox-cancel", fields, text };
 }
 
 function describeItem(item: OutboxItem): string[] {

@@ -26,7 +26,7 @@ export const OUTPUTS = {
   message: messages.message,
   online: profiles.online,
   outbox: z.strictObject({ items: z.array(messages.outboxItem) }),
-  "outbox-cancel": z.strictObject({ cancelled: count }),
+  "outbox-cancel": z.strictObject({ cancelled: count, withdrawn: z.boolean() }),
   "outbox-retry": z.strictObject({ retried: count }),
   "passphrase-changed": nothing,
   presence: messages.presence,

@@ -27,7 +27,7 @@ describe("with --json a command prints one object for its result:", () => {
     [["status"], expect.objectContaining({ v: 1, type: "status", serverState: "ok", published: true })],
     [["outbox"], { v: 1, type: "outbox", items: [] }],
     [["outbox", "retry"], { v: 1, type: "outbox-retry", retried: 2 }],
-    [["outbox", "cancel", MESSAGE.id], { v: 1, type: "outbox-cancel", cancelled: 1 }],
+    [["outbox", "cancel", MESSAGE.id], { v: 1, type: "outbox-cancel", cancelled: 1, withdrawn: false }],
     [["contacts"], { v: 1, type: "contact", ...BOB }],
     [["contacts", "show", "bob"], { v: 1, type: "contact", ...BOB }],
     [["contacts", "block", "bob"], { v: 1, type: "contact", ...BOB, blocked: true }],

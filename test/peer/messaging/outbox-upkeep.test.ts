@@ -23,7 +23,7 @@ describe("taking a message back", () => {
     await alice.send(bob, "one");
     const { id } = await alice.send(bob, "two");
     await alice.send(bob, "three");
-    expect(await alice.operations.outboxCancel({ id })).toEqual({ cancelled: 1 });
+    expect(await alice.operations.outboxCancel({ id })).toEqual({ cancelled: 1, withdrawn: false });
     const { items } = await alice.operations.outboxList();
     expect(items).toHaveLength(2);
     join();
