@@ -3,7 +3,7 @@ import { ChatError } from "../../../shared/errors.ts";
 import type { Frame, FrameOf } from "../../../shared/frames.ts";
 import { verifyReset } from "../../../shared/session-reset.ts";
 import type { Core } from "../core.ts";
-import { refusesMessage, refusesSender, refusesSession } from "../refusals.ts";
+import { refusesMessage, refusesSession } from "../refusals.ts";
 import type { OutboxRow } from "../store.ts";
 import type { Grants } from "./grants.ts";
 import type { ParcelSender } from "./parcel-sender.ts";
@@ -55,23 +55,23 @@ export class ParcelAnswers {
     if (await this.#deps.sender.restart(from, sessionId)) this.#deps.retry(from);
   }
 
+  /**
+   * Whoever takes nothing from this profile answers no parcels of its: such a refusal is believed on a lane alone, for a
+   * relay may show one of long ago. Others hold for the message or session they name, whenever they come.
+   */
   async #refused(from: DeviceId, { subject, code, reason }: FrameOf<"refuse">): Promise<void> {
     if (subject === null) return;
     const { outbox } = this.#deps.store;
     const error = new ChatError(code, `the recipient's device refused: ${code}`, reason === null ? {} : { reason });
     const row = outbox.awaiting(from, subject);
-    if (row === undefined) {
-      if (refusesSession(error)) await this.#restart(from, subject);
-    } else if (refusesSender(error)) this.#fail(outbox.queued(from, 0, Number.MAX_SAFE_INTEGER), error);
+    if (row === undefined && refusesSession(error)) await this.#restart(from, subject);
     // Another message under that number: the hello of the next lane shows which of the two has forgotten.
-    else if (refusesMessage(error) && reason !== "seq") this.#fail([row], error);
+    if (row !== undefined && refusesMessage(error) && reason !== "seq") this.#fail(row, error);
   }
 
-  #fail(rows: readonly OutboxRow[], error: ChatError): void {
+  #fail({ id, messageId }: OutboxRow, error: ChatError): void {
     const { store, notices } = this.#deps;
-    store.transaction(() => {
-      for (const { id } of rows) store.outbox.markFailed(id, error.code, error.reason);
-    });
-    notices.outboxChanged(rows.map(({ messageId }) => messageId));
+    store.transaction(() => store.outbox.markFailed(id, error.code, error.reason));
+    notices.outboxChanged([messageId]);
   }
 }
