@@ -29,6 +29,11 @@ export abstract class Station {
     return this.#thawer === undefined ? "running" : "frozen";
   }
 
+  /** Of its process. */
+  get pid(): number | undefined {
+    return this.#program?.pid;
+  }
+
   /** The process that runs. @throws ChatError USAGE where none does */
   get program(): Program {
     if (this.#program === undefined) throw new ChatError("USAGE", `${this.name} does not run`);

@@ -58,13 +58,15 @@ function errorOf({ code, message }: EventLine): ChatError {
 
 function statusOf({ stations, faults }: RunningSandbox): Result {
   const fields = {
-    stations: stations.map(({ name, state }) => ({ name, state })),
+    stations: stations.map(({ name, state, pid = null }) => ({ name, state, pid })),
     faults: faults.map(({ between, faults: { bytesPerSecond, ...others } }) => ({
       ...{ between, ...others },
       bytesPerSecond: Number.isFinite(bytesPerSecond) ? bytesPerSecond : null,
     })),
   };
-  const states = stations.map(({ name, state }) => `${name} ${state === "running" ? "runs" : `is ${state}`}`);
+  const states = stations.map(({ name, state, pid }) => {
+    return `${name} ${state === "running" ? "runs" : `is ${state}`}${pid === undefined ? "" : ` (process ${pid})`}`;
+  });
   return { type: "sandbox-status", fields, text: [...states, ...faults.map(describeFaults)].join("\n") };
 }
 

@@ -16,6 +16,7 @@ export type SandboxOptions = {
 export interface Station {
   readonly name: string;
   readonly state: "running" | "frozen" | "stopped";
+  readonly pid: number | undefined;
   start(): Promise<void>;
   stop(): Promise<unknown>;
   kill(): Promise<unknown>;

@@ -21,7 +21,9 @@ export const sent = z.strictObject({ from: text, result: printed });
 export const ended = z.strictObject({ name: text, exitCode: count.nullable(), signal: text.nullable() });
 
 export const status = z.strictObject({
-  stations: z.array(z.strictObject({ name: text, state: z.enum(["running", "frozen", "stopped"]) })),
+  stations: z.array(
+    z.strictObject({ name: text, state: z.enum(["running", "frozen", "stopped"]), pid: count.nullable() }),
+  ),
   faults: z.array(
     z.strictObject({
       between: z.tuple([text, text]),
