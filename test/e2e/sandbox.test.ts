@@ -297,9 +297,9 @@ describe("a fault:", () => {
       box.order(`${verb} bob`);
       expect(await bob()).toEqual({ name: "bob", state: "stopped", pid: null });
       expect(await box.send("alice", "bob", verb)).toBe("queued");
-      await box.deliver("bob", "alice", `after ${verb}, by itself`);
+      await box.send("bob", "alice", `after ${verb}`);
       box.order("start bob");
-      await box.shown("bob", verb);
+      await Promise.all([box.shown("bob", verb), box.shown("alice", `after ${verb}`)]);
     }
     // A message may be shown again after a kill; it is there once.
     const { lines } = await box.run("bob", "history", "alice");
