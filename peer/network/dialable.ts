@@ -18,6 +18,16 @@ export function dialableAddresses(device: DeviceId, addresses: readonly string[]
   return [...dialable].slice(0, LIMITS.addressRecordMaxAddresses);
 }
 
+/** How a device may be found: by what its record says, and by what was heard of it on the local network. */
+export type Whereabouts = { readonly nearby: readonly string[]; readonly record: readonly string[] };
+
+/** What may be dialled of both, nearby first; none of what was heard takes a place of the record's. */
+export function dialableOf(device: DeviceId, { nearby, record }: Whereabouts, allowLocal: boolean): string[] {
+  return [
+    ...new Set([...dialableAddresses(device, nearby, allowLocal), ...dialableAddresses(device, record, allowLocal)]),
+  ];
+}
+
 /** A direct address within a private network, or on this machine where that is allowed. */
 export function isNearby(device: DeviceId, address: string, allowLocal: boolean): boolean {
   const parts = tcpParts(address);

@@ -3,7 +3,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
-import { circuitParts, dialableAddresses } from "./dialable.ts";
+import { circuitParts, dialableOf, type Whereabouts } from "./dialable.ts";
 import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { type Attempt, race } from "./race.ts";
@@ -31,9 +31,9 @@ export class Dialler {
    *
    * @throws ChatError PEER_UNREACHABLE with reason `no-address`; and what libp2p throws
    */
-  async dial(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Connection> {
+  async dial(device: DeviceId, whereabouts: Whereabouts, signal: AbortSignal): Promise<Connection> {
     const { allowLocal, limits, runtime } = this.#deps;
-    const dialable = dialableAddresses(device, addresses, allowLocal);
+    const dialable = dialableOf(device, whereabouts, allowLocal);
     if (dialable.length === 0) {
       throw new ChatError("PEER_UNREACHABLE", "no address to dial", { reason: "no-address" });
     }
@@ -49,11 +49,11 @@ export class Dialler {
   /** Without relays: undefined where no address is left. */
   async dialDirectly(
     device: DeviceId,
-    addresses: readonly string[],
+    { nearby, record }: Whereabouts,
     signal: AbortSignal,
   ): Promise<Connection | undefined> {
-    const direct = addresses.filter((address) => circuitParts(address) === undefined);
-    if (dialableAddresses(device, direct, this.#deps.allowLocal).length === 0) return undefined;
+    const direct = { nearby, record: record.filter((address) => circuitParts(address) === undefined) };
+    if (dialableOf(device, direct, this.#deps.allowLocal).length === 0) return undefined;
     return this.dial(device, direct, signal);
   }
 

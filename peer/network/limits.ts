@@ -90,6 +90,8 @@ export const NETWORK_LIMITS = {
   aliveTimeoutMs: 4000,
   /** A device on the local network, heard of every ten seconds. */
   lanKeepMs: 60_000,
+  /** Between two times that a device counts as found: it is dialled then. */
+  lanFoundIntervalMs: 5000,
   /** Finding the router and having it open a port. */
   upnpTimeoutMs: 5000,
   /** Holds up the end of the program where the router is gone. */

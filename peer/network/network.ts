@@ -1,24 +1,21 @@
 import type { Connection, Stream, StreamHandler } from "@libp2p/interface";
 import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import { LIMITS, STREAM_PROTOCOLS } from "../../shared/protocol.ts";
+import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
 import type { Channel, Transport } from "../messaging/ports.ts";
 import { endUnlessAlive } from "./alive.ts";
 import type { Channels } from "./channels.ts";
 import type { ConnectionCounts, Connections } from "./connections.ts";
 import { dialFailure, isUnsupportedProtocol } from "./dial-failure.ts";
-import { announceableAddresses, portAt } from "./dialable.ts";
 import type { Dialler } from "./dialler.ts";
 import { findDevice } from "./find-device.ts";
-import { type Lan, startLan } from "./lan.ts";
 import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
 import type { NetworkOptions } from "./node.ts";
 import { race } from "./race.ts";
+import { Reachability } from "./reachability.ts";
 import type { RelayStatus, Reservations } from "./reservations.ts";
-import { watchSurroundings } from "./surroundings.ts";
 import { Upgrades } from "./upgrades.ts";
-import type { Upnp } from "./upnp.ts";
 
 export type NetworkStatus = ConnectionCounts & {
   readonly channels: number;
@@ -48,9 +45,7 @@ export class Network implements Transport {
   readonly device: DeviceId;
   readonly #parts: Parts;
   readonly #upgrades: Upgrades;
-  #lan: Lan | undefined;
-  #upnp: Upnp | undefined;
-  #stopWatching = () => {};
+  readonly #reachability: Reachability;
   #stopSweeping = () => {};
   #stopping: Promise<void> | undefined;
 
@@ -58,6 +53,7 @@ export class Network implements Transport {
     const { limits, log, connections, options } = parts;
     this.device = parts.self;
     this.#parts = parts;
+    this.#reachability = new Reachability({ ...parts, onShaken: () => this.#endDeadConnections() });
     this.#upgrades = new Upgrades({
       best: (device) => connections.best(device),
       attempt: (device, relayed, signal) => this.#getOffRelay(device, relayed, signal),
@@ -81,55 +77,7 @@ export class Network implements Transport {
       });
     }
     this.#sweepLater();
-    if (options.listen !== undefined) await this.#becomeReachable();
-  }
-
-  async #becomeReachable(): Promise<void> {
-    const { node, limits, reservations, options } = this.#parts;
-    const { runtime, events } = options;
-    await options.punching?.start(node);
-    if (options.lan === true) await this.#searchLan();
-    if (options.upnp === true) await this.#askRouter();
-    this.#stopWatching = watchSurroundings({
-      runtime,
-      limits,
-      onWoke: () => {
-        this.#lookAfresh();
-        events.onWoke?.();
-      },
-      onMoved: () => {
-        this.#lookAfresh();
-        events.onAddressesChanged?.();
-      },
-    });
-    // last of all: the owner, who waits for this start, is not told of relays before it is over
-    reservations.start();
-  }
-
-  async #searchLan(): Promise<void> {
-    const { node, limits, options, log } = this.#parts;
-    const { runtime, events, isContact, allowLocal } = options;
-    try {
-      this.#lan = await startLan({
-        parts: node.services.parts,
-        addresses: () => this.#directAddresses(),
-        ...{ isContact, allowLocal, runtime, keepMs: limits.lanKeepMs },
-        onFound: (device) => events.onNearby?.(device),
-      });
-    } catch (error) {
-      log("local network not searched", { error: String(error) });
-    }
-  }
-
-  async #askRouter(): Promise<void> {
-    const { node, limits, options, log } = this.#parts;
-    const { runtime, allowLocal, events } = options;
-    const { Upnp } = await import("./upnp.ts");
-    this.#upnp = new Upnp({
-      portAt: (host) => portAt(host, node.services.parts.transportManager.getAddrs().map(String)),
-      ...{ runtime, limits, allowLocal, log },
-      onChanged: () => events.onAddressesChanged?.(),
-    });
+    if (options.listen !== undefined) await this.#reachability.start();
   }
 
   async connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
@@ -152,17 +100,7 @@ export class Network implements Transport {
   }
 
   addresses(): readonly string[] {
-    const direct = this.#directAddresses();
-    const relayed = this.#parts.reservations.held().map((relay) => `${relay}/p2p-circuit/p2p/${this.device}`);
-    return [...direct.slice(0, LIMITS.addressRecordMaxAddresses - relayed.length), ...relayed];
-  }
-
-  #directAddresses(): readonly string[] {
-    const { node, options } = this.#parts;
-    if (options.announce !== undefined) return options.announce;
-    const listening = node.services.parts.transportManager.getAddrs().map(String);
-    const known = [this.#upnp?.address ?? [], ...listening].flat();
-    return announceableAddresses(this.device, known, options.allowLocal);
+    return this.#reachability.addresses();
   }
 
   /** What the option `relays` answers is different now. */
@@ -192,9 +130,9 @@ export class Network implements Transport {
 
   async #stop(): Promise<void> {
     this.#stopSweeping();
-    this.#stopWatching();
+    this.#reachability.unwatch();
     this.#upgrades.stop();
-    await Promise.all([this.#parts.channels.close(), this.#lan?.stop(), this.#upnp?.stop()]);
+    await Promise.all([this.#parts.channels.close(), this.#reachability.stop()]);
     this.#parts.reservations.stop();
     await this.#parts.node.stop();
   }
@@ -221,8 +159,8 @@ export class Network implements Transport {
       for (;;) {
         const current = connections.best(device);
         if (current === undefined) {
-          const nearby = this.#lan?.addressesOf(device) ?? [];
-          return await open(await dialler.dial(device, [...nearby, ...addresses], signal));
+          const whereabouts = { nearby: this.#reachability.nearby(device), record: addresses };
+          return await open(await dialler.dial(device, whereabouts, signal));
         }
         try {
           return await open(current);
@@ -261,7 +199,7 @@ export class Network implements Transport {
   async #getOffRelay(device: DeviceId, relayed: Connection, signal: AbortSignal): Promise<void> {
     const { dialler, options, limits } = this.#parts;
     const { runtime, punching } = options;
-    const known = [...(this.#lan?.addressesOf(device) ?? []), ...(options.addressesOf?.(device) ?? [])];
+    const known = { nearby: this.#reachability.nearby(device), record: options.addressesOf?.(device) ?? [] };
     const straight = async (attempt: AbortSignal) => {
       if (!(await dialler.dialDirectly(device, known, attempt))) throw new Error("no address to dial");
     };
@@ -278,11 +216,8 @@ export class Network implements Transport {
     this.#parts.channels.endRelayed(device);
   }
 
-  /** Something happened to the network or this computer: ends every connection that does not answer at once. */
-  #lookAfresh(): void {
-    const { connections, reservations, limits, options } = this.#parts;
-    reservations.check();
-    this.#upnp?.refresh();
+  #endDeadConnections(): void {
+    const { connections, limits, options } = this.#parts;
     for (const connection of connections.all()) endUnlessAlive(connection, { runtime: options.runtime, limits });
   }
 

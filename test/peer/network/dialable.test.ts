@@ -4,6 +4,7 @@ import {
   announceableAddresses,
   announcedAddresses,
   dialableAddresses,
+  dialableOf,
   dialableRelays,
 } from "../../../peer/network/dialable.ts";
 import { deviceIdOf } from "../../../shared/device-id.ts";
@@ -95,6 +96,17 @@ describe("addresses of a record", () => {
       { numRuns: 30 },
     );
   });
+});
+
+test("what is heard on the local network is dialled first, and takes no place of what the record says", () => {
+  const hosts = (start: string, count: number) => Array.from({ length: count }, (_, n) => `${start}.${n}`);
+  const at = (host: string) => `/ip4/${host}/tcp/1/p2p/${bob}`;
+  const record = hosts("8.8.8", 8).map(at);
+  expect(dialableOf(bob, { nearby: hosts("10.0.0", 20).map(at), record }, false)).toEqual([
+    ...hosts("10.0.0", 8).map(at),
+    ...record,
+  ]);
+  expect(dialableOf(bob, { nearby: [at("8.8.8.3")], record }, false)).toHaveLength(8);
 });
 
 describe("relays of a list", () => {
