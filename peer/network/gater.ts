@@ -8,7 +8,7 @@ type Options = {
   /** Why an inbound connection of this peer is refused, or undefined. */
   readonly refusal: (peerId: string) => Refusal | undefined;
   /** The same before one comes through a relay, which says whose it is. */
-  readonly refusalThroughRelay?: (peerId: string) => Refusal | undefined;
+  readonly refusalThroughRelay?: (peerId: string, relayPeerId: string) => Refusal | undefined;
   readonly onRefused: (reason: Refusal) => void;
 };
 
@@ -31,7 +31,7 @@ export function connectionGater({
       const device = findDevice(address.getComponents().at(-1)?.value ?? "");
       return device === undefined || dialableAddresses(device, [address.toString()], allowLocal).length === 0;
     },
-    denyInboundRelayedConnection: (_, peer) => denies(refusalThroughRelay(peer.toString())),
+    denyInboundRelayedConnection: (relay, peer) => denies(refusalThroughRelay(peer.toString(), relay.toString())),
     denyInboundEncryptedConnection: (peer) => denies(refusal(peer.toString())),
     // again: others may have been admitted while this one agreed on its multiplexer
     denyInboundUpgradedConnection: (peer) => denies(refusal(peer.toString())),

@@ -86,7 +86,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     gater: connectionGater({
       allowLocal,
       refusal: (peerId) => connections.refusal(peerId),
-      refusalThroughRelay: (peerId) => connections.refusalThroughRelay(peerId, relays.accepting),
+      refusalThroughRelay: (peerId, relay) => connections.refusalThroughRelay(peerId, relays.accepting(relay)),
       onRefused,
     }),
     limits,

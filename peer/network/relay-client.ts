@@ -29,7 +29,8 @@ export class RelayClient {
   readonly #reservedAt = new Set<DeviceId>();
   readonly #relays = new Set<DeviceId>();
   #circuits: Promise<Circuits> | undefined;
-  #accepting = 0;
+  /** Connections that each relay is passing on right now. */
+  readonly #accepting = new Map<DeviceId, number>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -41,9 +42,17 @@ export class RelayClient {
     deps.node.addEventListener("connection:close", ({ detail }) => this.#forget(detail.remotePeer.toString()));
   }
 
-  /** How many connections through relays are being made by others right now. */
-  get accepting(): number {
-    return this.#accepting;
+  /**
+   * How many connections of others through relays are under way, for one that comes through this relay. Another relay,
+   * which may announce connections that nobody makes, counts for its share at most.
+   */
+  accepting(relayPeerId: string): number {
+    const { relayedStrangers, relays } = this.#deps.limits;
+    const share = Math.floor(relayedStrangers / relays);
+    const counted = [...this.#accepting].map(([relay, count]) =>
+      relay === relayPeerId ? count : Math.min(count, share),
+    );
+    return counted.reduce((sum, count) => sum + count, 0);
   }
 
   /** True for what was dialled as a relay and is connected. */
@@ -113,14 +122,20 @@ export class RelayClient {
       stream.abort(new Error("not my relay"));
       return;
     }
-    this.#accepting += 1;
+    this.#count(relay, 1);
     try {
       await circuits.accept(stream, connection);
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error("refused"));
     } finally {
-      this.#accepting -= 1;
+      this.#count(relay, -1);
     }
+  }
+
+  #count(relay: DeviceId, change: number): void {
+    const count = (this.#accepting.get(relay) ?? 0) + change;
+    if (count > 0) this.#accepting.set(relay, count);
+    else this.#accepting.delete(relay);
   }
 
   async #connectionTo(relayAddress: string, signal: AbortSignal): Promise<Connection> {

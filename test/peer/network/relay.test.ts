@@ -1,6 +1,7 @@
 import { multiaddr } from "@multiformats/multiaddr";
 import { describe, expect, test } from "vitest";
 import { systemRuntime } from "../../../peer/messaging/runtime.ts";
+import { STOP_PROTOCOL } from "../../../peer/network/circuit-protocols.ts";
 import { firstFrame, soon } from "../../support/channels.ts";
 import { startFaultProxy } from "../../support/fault-proxy.ts";
 import { tcpAddress } from "../../support/hostile-peer.ts";
@@ -158,6 +159,22 @@ describe("strangers through a relay", () => {
     expect(bob.connected).not.toContain(third.device);
     expect(bob.network.connections().refused).toEqual({ "connections-of-strangers": 1 });
     await expect(alice.network.connect(bob.device, addresses, soon())).resolves.toMatchObject({ path: "relay" });
+  });
+
+  test("are let in through one relay while another announces connections that nobody makes", async () => {
+    await using relay = await startRelay("relay");
+    await using liar = await startRelay("liar");
+    await using bob = await startTestNetwork("bob", {
+      limits: { relayedStrangers: 4, upgradeTimeoutMs: 20_000 },
+      relays: () => [relay.address, liar.address],
+    });
+    const [honest = ""] = (await relayed(bob, 2)).filter((address) => address.startsWith(relay.address));
+    const [connection] = liar.node.getConnections().filter(({ remotePeer }) => remotePeer.toString() === bob.device);
+    const open = () => connection?.newStream([STOP_PROTOCOL], { signal: soon(), maxOutboundStreams: 10 });
+    const silent = await Promise.all(Array.from({ length: 10 }, open));
+    await using stranger = await startTestNetwork("stranger", { dialOnly: true });
+    expect(await expectEcho(stranger, bob, [honest])).toBe("relay");
+    expect(silent.map((stream) => stream?.status)).toEqual(silent.map(() => "open"));
   });
 });
 
