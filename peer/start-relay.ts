@@ -144,7 +144,7 @@ async function startNode(seed: Uint8Array, mailbox: Mailbox | undefined, relay: 
     runtime: systemRuntime,
     ...(roles.includes("nat") && {
       nat: { maxReservations: limits.reservations, relayedMs: limits.relayedSeconds * MS_PER_SECOND },
-      handlers: { [PUNCH_PROTOCOLS.observed]: serveObserved },
+      handlers: { [PUNCH_PROTOCOLS.observed]: serveObserved(systemRuntime) },
     }),
     ...(mailbox !== undefined && {
       onMailbox: (channel, network) => {

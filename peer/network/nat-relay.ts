@@ -4,20 +4,23 @@ import {
   type CircuitRelayService,
   circuitRelayServer,
 } from "@libp2p/circuit-relay-v2";
-import type { Connection, PeerId, Stream, StreamHandler } from "@libp2p/interface";
-import { watchRelayedPair } from "./relayed-pair.ts";
+import type { Connection, PeerId, StreamHandler } from "@libp2p/interface";
+import type { Runtime } from "../messaging/runtime.ts";
+import { Hop } from "./hop.ts";
 
-/** Who may be relayed, and how much; users are peer ids. */
+/** Who may be relayed, and how much; users are peer ids. A network is an IPv4 address or an IPv6 /64. */
 export interface RelayingRules {
-  /** Whether a connection from one user to another may begin now. */
-  mayRelay(from: string, to: string): boolean;
-  /** Takes note of one that begins; the answer takes note of its end. */
-  relaying(from: string, to: string): () => void;
+  /** Takes, or keeps, a place for the user's reservation. */
+  reserve(user: string, network: string): boolean;
+  /** The user has no reservation, or none any more. */
+  release(user: string): void;
+  /** Takes places for a connection from one user to another, and gives back how to leave them; undefined: not now. */
+  relaying(from: string, to: string): (() => void) | undefined;
   /** Counts bytes between the two; false: they have had enough. */
   transferred(from: string, to: string, bytes: number): boolean;
 }
 
-type Options = {
+export type NatRelayOptions = {
   readonly rules: RelayingRules;
   readonly maxReservations: number;
   readonly reservationMs: number;
@@ -26,19 +29,19 @@ type Options = {
   readonly maxHeldBytes: number;
   /** From one user, at once. */
   readonly maxHopStreams: number;
+  readonly runtime: Pick<Runtime, "after">;
 };
 
 const HOP_TIMEOUT_MS = 10_000;
 
-/** A hop stream, as long as its request is being handled. */
-type Hop = { readonly stream: Stream; readonly from: PeerId };
-
 /**
  * libp2p's circuit relay v2 server without its own limits, which cut a conversation after 128 KiB or two minutes, and
- * with ours: it is given a registrar and connections through which each pair of joined streams is seen.
+ * with ours: it is given a registrar, a gater and connections through which each request is seen from its beginning to
+ * the end of what comes of it.
  */
-export function natRelay(options: Options): (components: CircuitRelayServerComponents) => CircuitRelayService {
+export function natRelay(options: NatRelayOptions): (components: CircuitRelayServerComponents) => CircuitRelayService {
   const hops = new AsyncLocalStorage<Hop>();
+  const { rules } = options;
   const create = circuitRelayServer({
     hopTimeout: HOP_TIMEOUT_MS,
     maxInboundHopStreams: options.maxHopStreams,
@@ -52,47 +55,61 @@ export function natRelay(options: Options): (components: CircuitRelayServerCompo
   return ({ logger, peerStore, addressManager, peerId, privateKey, connectionGater, registrar, connectionManager }) => {
     const seenHandler =
       (handler: StreamHandler): StreamHandler =>
-      (stream, connection) =>
-        hops.run({ stream, from: connection.remotePeer }, () => handler(stream, connection));
-    return create({
-      ...{ logger, peerStore, addressManager, peerId, privateKey, connectionGater },
+      async (stream, connection) => {
+        const hop = new Hop(stream, connection, options);
+        try {
+          await hops.run(hop, async () => handler(stream, connection));
+        } finally {
+          hop.answered();
+          agree(connection.remotePeer, hop);
+        }
+      };
+    const server = create({
+      ...{ logger, peerStore, addressManager, peerId, privateKey },
+      connectionGater: shadow(connectionGater, {
+        denyInboundRelayReservation: () => hops.getStore()?.reserve() !== true,
+        denyOutboundRelayedConnection: (_, to) => hops.getStore()?.mayConnect(to) !== true,
+      }),
       registrar: shadow(registrar, {
         handle: (protocols, handler, init) => registrar.handle(protocols, seenHandler(handler), init),
       }),
       connectionManager: shadow(connectionManager, {
-        getConnections: (peer) => connectionManager.getConnections(peer).map((one) => seen(one, hops, options)),
+        getConnections: (peer) => connectionManager.getConnections(peer).map((one) => seen(one, hops)),
       }),
     });
+    const watched = new WeakSet<AbortSignal>();
+    /** Makes libp2p's store and our count of places say the same of a user, whatever came of the request. */
+    const agree = (user: PeerId, hop: Hop) => {
+      const release = () => rules.release(user.toString());
+      const { signal } = server.reservations.get(user) ?? {};
+      if (signal === undefined) return release();
+      if (connectionManager.getConnections(user).length === 0 || !hop.reserve()) {
+        endReservation(server, user);
+        return release();
+      }
+      if (!watched.has(signal)) signal.addEventListener("abort", release);
+      watched.add(signal);
+    };
+    return server;
   };
 }
 
-/** A connection on which the stream that a hop is joined with is watched. */
-function seen(connection: Connection, hops: AsyncLocalStorage<Hop>, options: Options): Connection {
+/** Forgets a user's reservation; libp2p does when its time is over, and not when the user is gone. */
+export function endReservation({ reservations }: CircuitRelayService, user: PeerId): void {
+  // or it would end the next one of the same user, when this one's time is over
+  reservations.get(user)?.signal.clear();
+  reservations.delete(user);
+}
+
+/** A connection on which the stream that a hop is joined with is seen. */
+function seen(connection: Connection, hops: AsyncLocalStorage<Hop>): Connection {
   return shadow(connection, {
     newStream: async (protocols, init) => {
-      const hop = hops.getStore();
       const stream = await connection.newStream(protocols, init);
-      if (hop !== undefined) void relay(hop, { stream, to: connection.remotePeer }, options);
+      hops.getStore()?.opened(stream);
       return stream;
     },
   });
-}
-
-async function relay(hop: Hop, stop: { stream: Stream; to: PeerId }, options: Options): Promise<void> {
-  const { rules, maxHeldBytes, relayedMs } = options;
-  const [from, to] = [hop.from.toString(), stop.to.toString()];
-  const ended = rules.relaying(from, to);
-  const timer = setTimeout(() => {
-    for (const stream of [hop.stream, stop.stream]) stream.abort(new Error("relayed for long enough"));
-  }, relayedMs);
-  // the first listener gets what has arrived: that is to be libp2p's, which reads the answer to its request
-  await new Promise((resolve) => setImmediate(resolve));
-  await watchRelayedPair(hop.stream, stop.stream, {
-    maxBytes: maxHeldBytes,
-    transferred: (bytes) => rules.transferred(from, to, bytes),
-  });
-  clearTimeout(timer);
-  ended();
 }
 
 /** The same object with some members of ours. */

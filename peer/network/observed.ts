@@ -10,26 +10,30 @@ import { PunchTalk } from "./punch-talk.ts";
 const CLOSE_TIMEOUT_MS = 5000;
 
 /** Answers `PUNCH_PROTOCOLS.observed`, for relays: tells whoever asks where their own connection comes from. */
-export async function serveObserved(stream: Stream, { remoteAddr }: Pick<Connection, "remoteAddr">): Promise<void> {
-  try {
-    const [ip, tcp] = remoteAddr.getComponents();
-    const endpoint = { host: ip?.value ?? "", port: Number(tcp?.value) };
-    stream.send(encodeFrames([encodePunchFrame({ type: "observed", endpoint })], LIMITS.punchFrameMaxBytes));
-    // libp2p loses what comes together with the end of a stream and its negotiation
-    await closedByReader(stream);
-    await stream.close();
-  } catch (cause) {
-    stream.abort(new Error("nothing observed", { cause }));
-  }
+export function serveObserved(
+  runtime: Pick<Runtime, "after">,
+): (stream: Stream, connection: Pick<Connection, "remoteAddr">) => Promise<void> {
+  return async (stream, { remoteAddr }) => {
+    try {
+      const [ip, tcp] = remoteAddr.getComponents();
+      const endpoint = { host: ip?.value ?? "", port: Number(tcp?.value) };
+      stream.send(encodeFrames([encodePunchFrame({ type: "observed", endpoint })], LIMITS.punchFrameMaxBytes));
+      // libp2p loses what comes together with the end of a stream and its negotiation
+      await closedByReader(stream, runtime);
+      await stream.close();
+    } catch (cause) {
+      stream.abort(new Error("nothing observed", { cause }));
+    }
+  };
 }
 
-function closedByReader(stream: Stream): Promise<void> {
+function closedByReader(stream: Stream, runtime: Pick<Runtime, "after">): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error("the reader does not close")), CLOSE_TIMEOUT_MS);
+  const cancel = runtime.after(CLOSE_TIMEOUT_MS, () => reject(new Error("the reader does not close")));
   stream.addEventListener("remoteCloseWrite", () => resolve());
   stream.addEventListener("close", () => resolve());
   if (stream.remoteWriteStatus === "closed") resolve();
-  return promise.finally(() => clearTimeout(timer));
+  return promise.finally(cancel);
 }
 
 type Options = {

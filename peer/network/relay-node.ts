@@ -1,12 +1,5 @@
-import { noise } from "@chainsafe/libp2p-noise";
-import type { CircuitRelayService } from "@libp2p/circuit-relay-v2";
-import { privateKeyFromRaw } from "@libp2p/crypto/keys";
-import { identify } from "@libp2p/identify";
-import type { Connection, ConnectionGater, MultiaddrConnection, PeerId, StreamHandler } from "@libp2p/interface";
-import { ping } from "@libp2p/ping";
+import type { Connection, StreamHandler } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { createLibp2p, type Libp2p, type ServiceFactoryMap } from "libp2p";
-import { concat } from "../../shared/bytes.ts";
 import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { ChatError } from "../../shared/errors.ts";
@@ -16,12 +9,10 @@ import { StreamChannel } from "./channel.ts";
 import { announceableAddresses } from "./dialable.ts";
 import { findDevice } from "./find-device.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
-import { listenAddresses } from "./listen-addresses.ts";
-import { muxer } from "./muxer.ts";
-import { natRelay } from "./nat-relay.ts";
+import { endReservation } from "./nat-relay.ts";
 import { networkOf } from "./network-of.ts";
+import { createRelayNode, type RelayLibp2p } from "./relay-libp2p.ts";
 import type { RelayNodeOptions } from "./relay-options.ts";
-import { tcp } from "./tcp.ts";
 
 export type RelayNode = {
   readonly device: DeviceId;
@@ -45,21 +36,6 @@ const RELAY_NETWORK_LIMITS = {
   idleTimeoutMs: Number.POSITIVE_INFINITY,
 };
 
-/** Renewed by those who hold one well before. */
-const RESERVATION_MS = 3_600_000;
-const MAX_HOP_STREAMS = 32;
-const MAX_PING_STREAMS = 1024;
-const MAX_HELD_BYTES = 256 * 1024;
-const AGENT = "p2pchat";
-
-type Services = {
-  listeners: { getAddrs(): { toString(): string }[] };
-  identify: unknown;
-  ping: unknown;
-  nat?: CircuitRelayService;
-};
-type Node = Libp2p<Services>;
-
 /**
  * Starts a relay's node.
  *
@@ -80,7 +56,7 @@ class Relay implements RelayNode {
   readonly #unusedSince = new Map<string, number>();
   #addresses: readonly string[] = [];
   #port = 0;
-  #node: Node | undefined;
+  #node: RelayLibp2p | undefined;
   #stopSweeping = () => {};
   #stopping: Promise<void> | undefined;
 
@@ -99,7 +75,11 @@ class Relay implements RelayNode {
   }
 
   async start(): Promise<void> {
-    const node = await this.#create();
+    const node = await createRelayNode({
+      ...this.#options,
+      limits: this.#limits,
+      announced: () => this.#addresses,
+    });
     this.#node = node;
     node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
     node.addEventListener("connection:close", ({ detail }) => this.#onDisconnection(detail));
@@ -140,78 +120,6 @@ class Relay implements RelayNode {
     await this.#node?.stop();
   }
 
-  #create(): Promise<Node> {
-    const { seed, listen } = this.#options;
-    const limits = this.#limits;
-    return createLibp2p({
-      start: false,
-      privateKey: privateKeyFromRaw(concat(seed, publicKeyOfSeed(seed))),
-      nodeInfo: { name: AGENT, version: "1", userAgent: AGENT },
-      addresses: {
-        listen: listenAddresses(listen),
-        announceFilter: () => this.#addresses.map((address) => multiaddr(address)),
-      },
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [
-        muxer({
-          maxInboundStreams: limits.inboundStreamsPerConnection + MAX_HOP_STREAMS,
-          streamOptions: { maxStreamWindowSize: limits.windowBytes, maxWriteBufferLength: limits.writeBufferBytes },
-        }),
-      ],
-      connectionGater: this.#gater(),
-      connectionManager: {
-        // the gater decides
-        maxConnections: Number.MAX_SAFE_INTEGER,
-        maxIncomingPendingConnections: limits.pendingIncoming,
-        inboundConnectionThreshold: limits.inboundPerSecondAndAddress,
-        inboundUpgradeTimeout: limits.upgradeTimeoutMs,
-        inboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
-        outboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
-        reconnectRetries: 0,
-      },
-      connectionMonitor: {
-        pingInterval: limits.pingIntervalMs,
-        pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: 2 * limits.pingTimeoutMs },
-      },
-      services: this.#services(),
-    });
-  }
-
-  #services(): ServiceFactoryMap<Services> {
-    const { nat, rules } = this.#options;
-    const shared = {
-      rules,
-      reservationMs: RESERVATION_MS,
-      maxHeldBytes: MAX_HELD_BYTES,
-      maxHopStreams: MAX_HOP_STREAMS,
-    };
-    return {
-      listeners: ({ transportManager }) => ({ getAddrs: () => transportManager.getAddrs() }),
-      // whoever asks is told; nobody is asked
-      identify: identify({ runOnConnectionOpen: false }),
-      // by default a second ping of our own, where the other side leaves the stream of the first open, ends the connection
-      ping: ping({ maxInboundStreams: 2, maxOutboundStreams: MAX_PING_STREAMS }),
-      ...(nat !== undefined && { nat: natRelay({ ...shared, ...nat }) }),
-    };
-  }
-
-  #gater(): ConnectionGater {
-    const { rules } = this.#options;
-    const userless = (peer: PeerId) => findDevice(peer.toString()) === undefined;
-    return {
-      denyDialPeer: () => true,
-      denyDialMultiaddr: () => true,
-      denyInboundConnection: (socket) => !this.#mayEnter(socket),
-      denyInboundEncryptedConnection: userless,
-      denyInboundRelayReservation: (user) => {
-        const [connection] = this.#node?.getConnections(user) ?? [];
-        return connection === undefined || !rules.reserve(user.toString(), networkOf(connection.remoteAddr));
-      },
-      denyOutboundRelayedConnection: (from, to) => !rules.mayRelay(from.toString(), to.toString()),
-    };
-  }
-
   #announced(listening: readonly string[]): string[] {
     const { announce, allowLocal } = this.#options;
     if (announce.length === 0) return announceableAddresses(this.device, listening, allowLocal);
@@ -220,15 +128,6 @@ class Relay implements RelayNode {
     const wrong = addresses.find((address) => !isRelayAddressOf(this.device, address));
     if (wrong === undefined) return addresses;
     throw new ChatError("CONFIG_INVALID", `${wrong} is no address of this relay`, { reason: "announce" });
-  }
-
-  /** A socket has its place until it is closed: one that never shakes hands would else take places that nobody counts. */
-  #mayEnter(socket: MultiaddrConnection): boolean {
-    const { rules } = this.#options;
-    const network = networkOf(socket.remoteAddr);
-    if (socket.status !== "open" || !rules.mayConnect(network)) return false;
-    socket.addEventListener("close", rules.connected(network), { once: true });
-    return true;
   }
 
   /** A throw into libp2p's event target would end the process. */
@@ -242,10 +141,7 @@ class Relay implements RelayNode {
     const node = this.#node;
     if (node === undefined || node.getConnections(remotePeer).length > 0) return;
     this.#options.rules.release(remotePeer.toString());
-    const reservations = node.services.nat?.reservations;
-    // or it would end the next one of the same user, when this one's time is over
-    reservations?.get(remotePeer)?.signal.clear();
-    reservations?.delete(remotePeer);
+    if (node.services.nat !== undefined) endReservation(node.services.nat, remotePeer);
     // libp2p remembers every stranger for good
     node.peerStore.delete(remotePeer).catch(() => undefined);
   }

@@ -5,18 +5,14 @@ import type { NetworkLimits } from "./limits.ts";
 import type { Listen } from "./listen-addresses.ts";
 import type { RelayingRules } from "./nat-relay.ts";
 
-/** Whom a relay serves, and how much. A network is an IPv4 address or an IPv6 /64; a user is a peer id. */
+/** Whom a relay serves, and how much. */
 export interface RelayRules extends RelayingRules {
   mayConnect(network: string): boolean;
   /** Takes note of a connection; the answer takes note of its end. */
   connected(network: string): () => void;
   /** Takes a place for a mailbox stream and gives back how to leave it; undefined where there is none. */
   mailboxPlace(network: string): (() => void) | undefined;
-  /** Takes, or keeps, a place for the user's reservation. */
-  reserve(user: string, network: string): boolean;
   hasReservation(user: string): boolean;
-  /** The user is gone. */
-  release(user: string): void;
 }
 
 export type RelayNodeOptions = {
@@ -29,7 +25,12 @@ export type RelayNodeOptions = {
   readonly allowLocal: boolean;
   readonly rules: RelayRules;
   /** Left out: no NAT relay. */
-  readonly nat?: { readonly maxReservations: number; readonly relayedMs: number };
+  readonly nat?: {
+    readonly maxReservations: number;
+    readonly relayedMs: number;
+    /** One hour by default. Renewed by those who hold one well before. */
+    readonly reservationMs?: number;
+  };
   /** Left out: no mailbox. Serves one stream to its end. */
   readonly onMailbox?: (channel: Channel, network: string) => Promise<void>;
   /** What else it answers, by protocol id. */

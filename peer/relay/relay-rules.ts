@@ -62,15 +62,19 @@ export class RelayRules {
     this.#reserved.delete(user);
   }
 
-  mayRelay(from: string, to: string): boolean {
-    return this.#relayed.isFree(from) && this.#relayed.isFree(to) && this.#hasBytes(from) && this.#hasBytes(to);
-  }
-
-  relaying(from: string, to: string): () => void {
-    const leave = [this.#relayed.take(from), this.#relayed.take(to)];
-    return () => {
-      for (const end of leave) end();
-    };
+  relaying(from: string, to: string): (() => void) | undefined {
+    if (!this.#hasBytes(from) || !this.#hasBytes(to) || !this.#relayed.isFree(from)) return undefined;
+    const leaveFrom = this.#relayed.take(from);
+    // only now: both may be one user, or the place the last
+    const leaveTo = this.#relayed.isFree(to) ? this.#relayed.take(to) : undefined;
+    if (leaveTo === undefined) leaveFrom();
+    return (
+      leaveTo &&
+      (() => {
+        leaveFrom();
+        leaveTo();
+      })
+    );
   }
 
   transferred(from: string, to: string, bytes: number): boolean {

@@ -1,3 +1,4 @@
+import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import { serveObserved } from "../../peer/network/observed.ts";
 import { PUNCH_PROTOCOLS } from "../../shared/protocol.ts";
 import { startRelay } from "../support/relay.ts";
@@ -6,5 +7,5 @@ import { startRelay } from "../support/relay.ts";
 
 const [host = "", port = ""] = process.argv.slice(2);
 const relay = await startRelay("relay", { host, port: Number(port) });
-await relay.node.handle(PUNCH_PROTOCOLS.observed, serveObserved);
+await relay.node.handle(PUNCH_PROTOCOLS.observed, serveObserved(systemRuntime));
 console.log(JSON.stringify({ address: relay.address }));

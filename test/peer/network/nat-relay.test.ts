@@ -10,7 +10,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { drained } from "../../../peer/network/drained.ts";
 import type { RelayLimits } from "../../../peer/relay/limits.ts";
 import { hasStopped, soon } from "../../support/channels.ts";
-import { type HostilePeer, startHostilePeer } from "../../support/hostile-peer.ts";
+import { type HostilePeer, type RawStream, startHostilePeer } from "../../support/hostile-peer.ts";
 import { startTestRelay } from "../../support/relay-node.ts";
 
 const PROTOCOL = "/test/1";
@@ -21,6 +21,7 @@ const MIB = 1024 * 1024;
 /* Messages of circuit relay v2: a length and a protobuf. */
 const RESERVE = Uint8Array.of(2, 8, 0);
 const ACCEPTED = Uint8Array.of(4, 8, 1, 32, 100);
+const NOT_ACCEPTED = Uint8Array.of(5, 8, 1, 32, 203, 1);
 /** The status of an answer to a hop request. */
 const OK = Uint8Array.of(40, 100);
 
@@ -28,6 +29,12 @@ function connectTo({ node }: HostilePeer): Uint8Array {
   const id = node.peerId.toMultihash().bytes;
   return Uint8Array.of(id.length + 6, 8, 1, 18, id.length + 2, 10, id.length, ...id);
 }
+
+/** A request that is refused: permission denied, and too many reservations. */
+const DENIED = Uint8Array.of(40, 202, 1);
+const REFUSED = Uint8Array.of(40, 200, 1);
+
+const contains = (bytes: Uint8Array, part: Uint8Array) => Buffer.from(bytes).includes(part);
 
 function firstBytes(stream: Stream): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
@@ -43,6 +50,27 @@ async function sendAll(stream: Stream, total: number): Promise<void> {
     await drained(stream, undefined);
     stream.send(chunk);
   }
+}
+
+async function reserveAt(relay: string, peer: HostilePeer): Promise<Uint8Array> {
+  const { stream } = await peer.open(relay, { protocol: HOP });
+  stream.send(RESERVE);
+  return firstBytes(stream);
+}
+
+/** Two streams that a relay has joined. */
+async function joinedAt(
+  relay: string,
+  from: HostilePeer,
+  to: HostilePeer,
+): Promise<{ near: RawStream; far: RawStream }> {
+  expect(contains(await reserveAt(relay, to), OK)).toBe(true);
+  const near = await from.open(relay, { protocol: HOP });
+  near.write(connectTo(to));
+  const far = await to.accept();
+  far.write(ACCEPTED);
+  expect(contains(await firstBytes(near.stream), OK)).toBe(true);
+  return { near, far };
 }
 
 const onRelayed = { runOnLimitedConnection: true };
@@ -171,16 +199,10 @@ describe("a NAT relay", () => {
   test("holds little for a side that does not read, and hands all on once it does", async () => {
     await using relay = await startWith();
     await using bob = await startHostilePeer({ protocols: [STOP] });
-    const reservation = await bob.open(relay.address, { protocol: HOP });
-    reservation.write(RESERVE);
-    expect(Buffer.from(await firstBytes(reservation.stream)).includes(OK)).toBe(true);
     await using alice = await startHostilePeer();
     // below what both would agree on inside, which has flow control of its own
-    const { stream } = await alice.open(relay.address, { protocol: HOP });
-    stream.send(connectTo(bob));
-    const { stream: slow } = await bob.accept();
-    slow.send(ACCEPTED);
-    expect(Buffer.from(await firstBytes(stream)).includes(OK)).toBe(true);
+    const { near, far } = await joinedAt(relay.address, alice, bob);
+    const [stream, slow] = [near.stream, far.stream];
     slow.pause();
     const total = 16 * MIB;
     const sending = sendAll(stream, total);
@@ -199,5 +221,77 @@ describe("a NAT relay", () => {
     await stranger.dial(multiaddr(relay.address));
     await expect.poll(() => relay.node.counts().connections).toBe(1);
     expect(bob.getConnections()).toHaveLength(1);
+  });
+
+  test("relays no more connections of one user than it may where several are asked for at once", async () => {
+    await using relay = await startWith({ relayedPerUser: 1 });
+    await using bob = await startHostilePeer({ protocols: [STOP] });
+    await using alice = await startHostilePeer();
+    await reserveAt(relay.address, bob);
+    const connection = await alice.dial(relay.address);
+    const one = await alice.open(connection, { protocol: HOP });
+    const two = await alice.open(connection, { protocol: HOP });
+    one.write(connectTo(bob));
+    two.write(connectTo(bob));
+    // bob has not answered yet
+    expect(contains(await firstBytes(two.stream), DENIED)).toBe(true);
+    (await bob.accept()).write(ACCEPTED);
+    expect(contains(await firstBytes(one.stream), OK)).toBe(true);
+    expect(relay.rules.counts().relayed).toBe(1);
+  });
+
+  test("gives the places of a connection back that comes to nothing", async () => {
+    await using relay = await startWith({ relayedPerUser: 1 });
+    await using bob = await startHostilePeer({ protocols: [STOP] });
+    await using alice = await startHostilePeer();
+    await reserveAt(relay.address, bob);
+    const { stream } = await alice.open(relay.address, { protocol: HOP });
+    stream.send(connectTo(bob));
+    const asked = await bob.accept();
+    asked.write(NOT_ACCEPTED);
+    expect(contains(await firstBytes(stream), OK)).toBe(false);
+    await expect.poll(() => relay.rules.counts().relayed).toBe(0);
+    // bob leaves it open
+    expect(await asked.closed).toBeInstanceOf(Error);
+    const { stream: unknown } = await alice.open(relay.address, { protocol: HOP });
+    unknown.send(connectTo(alice));
+    await firstBytes(unknown);
+    await expect.poll(() => relay.rules.counts().relayed).toBe(0);
+  });
+
+  test("counts a connection for as long as either side of it is there", async () => {
+    await using relay = await startWith();
+    await using bob = await startHostilePeer({ protocols: [STOP] });
+    await using alice = await startHostilePeer();
+    const { far } = await joinedAt(relay.address, alice, bob);
+    await alice.node.getConnections()[0]?.close();
+    await expect.poll(() => relay.node.counts().connections).toBe(1);
+    await far.ended();
+    expect(relay.rules.counts().relayed).toBe(1);
+    await far.finish();
+    await expect.poll(() => relay.rules.counts().relayed).toBe(0);
+  });
+
+  test("keeps no place for a reservation that libp2p refuses", async () => {
+    await using relay = await startTestRelay({}, { nat: { maxReservations: 1, relayedMs: 60_000 } });
+    await using alice = await startHostilePeer();
+    await using bob = await startHostilePeer();
+    expect(contains(await reserveAt(relay.address, alice), OK)).toBe(true);
+    expect(contains(await reserveAt(relay.address, bob), REFUSED)).toBe(true);
+    await expect.poll(() => relay.rules.counts().reservations).toBe(1);
+    expect([alice, bob].map(({ peerId }) => relay.rules.hasReservation(peerId))).toEqual([true, false]);
+    expect(relay.node.counts().reservations).toBe(1);
+  });
+
+  test("gives a reservation's place back when its time is over, its holder there or not", async () => {
+    // libp2p counts in seconds
+    const nat = { maxReservations: 10, relayedMs: 60_000, reservationMs: 1000 };
+    await using relay = await startTestRelay({}, { nat });
+    await using alice = await startHostilePeer();
+    expect(contains(await reserveAt(relay.address, alice), OK)).toBe(true);
+    await expect.poll(() => relay.node.counts().reservations, { timeout: 5000 }).toBe(0);
+    expect(relay.rules.counts()).toMatchObject({ reservations: 0, connections: 1 });
+    expect(contains(await reserveAt(relay.address, alice), OK)).toBe(true);
+    expect(relay.rules.counts().reservations).toBe(1);
   });
 });

@@ -43,7 +43,7 @@ async function startPeer(name: string, relay: TestRelay, options: PeerOptions = 
   return { ...peer, log };
 }
 
-async function startObservingRelay(observe: Observe = serveObserved): Promise<TestRelay> {
+async function startObservingRelay(observe: Observe = serveObserved(systemRuntime)): Promise<TestRelay> {
   const relay = await startRelay("relay");
   await relay.node.handle(PUNCH_PROTOCOLS.observed, observe);
   return relay;
@@ -52,7 +52,7 @@ async function startObservingRelay(observe: Observe = serveObserved): Promise<Te
 /** As a relay that lies: everybody comes from there. */
 function seenAt(port: number): Observe {
   const remoteAddr = multiaddr(`/ip4/127.0.0.1/tcp/${port}`);
-  return (stream) => serveObserved(stream, { remoteAddr });
+  return (stream) => serveObserved(systemRuntime)(stream, { remoteAddr });
 }
 
 type Observe = (stream: Stream, connection: Connection) => Promise<void>;

@@ -69,26 +69,36 @@ describe("a relay's rules", () => {
     expect(rules.counts().reservations).toBe(2);
   });
 
-  test("count a relayed connection for both of its ends", () => {
+  test("count a relayed connection for both of its ends, from the moment when it is allowed", () => {
     const { rules } = rulesWith({ relayedPerUser: 1 });
-    const ended = rules.relaying("alice", "bob");
-    expect([rules.mayRelay("carol", "bob"), rules.mayRelay("alice", "carol"), rules.mayRelay("carol", "dave")]).toEqual(
-      [false, false, true],
-    );
-    ended();
-    expect(rules.mayRelay("carol", "bob")).toBe(true);
+    const leave = rules.relaying("alice", "bob");
+    expect([rules.relaying("carol", "bob"), rules.relaying("alice", "carol")]).toEqual([undefined, undefined]);
+    expect(rules.counts().relayed).toBe(1);
+    leave?.();
+    leave?.();
     expect(rules.counts().relayed).toBe(0);
+    expect(rules.relaying("carol", "bob")).toBeDefined();
+  });
+
+  test("give nobody two places for one, nor one connection more than there may be in all", () => {
+    const { rules } = rulesWith({ relayedPerUser: 1, relayed: 1 });
+    expect(rules.relaying("alice", "alice")).toBeUndefined();
+    expect(rules.counts().relayed).toBe(0);
+    expect(rules.relaying("alice", "bob")).toBeDefined();
+    expect(rules.relaying("carol", "dave")).toBeUndefined();
+    expect(rules.counts().relayed).toBe(1);
   });
 
   test("give a user so many bytes an hour, and all users together", () => {
     const { rules, clock } = rulesWith({ bytesPerUserAndHour: 100, bytesPerHour: 150 });
     expect(rules.transferred("alice", "bob", 100)).toBe(true);
     expect(rules.transferred("alice", "bob", 1)).toBe(false);
-    expect([rules.mayRelay("alice", "carol"), rules.mayRelay("carol", "dave")]).toEqual([false, true]);
+    expect(rules.relaying("alice", "carol")).toBeUndefined();
+    expect(rules.relaying("carol", "dave")).toBeDefined();
     rules.transferred("carol", "dave", 60);
-    expect(rules.mayRelay("erin", "frank")).toBe(false);
+    expect(rules.relaying("erin", "frank")).toBeUndefined();
     clock.nowMs += HOUR_MS;
-    expect(rules.mayRelay("alice", "bob")).toBe(true);
+    expect(rules.relaying("alice", "bob")).toBeDefined();
     expect(rules.counts().relayedBytes).toBe(161);
   });
 
@@ -98,7 +108,11 @@ describe("a relay's rules", () => {
     rules.reserve("dave", "192.0.2.2");
     const ended = rules.relaying("x", "a");
     rules.relaying("y", "b");
-    const isRelayed = (from: string, to: string) => rules.mayRelay(from, to);
+    const isRelayed = (from: string, to: string) => {
+      const leave = rules.relaying(from, to);
+      leave?.();
+      return leave !== undefined;
+    };
     expect([isRelayed("z", "c"), isRelayed("c", "dave"), isRelayed("z", "dave")]).toEqual([false, false, true]);
     ended?.();
     expect(isRelayed("z", "c")).toBe(true);
