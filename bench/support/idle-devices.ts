@@ -49,7 +49,7 @@ async function reserve(relay: string): Promise<void> {
     refusalThroughRelay: () => undefined,
     onRefused: () => {},
   });
-  const node = await createNode({ deviceSeed, listen: [], monitored: true, gater, limits: NETWORK_LIMITS });
+  const node = await createNode({ deviceSeed, listen: [], watchedBy: systemRuntime, gater, limits: NETWORK_LIMITS });
   node.addEventListener("connection:open", ({ detail }) => {
     connections.add(deviceIdOf(detail.remotePeer.publicKey?.raw ?? new Uint8Array()), detail);
   });

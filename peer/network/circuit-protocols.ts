@@ -2,6 +2,3 @@
 export const HOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/hop";
 export const STOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/stop";
 export const CIRCUIT_PROTOCOLS = [HOP_PROTOCOL, STOP_PROTOCOL] as const;
-
-/** Asked of anybody to see whether they are there; who does not know it says so, which will do. */
-export const PING_PROTOCOL = "/ipfs/ping/1.0.0";

@@ -2,9 +2,11 @@ import { noise } from "@chainsafe/libp2p-noise";
 import type { CircuitRelayTransportComponents } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { ConnectionGater, Transport } from "@libp2p/interface";
-import { createLibp2p, type Libp2p } from "libp2p";
+import { createLibp2p, type Libp2p, type ServiceFactoryMap } from "libp2p";
 import { concat } from "../../shared/bytes.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
+import type { Runtime } from "../messaging/runtime.ts";
+import { heartbeat } from "./heartbeat.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { muxer } from "./muxer.ts";
 import { tcp } from "./tcp.ts";
@@ -12,14 +14,16 @@ import { tcp } from "./tcp.ts";
 /** What libp2p keeps to itself and its own transports. */
 export type Libp2pParts = CircuitRelayTransportComponents;
 
-export type Libp2pNode = Libp2p<{ parts: Libp2pParts }>;
+type Services = { parts: Libp2pParts; heartbeat?: unknown };
+
+export type Libp2pNode = Libp2p<Services>;
 
 type Options = {
   readonly deviceSeed: Uint8Array;
   /** Multiaddrs; none makes a node that only dials. */
   readonly listen: readonly string[];
-  /** Whether open connections are pinged, so that a dead one shows; by default when the node listens. */
-  readonly monitored?: boolean;
+  /** Given: open connections are watched, so that a dead one shows. A node that only dials mostly lives too short a time. */
+  readonly watchedBy?: Pick<Runtime, "after" | "monotonic">;
   readonly gater: ConnectionGater;
   readonly limits: NetworkLimits;
   /** Instead of plain TCP. */
@@ -43,11 +47,16 @@ function pickParts(parts: Libp2pParts): Libp2pParts {
 export async function createNode({
   deviceSeed,
   listen,
-  monitored = listen.length > 0,
+  watchedBy,
   gater,
   limits,
   transport = tcp(),
 }: Options): Promise<Libp2pNode> {
+  const services: ServiceFactoryMap<Services> = {
+    // not the parts themselves: libp2p starts and stops whatever it is given as a service
+    parts: (parts) => pickParts(parts),
+    ...(watchedBy !== undefined && { heartbeat: heartbeat({ limits, runtime: watchedBy }) }),
+  };
   return createLibp2p({
     start: false,
     // libp2p derives a public key from a seed in JavaScript, which takes a tenth of a one-shot `send`
@@ -75,15 +84,7 @@ export async function createNode({
       // the outbox redials: libp2p would give up after five attempts, silently
       reconnectRetries: 0,
     },
-    connectionMonitor: {
-      // a node that only dials mostly lives too short a time for it
-      enabled: monitored,
-      pingInterval: limits.pingIntervalMs,
-      pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: 2 * limits.pingTimeoutMs },
-    },
-    services: {
-      // not the parts themselves: libp2p starts and stops whatever it is given as a service
-      parts: (parts) => pickParts(parts),
-    },
+    connectionMonitor: { enabled: false },
+    services,
   });
 }

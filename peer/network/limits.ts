@@ -26,9 +26,9 @@ export const NETWORK_LIMITS = {
   unusedConnectionMs: 60_000,
   /** How often unused and doubled connections are looked for. */
   sweepIntervalMs: 5000,
-  /** Between pings of a connection that is kept. */
+  /** Without a sign of life from the other side, before it is asked for one. */
   pingIntervalMs: 20_000,
-  /** Slow uplinks queue a ping behind a message: the default of 5 s cuts them in the middle of it. */
+  /** For the sign, of whatever kind. */
   pingTimeoutMs: 30_000,
 
   // Dialling: addresses are tried side by side, those that promise most first

@@ -38,7 +38,7 @@ export async function connectMailbox(options: MailboxOptions): Promise<MailboxCo
   const node = await createNode({
     deviceSeed: options.runtime.randomBytes(ED25519.seedBytes),
     listen: [],
-    monitored: true,
+    watchedBy: options.runtime,
     gater: connectionGater({ allowLocal: options.allowLocal, refusal: () => undefined, onRefused: () => {} }),
     limits,
   });

@@ -83,6 +83,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const node = await createNode({
     deviceSeed: options.deviceSeed,
     listen: options.listen === undefined ? [] : listenAddresses(options.listen),
+    ...(options.listen !== undefined && { watchedBy: runtime }),
     gater: connectionGater({
       allowLocal,
       refusal: (peerId) => connections.refusal(peerId),

@@ -3,13 +3,14 @@ import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
-import { assertAlive, endUnlessAlive } from "./alive.ts";
+import { endUnlessAlive } from "./alive.ts";
 import { addCircuits, type Circuits } from "./circuit.ts";
 import { STOP_PROTOCOL } from "./circuit-protocols.ts";
 import type { Connections } from "./connections.ts";
 import { findDevice } from "./find-device.ts";
 import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
+import { ping } from "./muxer.ts";
 import type { Reservation } from "./reservations.ts";
 import { reserve } from "./reserve.ts";
 import { SharedDials } from "./shared-dials.ts";
@@ -91,7 +92,7 @@ export class RelayClient {
       return {
         lifetimeMs,
         lost: lost.signal,
-        ping: (attempt) => assertAlive(connection, attempt),
+        ping: () => ping(connection),
         renew: ask,
         abandon: () => connection.abort(new Error("the relay does not answer")),
       };

@@ -9,6 +9,7 @@ import { createLibp2p, type Libp2p, type ServiceFactoryMap } from "libp2p";
 import { concat } from "../../shared/bytes.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { findDevice } from "./find-device.ts";
+import { heartbeat } from "./heartbeat.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { muxer } from "./muxer.ts";
@@ -19,7 +20,6 @@ import { tcp } from "./tcp.ts";
 
 const RESERVATION_MS = 3_600_000;
 const MAX_HOP_STREAMS = 32;
-const MAX_PING_STREAMS = 1024;
 const MAX_HELD_BYTES = 256 * 1024;
 const AGENT = "p2pchat";
 
@@ -27,6 +27,7 @@ type Services = {
   listeners: { getAddrs(): { toString(): string }[] };
   identify: unknown;
   ping: unknown;
+  heartbeat: unknown;
   nat?: CircuitRelayService;
 };
 
@@ -68,15 +69,12 @@ export function createRelayNode(options: Options): Promise<RelayLibp2p> {
       outboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
       reconnectRetries: 0,
     },
-    connectionMonitor: {
-      pingInterval: limits.pingIntervalMs,
-      pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: 2 * limits.pingTimeoutMs },
-    },
+    connectionMonitor: { enabled: false },
     services: servicesOf(options),
   });
 }
 
-function servicesOf({ nat, rules, runtime }: Options): ServiceFactoryMap<Services> {
+function servicesOf({ nat, rules, limits, runtime }: Options): ServiceFactoryMap<Services> {
   const shared = {
     rules,
     runtime,
@@ -88,8 +86,8 @@ function servicesOf({ nat, rules, runtime }: Options): ServiceFactoryMap<Service
     listeners: ({ transportManager }) => ({ getAddrs: () => transportManager.getAddrs() }),
     // whoever asks is told; nobody is asked
     identify: identify({ runOnConnectionOpen: false }),
-    // by default a second ping of our own, where the other side leaves the stream of the first open, ends the connection
-    ping: ping({ maxInboundStreams: 2, maxOutboundStreams: MAX_PING_STREAMS }),
+    ping: ping({ maxInboundStreams: 2 }),
+    heartbeat: heartbeat({ limits, runtime }),
     ...(nat !== undefined && { nat: natRelay({ ...shared, ...nat }) }),
   };
 }

@@ -32,6 +32,9 @@ const RELAY_NETWORK_LIMITS = {
   pendingIncoming: Number.MAX_SAFE_INTEGER,
   firstFrameTimeoutMs: 60_000,
   frameTimeoutMs: 20_000,
+  // users ask before: a relay does so of those that do not
+  pingIntervalMs: 15_000,
+  pingTimeoutMs: 12_000,
   // mailbox sessions see to it themselves
   idleTimeoutMs: Number.POSITIVE_INFINITY,
 };

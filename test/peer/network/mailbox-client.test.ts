@@ -22,6 +22,9 @@ const token = new Uint8Array(32).fill(4);
 const parcel = new Uint8Array(2048).fill(5);
 const contacts = { key: boxKey, kind: "contacts", tokenKey } as const;
 
+/** Nothing can be heard while a test's time passes. */
+const UNWATCHED = { pingIntervalMs: Number.POSITIVE_INFINITY };
+
 describe("a request to a mailbox", () => {
   test("opens a box with a signature for this relay and this stream", async () => {
     await withFakeMailbox({}, async ({ mailbox, relay, fake }) => {
@@ -79,7 +82,7 @@ describe("a request to a mailbox", () => {
     const time = new FakeTime();
     const runtime = time.runtime("mailbox");
     const unhandled = await unhandledDuring(() =>
-      withFakeMailbox({ runtime }, async ({ mailbox, relay }) => {
+      withFakeMailbox({ runtime, limits: UNWATCHED }, async ({ mailbox, relay }) => {
         const { privateKey: key } = generateKeyPairSync("x25519");
         await expect(mailbox.open({ ...contacts, key })).rejects.toThrow();
         await expect(mailbox.receipt(key, [1])).rejects.toThrow();
@@ -224,7 +227,7 @@ describe("a mailbox that does not answer", () => {
 
   test("is left once an answer is owed too long, not before", async () => {
     const time = new FakeTime();
-    await withFakeMailbox({ runtime: time.runtime("alice") }, async ({ mailbox, relay }) => {
+    await withFakeMailbox({ runtime: time.runtime("alice"), limits: UNWATCHED }, async ({ mailbox, relay }) => {
       time.pass(3_600_000);
       const first = mailbox.deposit(box, token, parcel);
       const second = mailbox.deposit(box, token, parcel);
