@@ -155,18 +155,17 @@ export class Network implements Transport {
       stream: await this.#negotiate(connection, STREAM_PROTOCOLS.message, signal),
       connection,
     });
+    const dial = () => dialler.dial(device, { nearby: this.#reachability.nearby(device), record: addresses }, signal);
     try {
       for (;;) {
-        const current = connections.best(device);
-        if (current === undefined) {
-          const whereabouts = { nearby: this.#reachability.nearby(device), record: addresses };
-          return await open(await dialler.dial(device, whereabouts, signal));
-        }
+        const known = connections.best(device);
         try {
-          return await open(current);
+          const opened = await open(known ?? (await dial()));
+          if (opened.connection.direct || connections.best(device)?.direct !== true) return opened;
+          opened.stream.abort(new Error("there is a way without a relay by now"));
         } catch (error) {
-          if (signal.aborted || isUnsupportedProtocol(error)) throw error;
-          connections.distrust(device, current);
+          if (known === undefined || signal.aborted || isUnsupportedProtocol(error)) throw error;
+          connections.distrust(device, known);
         }
       }
     } catch (error) {
@@ -183,10 +182,12 @@ export class Network implements Transport {
 
   /** Thrown into libp2p's event target, an error of the owner's would end the process. */
   #onConnection(connection: Connection): void {
-    const { connections, isRelay, options, log } = this.#parts;
+    const { connections, channels, isRelay, options, log } = this.#parts;
     try {
       const device = parseDeviceId(connection.remotePeer.toString());
       const isFirst = connections.add(device, connection);
+      // whichever side's attempt it came of
+      if (connection.direct) channels.endRelayed(device);
       if (isFirst && !isRelay(device)) options.events.onConnected(device);
       const staysLong = options.listen !== undefined;
       if (!connection.direct && staysLong && options.isContact(device)) this.#upgrades.offer(device);
@@ -213,7 +214,6 @@ export class Network implements Transport {
     ];
     // a connection too many is closed as any other that is doubled
     await race(attempts, { runtime, signal, discard: () => {} });
-    this.#parts.channels.endRelayed(device);
   }
 
   #endDeadConnections(): void {

@@ -18,7 +18,7 @@ async function framesOf(channel: Channel): Promise<Uint8Array[]> {
 }
 
 describe("a relayed connection to a contact", () => {
-  test("is replaced by a plain dial where that works; the own channel ends, so that the next takes the better way", async () => {
+  test("is replaced by a plain dial where that works; both sides' channels end, so that the next take the better way", async () => {
     await using relay = await startRelay("relay");
     const known: string[] = [];
     const limits = { offRelayRetryMs: 200, sweepIntervalMs: 50 };
@@ -30,11 +30,13 @@ describe("a relayed connection to a contact", () => {
     });
     const channel = await alice.network.connect(bob.device, await relayed(bob), soon());
     const answering = await bob.accept();
-    expect(channel.path).toBe("relay");
+    const back = await bob.network.connect(alice.device, [], soon());
+    expect([channel.path, back.path]).toEqual(["relay", "relay"]);
     known.push(bob.address);
     await expect.poll(() => alice.network.connections().paths.direct, { timeout: 10_000 }).toBe(1);
     await expect(framesOf(channel)).resolves.toEqual([]);
     await expect(framesOf(answering)).resolves.toEqual([]);
+    await expect(framesOf(back)).resolves.toEqual([]);
     const fresh = await alice.network.connect(bob.device, [], soon());
     expect([fresh.path, (await bob.accept()).path]).toEqual(["direct", "direct"]);
     // nothing needs the relay any more: this side closes what it dialled
