@@ -1,14 +1,33 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+/** Tests that start the programs themselves. */
+const PROGRAMS = [
+  "test/e2e/**/*.test.ts",
+  "test/net/**/*.test.ts",
+  "test/naming-server/{admission,backup,connections,fuzz,instances,logs,migrate-store,program}.test.ts",
+  "test/naming-server/storage/**/faults.test.ts",
+  "test/peer/cli/{listen,program,pty,with-operations}.test.ts",
+  "test/peer/cli/commands/{changes,send,token}.test.ts",
+  "test/peer/cli/completion/shells.test.ts",
+  "test/peer/sdk/*.test.ts",
+];
+
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    maxWorkers: 2,
+    // of two cores: many tests wait for what takes its time
+    maxWorkers: 3,
     pool: "forks",
     env: { NODE_ENV: "test" },
+    projects: [
+      {
+        extends: true,
+        test: { name: "programs", include: PROGRAMS, globalSetup: "test/support/build-programs.ts" },
+      },
+      { extends: true, test: { name: "units", include: ["test/**/*.test.ts"], exclude: PROGRAMS } },
+    ],
   },
 });

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { hasTmux } from "../support/capabilities.ts";
-import { type Person, REPOSITORY, startWorld, strangers, type Two } from "../support/p2pchat.ts";
+import { type Person, startWorld, strangers, type Two } from "../support/p2pchat.ts";
+import { PROGRAMS } from "../support/programs.ts";
 import { Tmux } from "../support/tmux.ts";
 
 const SIZE = { columns: 90, rows: 20 };
-const P2PCHAT = `${process.execPath} ${REPOSITORY}peer/main.ts`;
+const P2PCHAT = `${process.execPath} ${PROGRAMS.p2pchat}`;
 
 /** A person's terminal with a conversation in it; the shell says when it is over. */
 async function chatting(person: Person, to: string, env: Readonly<Record<string, string>> = {}): Promise<Tmux> {
@@ -242,7 +243,7 @@ describe.runIf(hasTmux())("the terminal is as it was", () => {
     await tmux.sees(/prompt/);
     const before = tmux.mode();
     const fault = "data:text/javascript,process.on('SIGUSR2',()=>{throw new Error('nobody catches this')})";
-    tmux.enter(`${process.execPath} --import "${fault}" ${REPOSITORY}peer/main.ts chat bob; echo "left with $?"`);
+    tmux.enter(`${process.execPath} --import "${fault}" ${PROGRAMS.p2pchat} chat bob; echo "left with $?"`);
     await tmux.sees(/> *$/m);
     process.kill(await pidOf(alice), "SIGUSR2");
     await tmux.sees(/nobody catches this[\s\S]*left with \d/);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { aliceAndBob, type Person, strangers } from "../support/p2pchat.ts";
 import type { Line } from "../support/program.ts";
+import { PROGRAMS } from "../support/programs.ts";
 
 const textsOf = (lines: readonly Line[]) => lines.filter(({ type }) => type === "message").map(({ text }) => text);
 
@@ -189,8 +190,7 @@ describe("with --exec", () => {
          process.exitCode = status;
        }`,
     );
-    const program = join(import.meta.dirname, "../../peer/main.ts");
-    await bob.listen(["--exec", process.execPath, "--", script, program]);
+    await bob.listen(["--exec", process.execPath, "--", script, PROGRAMS.p2pchat]);
     const hearing = await alice.listen();
     await alice.send("bob", "hi");
     await hearing.nextMessage("echo hi");

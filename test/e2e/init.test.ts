@@ -5,9 +5,10 @@ import { hashOfInvite } from "../../naming-server/admission.ts";
 import { openSqliteStore } from "../../naming-server/storage/sqlite-store.ts";
 import { canOpenTerminals } from "../support/capabilities.ts";
 import { dialogue } from "../support/dialogue.ts";
-import { REPOSITORY, startWorld } from "../support/p2pchat.ts";
+import { startWorld } from "../support/p2pchat.ts";
+import { PROGRAMS } from "../support/programs.ts";
 
-const P2PCHAT = `${process.execPath} ${join(REPOSITORY, "peer/main.ts")}`;
+const P2PCHAT = `${process.execPath} ${PROGRAMS.p2pchat}`;
 
 describe.runIf(canOpenTerminals())("a first start on a terminal", () => {
   test("asks again what was answered wrongly, and leaves a sealed profile that works", async () => {

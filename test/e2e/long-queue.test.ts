@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { buildProgram } from "../support/built-program.ts";
 import { CALLS_PER_CONNECTION, callsOf } from "../support/daemon-calls.ts";
 import { type Person, startWorld } from "../support/p2pchat.ts";
 import type { Line, Program } from "../support/program.ts";
@@ -40,15 +39,10 @@ async function enqueue(from: Person, listening: Program, to: string): Promise<vo
 }
 
 test("ten thousand queued messages arrive once and in order, and nobody else waits for them", async () => {
-  const program = await buildProgram();
   const world = await startWorld();
   const register = (name: string) => world.register(name, "--no-passphrase");
   const [alice, bob, carol] = [await register("alice"), await register("bob"), await register("carol")];
-  const [sender, away, other] = await Promise.all([
-    alice.listen([], { program }),
-    bob.listen([], { program }),
-    carol.listen([], { program }),
-  ]);
+  const [sender, away, other] = await Promise.all([alice.listen(), bob.listen(), carol.listen()]);
   await acquaint(alice, bob);
   await acquaint(alice, carol);
   await acquaint(carol, bob);
@@ -56,7 +50,7 @@ test("ten thousand queued messages arrive once and in order, and nobody else wai
   await enqueue(alice, sender, "bob");
 
   const deadline = AbortSignal.timeout(FLUSHED_WITHIN_MS);
-  const recipient = await bob.listen([], { program });
+  const recipient = await bob.listen();
   const arrived = () => messagesOf(recipient.seen, "alice");
   await recipient.until(() => arrived().length >= OTHERS_WRITE_AT, FLUSHED_WITHIN_MS);
   const [fromAlice, fromCarol] = [await callsOf(alice, sender), await callsOf(carol, other)];

@@ -2,8 +2,9 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openKeystore } from "../../peer/identity/keystore.ts";
-import { type Person, REPOSITORY, startWorld } from "../support/p2pchat.ts";
+import { type Person, startWorld } from "../support/p2pchat.ts";
 import { Program } from "../support/program.ts";
+import { REPOSITORY } from "../support/programs.ts";
 
 /** Everything of Node that writes memory to disk, on a signal or when it fails. */
 const REVEALING = [

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { CODE_CACHE, REPOSITORY } from "../support/p2pchat.ts";
 import { Program } from "../support/program.ts";
+import { PROGRAMS, REPOSITORY } from "../support/programs.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const README = readFileSync(join(REPOSITORY, "README.md"), "utf8");
@@ -30,12 +30,12 @@ async function newMachine() {
   const directory = temporaryDirectory();
   const commands = join(directory, "bin");
   mkdirSync(commands);
-  for (const [name, source] of [
-    ["p2pchat", "peer/main.ts"],
-    ["p2pchat-naming-server", "naming-server/main.ts"],
+  for (const [name, program] of [
+    ["p2pchat", PROGRAMS.p2pchat],
+    ["p2pchat-naming-server", PROGRAMS.namingServer],
   ] as const) {
     const path = join(commands, name);
-    writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${join(REPOSITORY, source)}' "$@"\n`);
+    writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);
     chmodSync(path, 0o755);
   }
   // The reader's port 8080 may be in use here.
@@ -44,7 +44,7 @@ async function newMachine() {
     PATH: `${commands}:${process.env["PATH"]}`,
     HOME: directory,
     PORT: port,
-    NODE_COMPILE_CACHE: CODE_CACHE,
+    NODE_COMPILE_CACHE: PROGRAMS.codeCache,
   };
   const shell = (script: string, wait = "") => {
     const text = script.replaceAll("8080", port);

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sandbox } from "../../peer/sandbox.ts";
 import { projectWithPackage } from "../support/installed-package.ts";
-import { CODE_CACHE, REPOSITORY } from "../support/p2pchat.ts";
 import { Program } from "../support/program.ts";
+import { PROGRAMS, REPOSITORY } from "../support/programs.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const SCRIPT = `
@@ -58,7 +58,7 @@ describe("the fixture", () => {
   test("is gone when it is left, also by an error, and names what it does not know", async () => {
     const places: string[] = [];
     const use = async () => {
-      await using box = await sandbox({ peers: 1, env: { NODE_COMPILE_CACHE: CODE_CACHE } });
+      await using box = await sandbox({ peers: 1, env: { NODE_COMPILE_CACHE: PROGRAMS.codeCache } });
       places.push(box.directory);
       expect((await box.peer("alice").ask(["whoami"])).line).toMatchObject({ username: "alice" });
       await box.peer("alice").stop();

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hasTmux } from "../support/capabilities.ts";
-import { CODE_CACHE, REPOSITORY } from "../support/p2pchat.ts";
 import { type Line, Program } from "../support/program.ts";
+import { PROGRAMS, REPOSITORY } from "../support/programs.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { Tmux } from "../support/tmux.ts";
 
@@ -34,7 +34,7 @@ class Box {
 
   environment(): Record<string, string> {
     const { temporary: place } = this;
-    return { PATH: process.env["PATH"] ?? "", HOME: place, TMPDIR: place, NODE_COMPILE_CACHE: CODE_CACHE };
+    return { PATH: process.env["PATH"] ?? "", HOME: place, TMPDIR: place, NODE_COMPILE_CACHE: PROGRAMS.codeCache };
   }
 
   next(type: string, timeoutMs?: number): Promise<Line> {
@@ -222,7 +222,7 @@ describe("a sandbox", () => {
 describe.runIf(hasTmux())("on a terminal a sandbox", () => {
   test("keeps what is typed apart from what happens, completes it, and ends with Ctrl-C", async () => {
     const place = temporaryDirectory();
-    const env = { PATH: process.env["PATH"] ?? "", HOME: place, TMPDIR: place, NODE_COMPILE_CACHE: CODE_CACHE };
+    const env = { PATH: process.env["PATH"] ?? "", HOME: place, TMPDIR: place, NODE_COMPILE_CACHE: PROGRAMS.codeCache };
     const tmux = new Tmux({ columns: 100, rows: 24 }, { ...env, TERM: "screen-256color", LANG: "C.UTF-8", PS1: "$ " });
     tmux.enter(`${process.execPath} ${P2PCHAT} sandbox; echo "left with $?"`);
     await tmux.sees(/^> *$/m);

@@ -3,8 +3,9 @@ import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { projectWithPackage } from "../support/installed-package.ts";
-import { aliceAndBob, type Person, REPOSITORY, strangers } from "../support/p2pchat.ts";
+import { aliceAndBob, type Person, strangers } from "../support/p2pchat.ts";
 import { Program } from "../support/program.ts";
+import { REPOSITORY } from "../support/programs.ts";
 
 /** Runs a file of a project as that person. */
 function run(project: string, file: string, person: Person): Program {

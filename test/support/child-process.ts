@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { PROGRAMS } from "./programs.ts";
 
 export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
@@ -13,7 +14,8 @@ export function startScript(script: URL, args: readonly string[], wrapper: reado
 
 /** Starts a command that ends with the test at the latest. */
 export function startCommand([command = "", ...args]: readonly string[]): Child {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const env = { ...process.env, NODE_COMPILE_CACHE: PROGRAMS.codeCache };
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], detached: true, env });
   onTestFinished(() => killGroup(child));
   return child;
 }

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { CLOCK_LIBRARY } from "./capabilities.ts";
 import { type Person, World } from "./p2pchat.ts";
 import { type Line, Program } from "./program.ts";
+import { PROGRAMS } from "./programs.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
-
-const NAMING_SERVER = new URL("../../naming-server/main.ts", import.meta.url).pathname;
 
 /**
  * The wall clock of one computer, by `faketime`: whatever is started with `env` goes by it, also when it is moved later.
@@ -46,7 +45,7 @@ export class ClockedServer {
     const directory = temporaryDirectory();
     const options = ["--port", "0", "--database-url", `sqlite:${join(directory, "naming.db")}`, "--log-level", "debug"];
     const env = { PATH: process.env["PATH"] ?? "", ...this.clock.env };
-    this.#program = new Program([process.execPath, NAMING_SERVER, ...options], { directory, env });
+    this.#program = new Program([process.execPath, PROGRAMS.namingServer, ...options], { directory, env });
   }
 
   async url(): Promise<string> {

@@ -1,13 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Operations, PresenceFeed } from "../../peer/messaging/operations.ts";
 import { startTestServer } from "./control-socket.ts";
 import { ALICE, fakeOperations, fakePresence } from "./fake-operations.ts";
 import { type Outcome, Program, type StartOptions } from "./program.ts";
+import { PROGRAMS } from "./programs.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
-
-const MAIN = fileURLToPath(new URL("../../peer/main.ts", import.meta.url));
 
 export type Terminal = {
   readonly home: string;
@@ -23,9 +21,16 @@ export function terminal(env: Readonly<Record<string, string>> = {}): Terminal {
   const profile = join(home, "default");
   mkdirSync(profile, { mode: 0o700 });
   writeFileSync(join(profile, "profile.json"), JSON.stringify({ peerId: ALICE.peerId }), { mode: 0o600 });
-  const environment = { PATH: process.env["PATH"] ?? "", HOME: home, P2PCHAT_HOME: home, TZ: "UTC", ...env };
+  const environment = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    P2PCHAT_HOME: home,
+    TZ: "UTC",
+    NODE_COMPILE_CACHE: PROGRAMS.codeCache,
+    ...env,
+  };
   const start: Terminal["start"] = (args, stdin = "") =>
-    new Program([process.execPath, MAIN, ...args], { env: environment, directory: home, stdin });
+    new Program([process.execPath, PROGRAMS.p2pchat, ...args], { env: environment, directory: home, stdin });
   return { home, profile, start, run: (args, stdin) => start(args, stdin).outcome() };
 }
 

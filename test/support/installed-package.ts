@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type RolldownOptions, rolldown } from "rolldown";
 import config from "../../.config/rolldown.config.ts";
-import { REPOSITORY } from "./p2pchat.ts";
+import { REPOSITORY } from "./programs.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const UNBUILT = [

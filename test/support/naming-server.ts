@@ -11,6 +11,7 @@ import { type AssertionClaims, signAssertion } from "../../shared/assertion.ts";
 import { JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
 import { type Child, nextLine, startCommand } from "./child-process.ts";
 import { AUDIENCE, NOW_MS, type Person, personOf, recordTextOf } from "./people.ts";
+import { PROGRAMS } from "./programs.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** A server in this process; `clock.nowMs` is its time. */
@@ -59,8 +60,6 @@ export async function startTestServer(options: Options = {}): Promise<TestServer
   return { ...server, clock, databasePath, log };
 }
 
-const MAIN = new URL("../../naming-server/main.ts", import.meta.url).pathname;
-
 type ProcessOptions = ({ readonly databasePath: string } | { readonly databaseUrl: string }) & {
   readonly args?: readonly string[];
   /** What it is to do instead of serving. */
@@ -74,7 +73,7 @@ export function spawnNamingServer({ args = [], wrapper = [], command, ...databas
   const url = "databaseUrl" in database ? database.databaseUrl : `sqlite:${database.databasePath}`;
   const verb = command === undefined ? [] : [command];
   const flags = ["--port", "0", "--database-url", url, "--public-url", AUDIENCE, ...args];
-  return startCommand([...wrapper, process.execPath, MAIN, ...verb, ...flags]);
+  return startCommand([...wrapper, process.execPath, PROGRAMS.namingServer, ...verb, ...flags]);
 }
 
 const READY = /^naming server listening on (http\S+)$/;

@@ -1,11 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
 import { onTestFinished, vi } from "vitest";
 import { type LyingServer, startLyingServer } from "./lying-server.ts";
 import { type Options, startTestServer, type TestServer } from "./naming-server.ts";
 import { type Line, type Outcome, Program, type StartOptions } from "./program.ts";
+import { PROGRAMS } from "./programs.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /*
@@ -15,11 +15,6 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 
 // A test starts dozens of processes, one after the other.
 vi.setConfig({ testTimeout: 120_000 });
-
-export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
-const P2PCHAT = join(REPOSITORY, "peer", "main.ts");
-/** Compiled code is shared by all runs: it halves the time that a command takes to start. */
-export const CODE_CACHE = join(REPOSITORY, "node_modules", ".cache", "p2pchat-e2e");
 
 export type RunOptions = {
   readonly stdin?: StartOptions["stdin"];
@@ -149,7 +144,7 @@ export class Person {
 
   /** Starts `p2pchat` with these arguments. */
   start(args: readonly string[], options: RunOptions = {}): Program {
-    const { stdin = "", env = {}, wrapper = [], program = P2PCHAT } = options;
+    const { stdin = "", env = {}, wrapper = [], program = PROGRAMS.p2pchat } = options;
     const command = [...wrapper, process.execPath, program, ...args];
     return new Program(command, { stdin, directory: this.world.directory, env: { ...this.environment(), ...env } });
   }
@@ -203,7 +198,7 @@ export class Person {
       TMPDIR: this.world.temporary,
       P2PCHAT_HOME: this.world.home,
       P2PCHAT_PROFILE: this.name,
-      NODE_COMPILE_CACHE: CODE_CACHE,
+      NODE_COMPILE_CACHE: PROGRAMS.codeCache,
       ...this.#env,
     };
   }

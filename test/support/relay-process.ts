@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import { connectMailbox } from "../../peer/network/mailbox-client.ts";
 import type { MailboxConnection } from "../../peer/network/mailbox-connection.ts";
 import { soon } from "./channels.ts";
-import { CODE_CACHE, REPOSITORY } from "./p2pchat.ts";
 import { type Outcome, Program } from "./program.ts";
+import { PROGRAMS, REPOSITORY } from "./programs.ts";
 
 export type RelayProcess = {
   readonly program: Program;
@@ -38,9 +37,11 @@ const LIMITS = {
 
 /** Starts `p2pchat relay` without waiting for it. */
 export function spawnRelay(args: readonly string[], wrapper: readonly string[] = []): Program {
-  const main = join(REPOSITORY, "peer", "main.ts");
-  const env = { PATH: process.env["PATH"] ?? "", HOME: REPOSITORY, NODE_COMPILE_CACHE: CODE_CACHE };
-  return new Program([...wrapper, process.execPath, main, "relay", "--json", ...args], { env, directory: REPOSITORY });
+  const env = { PATH: process.env["PATH"] ?? "", HOME: REPOSITORY, NODE_COMPILE_CACHE: PROGRAMS.codeCache };
+  return new Program([...wrapper, process.execPath, PROGRAMS.p2pchat, "relay", "--json", ...args], {
+    env,
+    directory: REPOSITORY,
+  });
 }
 
 export async function startRelayProcess(

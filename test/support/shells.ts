@@ -1,11 +1,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { Terminal } from "./fake-daemon.ts";
+import { PROGRAMS } from "./programs.ts";
 
-const MAIN = fileURLToPath(new URL("../../peer/main.ts", import.meta.url));
 const PATIENCE_MS = 25_000;
 
 export function hasShell(name: string): boolean {
@@ -19,12 +18,19 @@ export function shellEnvironment({ home }: Terminal): Record<string, string> {
   const bin = join(home, "bin");
   mkdirSync(bin, { recursive: true });
   const path = join(bin, "p2pchat");
-  writeFileSync(path, `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`);
+  writeFileSync(path, `#!/bin/sh\nexec ${process.execPath} ${PROGRAMS.p2pchat} "$@"\n`);
   chmodSync(path, 0o700);
   const inherited = Object.entries(process.env).filter(([name]) =>
     /^(?:LD_LIBRARY_PATH|FPATH|MODULE_PATH)$/.test(name),
   );
-  const own = { HOME: home, P2PCHAT_HOME: home, TERM: "xterm", TZ: "UTC", PATH: `${bin}:${process.env["PATH"]}` };
+  const own = {
+    NODE_COMPILE_CACHE: PROGRAMS.codeCache,
+    HOME: home,
+    P2PCHAT_HOME: home,
+    TERM: "xterm",
+    TZ: "UTC",
+    PATH: `${bin}:${process.env["PATH"]}`,
+  };
   return { ...Object.fromEntries(inherited.map(([name, value]) => [name, value ?? ""])), ...own };
 }
 

@@ -1,14 +1,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { startTestServer } from "../../support/control-socket.ts";
 import { terminal, terminalWithDaemon } from "../../support/fake-daemon.ts";
 import { CHANGE, fakeFeed, MESSAGE } from "../../support/fake-operations.ts";
+import { PROGRAMS } from "../../support/programs.ts";
 import { readQrCode } from "../../support/qr-reader.ts";
 
-const MAIN = fileURLToPath(new URL("../../../peer/main.ts", import.meta.url));
 const hasScript = spawnSync("script", ["--version"]).status === 0;
 
 const HOSTILE = "\x1b]0;x\x07 \x1b[2J \u009b31m \x1b]52;c;aGk=\x07 \x1bP+q544e\x1b\\ hi\rbob: pay \u202egpj.exe";
@@ -20,8 +19,16 @@ async function onTerminal(
   typed = "",
   more: Readonly<Record<string, string>> = {},
 ): Promise<{ seen: string; status: number | null }> {
-  const child = spawn("script", ["-qec", `${process.execPath} ${MAIN} ${args}`, "/dev/null"], {
-    env: { PATH: process.env["PATH"], HOME: home, P2PCHAT_HOME: home, TERM: "xterm", TZ: "UTC", ...more },
+  const child = spawn("script", ["-qec", `${process.execPath} ${PROGRAMS.p2pchat} ${args}`, "/dev/null"], {
+    env: {
+      PATH: process.env["PATH"],
+      HOME: home,
+      P2PCHAT_HOME: home,
+      TERM: "xterm",
+      TZ: "UTC",
+      NODE_COMPILE_CACHE: PROGRAMS.codeCache,
+      ...more,
+    },
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let seen = "";
