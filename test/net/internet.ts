@@ -1,4 +1,6 @@
-import { createNamespace, type Namespace, type Spoken } from "./namespace.ts";
+import { type Cable, Machine, type Net } from "./machine.ts";
+import { createNamespace, type Namespace } from "./namespace.ts";
+import { type NatKind, portOpener, routerRules, type Unsolicited } from "./router-rules.ts";
 import { type Conditions, type Switch, startSwitch } from "./switch.ts";
 
 /*
@@ -6,84 +8,88 @@ import { type Conditions, type Switch, startSwitch } from "./switch.ts";
  * between all of them that delays and loses. The addresses look public and exist in these namespaces only.
  */
 
-/**
- * What a router does with connections from its network: `masq` keeps their port where it can, `sym` gives each another
- * port, `fwd` keeps it too and lets one port in, to the first machine.
- */
-export type NatKind = "masq" | "sym" | "fwd";
+export type Host = Machine;
 
-/** What a router does with packets that nobody inside asked for. */
-export type Unsolicited = "drop" | "refuse";
-
-/** The port that a router of kind `fwd` lets in. */
-export const FORWARDED_PORT = 4001;
-
-/** A machine: a namespace with one cable. */
-export type Host = {
-  /** IPv4, or IPv6 for a machine that has no other. */
-  readonly address: string;
-  /** Starts a command on it. */
-  readonly wrapper: readonly string[];
-  /** Runs a shell script on it, to its end. */
-  run(script: string): string;
-  /** Starts a command that ends with the internet at the latest. */
-  start(command: readonly string[]): Spoken;
-  /** Packets both ways vanish without a word, until it is plugged in again. */
-  unplug(): Promise<void>;
-  plug(): Promise<void>;
-  /** Gives it another address in the same network, and takes the old one away. */
-  move(): void;
-};
+/** Which packets vanish, as seen from a router. */
+export type Way = "both" | "out" | "in";
 
 export type Router = {
   /** The public one. */
   readonly address: string;
   addHost(): Promise<Host>;
+  /** A machine from elsewhere comes here, with all that runs on it. */
+  welcome(host: Host): void;
+  /** Gives it another public address, and takes the old one away. */
+  move(): void;
   /** Opens ports for whoever asks from behind it, from then on. */
   openPorts(): void;
   /** The packet rules it has now. */
   rules(): string;
-  /** The network behind it loses the internet without a word. */
-  unplug(): Promise<void>;
+  /** The network behind it loses the internet without a word, or half of it. */
+  unplug(way?: Way): Promise<void>;
   plug(): Promise<void>;
 };
+
+type RouterOptions = {
+  readonly unsolicited?: Unsolicited;
+  /** Third number of the addresses inside. Two networks with the same know nothing of one another. */
+  readonly lan?: number;
+};
+
+/** Of most networks at home. */
+const USUAL_LAN = 7;
 
 export class Internet implements AsyncDisposable {
   readonly #switch: Switch;
   readonly #namespaces: Namespace[];
-  readonly #nextHost = counter(1);
   readonly #nextCable = counter(1);
+  readonly #nets: Readonly<Record<4 | 6, Net>>;
 
   constructor(center: Namespace, parts: Switch) {
     this.#switch = parts;
     this.#namespaces = [center];
+    const next = counter(1);
+    this.#nets = {
+      4: { prefix: "52.10.0.", bits: 24, version: 4, next },
+      6: { prefix: "2a10:52::", bits: 64, version: 6, next },
+    };
   }
 
   /** A machine with a public address of that IP version, and no router before it. */
   async addHost(version: 4 | 6 = 4): Promise<Host> {
-    const namespace = await this.#createNamespace();
-    const cable = await this.#connect(namespace);
-    const net = version === 4 ? PUBLIC : PUBLIC6;
-    return Object.assign(machine(namespace, net, this.#nextHost), this.#plugs(cable));
+    return (await this.#addPublic(version)).machine;
   }
 
-  async addNat(kind: NatKind, { unsolicited = "drop" }: { unsolicited?: Unsolicited } = {}): Promise<Router> {
-    const namespace = await this.#createNamespace();
-    const cable = await this.#connect(namespace);
-    const { address } = machine(namespace, PUBLIC, this.#nextHost);
+  async addNat(kind: NatKind, { unsolicited = "drop", lan = USUAL_LAN }: RouterOptions = {}): Promise<Router> {
+    const { machine, namespace, cable } = await this.#addPublic(4);
+    const prefix = `192.168.${lan}.`;
     namespace.run(`
       ip link add lan0 type bridge
-      ip addr add ${LAN.prefix}1/24 dev lan0
+      ip addr add ${prefix}1/24 dev lan0
       ip link set lan0 up
       echo 1 > /proc/sys/net/ipv4/ip_forward
-      nft '${nftables(kind, unsolicited)}'`);
-    const behind = counter(2);
+      nft '${routerRules(kind, unsolicited, prefix)}'`);
+    const inside: Net = { prefix, bits: 24, version: 4, next: counter(2) };
+    const placeOf = (pid: number) => {
+      return { net: inside, gateway: `${prefix}1`, cable: this.#connectTo(namespace, pid) };
+    };
     return {
-      address,
-      addHost: () => this.#addBehind(namespace, behind),
-      openPorts: () => void namespace.start(MINIUPNPD),
+      get address() {
+        return machine.address;
+      },
+      addHost: async () => {
+        const added = await this.#createNamespace();
+        return new Machine(added, placeOf(added.pid));
+      },
+      welcome: (host) => {
+        host.run("ip link del net0");
+        host.settle(placeOf(host.pid));
+      },
+      move: () => machine.move(),
+      openPorts: () => void namespace.start(portOpener(prefix)),
       rules: () => namespace.run("nft list ruleset"),
-      ...this.#plugs(cable),
+      unplug: (way = "both") => this.#cut(cable, way),
+      plug: () => this.#switch.plug(cable),
     };
   }
 
@@ -95,16 +101,16 @@ export class Internet implements AsyncDisposable {
     for (const namespace of this.#namespaces.toReversed()) namespace[Symbol.dispose]();
   }
 
-  async #addBehind(router: Namespace, next: () => number): Promise<Host> {
+  async #addPublic(version: 4 | 6) {
     const namespace = await this.#createNamespace();
-    const port = `cable${this.#nextCable()}`;
-    router.run(`
-      ip link add ${port} type veth peer name net0 netns ${namespace.pid}
-      ip link set ${port} master lan0 up`);
-    const setState = async (state: number) => void router.run(`ip link set ${port} type bridge_slave state ${state}`);
-    const host = machine(namespace, LAN, next);
-    namespace.run(`ip route add default via ${LAN.prefix}1`);
-    return Object.assign(host, { unplug: () => setState(DISABLED), plug: () => setState(FORWARDING) });
+    const cable = await this.#connectToSwitch(namespace);
+    const ends: Cable = { unplug: () => this.#switch.unplug(cable), plug: () => this.#switch.plug(cable) };
+    return { machine: new Machine(namespace, { net: this.#nets[version], cable: ends }), namespace, cable };
+  }
+
+  #cut(cable: string, way: Way): Promise<void> {
+    if (way === "both") return this.#switch.unplug(cable);
+    return way === "out" ? this.#switch.mute(cable) : this.#switch.deafen(cable);
   }
 
   async #createNamespace(): Promise<Namespace> {
@@ -113,18 +119,23 @@ export class Internet implements AsyncDisposable {
     return namespace;
   }
 
-  /** A cable from there to the switch. */
-  async #connect(namespace: Namespace): Promise<string> {
+  async #connectToSwitch({ pid }: Namespace): Promise<string> {
     const cable = `cable${this.#nextCable()}`;
     this.#namespaces[0]?.run(`
-      ip link add ${cable} type veth peer name net0 netns ${namespace.pid}
+      ip link add ${cable} type veth peer name net0 netns ${pid}
       ip link set ${cable} up`);
     await this.#switch.plug(cable);
     return cable;
   }
 
-  #plugs(cable: string): Pick<Host, "plug" | "unplug"> {
-    return { plug: () => this.#switch.plug(cable), unplug: () => this.#switch.unplug(cable) };
+  /** A cable from the network behind a router to a machine that has none. */
+  #connectTo(router: Namespace, pid: number): Cable {
+    const port = `cable${this.#nextCable()}`;
+    router.run(`
+      ip link add ${port} type veth peer name net0 netns ${pid}
+      ip link set ${port} master lan0 up`);
+    const setState = async (state: number) => void router.run(`ip link set ${port} type bridge_slave state ${state}`);
+    return { unplug: () => setState(DISABLED), plug: () => setState(FORWARDING) };
   }
 }
 
@@ -136,100 +147,9 @@ export async function createInternet(conditions: Conditions = {}): Promise<Inter
   return internet;
 }
 
-type Net = { readonly prefix: string; readonly bits: number };
-
-const PUBLIC: Net = { prefix: "52.10.0.", bits: 24 };
-const PUBLIC6: Net = { prefix: "2a10:52::", bits: 64 };
-const LAN: Net = { prefix: "192.168.7.", bits: 24 };
-
 /** States of a bridge's port. */
 const DISABLED = 0;
 const FORWARDING = 3;
-
-function machine(
-  namespace: Namespace,
-  net: Net,
-  next: () => number,
-): Pick<Host, "address" | "wrapper" | "run" | "start" | "move"> {
-  let address = "";
-  // others could otherwise not be reached for a second: duplicate addresses are not looked for
-  const add = () => {
-    address = `${net.prefix}${next()}`;
-    const nodad = net === PUBLIC6 ? "nodad" : "";
-    namespace.run(`ip addr add ${address}/${net.bits} dev net0 ${nodad}; ip link set net0 up`);
-  };
-  const move = () => {
-    const routes = namespace.run("ip route show default").trim();
-    namespace.run(`ip addr del ${address}/${net.bits} dev net0`);
-    add();
-    if (routes !== "") namespace.run(`ip route replace ${routes}`);
-  };
-  add();
-  return {
-    get address() {
-      return address;
-    },
-    wrapper: namespace.wrapper,
-    run: (script) => namespace.run(script),
-    start: (command) => namespace.start(command),
-    move,
-  };
-}
-
-function nftables(kind: NatKind, unsolicited: Unsolicited): string {
-  const verdict = unsolicited === "drop" ? "drop" : "meta l4proto tcp reject with tcp reset";
-  const forward = kind === "fwd" ? `iifname net0 tcp dport ${FORWARDED_PORT} dnat to ${LAN.prefix}2` : "";
-  return `
-    table ip router {
-      chain out {
-        type nat hook postrouting priority srcnat;
-        oifname net0 masquerade ${kind === "sym" ? "fully-random" : ""}
-      }
-      chain in {
-        type nat hook prerouting priority dstnat;
-        ${forward}
-      }
-      chain own {
-        type filter hook input priority filter;
-        iifname net0 ct state established,related accept
-        iifname net0 ${verdict}
-      }
-      chain through {
-        type filter hook forward priority filter;
-        iifname lan0 accept
-        ct state established,related accept
-        ct status dnat accept
-        ${verdict}
-      }
-    }`;
-}
-
-/** Its chains are beside those of the router; what it cannot write, its process id, it does without. */
-const MINIUPNPD = [
-  "bash",
-  "-ec",
-  `nft 'table inet upnp {
-    chain through { type filter hook forward priority filter; }
-    chain in { type nat hook prerouting priority dstnat; }
-    chain out { type nat hook postrouting priority srcnat; }
-  }'
-  exec miniupnpd -d -f /dev/fd/3 -P /nonexistent/pid 2> /dev/null 3<<'END'
-ext_ifname=net0
-listening_ip=lan0
-enable_natpmp=no
-enable_upnp=yes
-secure_mode=yes
-uuid=00000000-0000-4000-8000-000000000001
-upnp_table_name=upnp
-upnp_nat_table_name=upnp
-upnp_forward_chain=through
-upnp_nat_chain=in
-upnp_nat_postrouting_chain=out
-allow 1024-65535 ${LAN.prefix}0/24 1024-65535
-deny 0-65535 0.0.0.0/0 0-65535
-END
-`,
-] as const;
 
 function counter(first: number): () => number {
   let next = first;

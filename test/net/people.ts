@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import type { Operations } from "../../peer/messaging/operations.ts";
+import { callsOf } from "../support/daemon-calls.ts";
+import { PROGRAMS } from "../support/programs.ts";
 import type { Host, Internet } from "./internet.ts";
 import type { Spoken } from "./namespace.ts";
 
@@ -10,15 +12,13 @@ import type { Spoken } from "./namespace.ts";
  * The programs themselves on machines of such an internet: a naming server, a relay, people.
  */
 
-const P2PCHAT = fileURLToPath(new URL("../../peer/main.ts", import.meta.url));
-const NAMING_SERVER = fileURLToPath(new URL("../../naming-server/main.ts", import.meta.url));
-const SERVER_PORT = 8080;
-const RELAY_PORT = 9443;
+export const SERVER_PORT = 8080;
+export const RELAY_PORT = 9443;
 const PEER_PORT = 4001;
 
 export type Sent = {
   readonly state: string;
-  /** Of the first device that has it. */
+  /** Of the first device that has it, or whose mailbox has. */
   readonly path: string | undefined;
   readonly ms: number;
 };
@@ -39,16 +39,16 @@ export class Town implements Disposable {
     const url = `http://${version === 6 ? `[${host.address}]` : host.address}:${SERVER_PORT}`;
     const listen = ["--host", host.address, "--port", String(SERVER_PORT), "--public-url", url];
     const database = ["--database-url", `sqlite:${join(this.#directory, "naming.db")}`];
-    await this.#startProgram(host, [NAMING_SERVER, ...listen, ...database], {});
+    await this.#startProgram(host, [PROGRAMS.namingServer, ...listen, ...database], {});
     this.#server = url;
   }
 
-  async startRelay(): Promise<void> {
-    const host = await this.#internet.addHost();
+  async startRelay(version: 4 | 6 = 4): Promise<void> {
+    const host = await this.#internet.addHost(version);
     const place = ["--dir", join(this.#directory, "relay"), "--port", String(RELAY_PORT), "--host", host.address];
-    const { line } = await this.#startProgram(host, [P2PCHAT, "relay", "--json", ...place], {});
+    const { line } = await this.#startProgram(host, [PROGRAMS.p2pchat, "relay", "--json", ...place], {});
     const { peerId } = JSON.parse(line) as { peerId: string };
-    this.#relay = `/ip4/${host.address}/tcp/${RELAY_PORT}/p2p/${peerId}`;
+    this.#relay = `/ip${version}/${host.address}/tcp/${RELAY_PORT}/p2p/${peerId}`;
   }
 
   /** Registers somebody and starts their `listen`. */
@@ -59,7 +59,7 @@ export class Town implements Disposable {
       P2PCHAT_ALLOW_HTTP: "1",
       P2PCHAT_RELAYS: this.#relay === "" ? "none" : this.#relay,
     };
-    const person = new Person(host, environment);
+    const person = new Person(name, host, environment);
     await person.run(["register", name, "--server", this.#server, "--no-passphrase"]);
     await this.listen(person);
     return person;
@@ -67,9 +67,10 @@ export class Town implements Disposable {
 
   /** Starts somebody's `listen`, which ends when it is started again. */
   async listen(person: Person, { port = PEER_PORT, args = [] }: { port?: number; args?: readonly string[] } = {}) {
-    const command = [P2PCHAT, "listen", "--json", "--port", String(port), ...args];
+    const command = [PROGRAMS.p2pchat, "listen", "--json", "--port", String(port), ...args];
     await person.stopListening();
-    const started = await this.#startProgram(person.host, command, person.environment);
+    const hear = (line: string) => person.hear(line);
+    const started = await this.#startProgram(person.host, command, person.environment, hear);
     person.listening = started.program;
   }
 
@@ -78,10 +79,16 @@ export class Town implements Disposable {
   }
 
   /** Resolves with the first line that it prints. */
-  async #startProgram(host: Host, args: readonly string[], environment: Environment): Promise<Started> {
+  async #startProgram(
+    host: Host,
+    args: readonly string[],
+    environment: Environment,
+    hear: (line: string) => void = () => undefined,
+  ): Promise<Started> {
     const program = host.start([...environed(environment), process.execPath, ...args]);
     // what it prints later is read too, or it would wait for that
     const lines = createInterface({ input: program.stdout });
+    lines.on("line", hear);
     return new Promise((resolve, reject) => {
       lines.once("line", (line) => resolve({ line, program }));
       lines.once("close", () => reject(new Error(`${args[0]} ended`)));
@@ -91,14 +98,51 @@ export class Town implements Disposable {
 
 type Started = { readonly line: string; readonly program: Spoken };
 
+/** What `listen` prints. */
+export type Heard = {
+  readonly type: string;
+  readonly peerId?: string;
+  readonly from?: string;
+  readonly text?: string;
+  readonly path?: string;
+};
+
 export class Person {
+  readonly name: string;
   readonly host: Host;
   readonly environment: Environment;
   listening: Spoken | undefined;
+  /** All that it printed, over all its lives. */
+  readonly heard: Heard[] = [];
+  #changed = Promise.withResolvers<void>();
 
-  constructor(host: Host, environment: Environment) {
+  constructor(name: string, host: Host, environment: Environment) {
+    this.name = name;
     this.host = host;
     this.environment = environment;
+  }
+
+  hear(line: string): void {
+    this.heard.push(JSON.parse(line) as Heard);
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** Resolves once that holds, looked at whenever something is heard; false if it does not in that time. */
+  async until(holds: () => boolean, timeoutMs: number): Promise<boolean> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, timeoutMs);
+    const endsAtMs = performance.now() + timeoutMs;
+    while (!holds() && performance.now() < endsAtMs) await Promise.race([this.#changed.promise, late.promise]);
+    clearTimeout(timer);
+    return holds();
+  }
+
+  /** To its `listen`: a command for each call would take its time. */
+  connect(): Promise<Operations> {
+    const seen = this.heard.filter(({ type }) => type === "ready");
+    const profile = join(this.environment["P2PCHAT_HOME"] ?? "", this.name);
+    return callsOf({ name: this.name, profile }, { seen });
   }
 
   async stopListening(): Promise<void> {
@@ -107,11 +151,12 @@ export class Person {
     const ended = new Promise((resolve) => void listening.once("exit", resolve));
     listening.kill("SIGTERM");
     await ended;
+    this.listening = undefined;
   }
 
   /** Runs a command to its end, and reads the last line that it prints. */
   async run(args: readonly string[]): Promise<Record<string, unknown>> {
-    const command = [...environed(this.environment), process.execPath, P2PCHAT, "--json", ...args];
+    const command = [...environed(this.environment), process.execPath, PROGRAMS.p2pchat, "--json", ...args];
     const { stdin, stdout } = this.host.start(command);
     stdin.end();
     let last = "{}";
@@ -121,13 +166,13 @@ export class Person {
     return answer;
   }
 
-  /** Sends a message and waits until it is stored over there. */
-  async send(to: string, text: string): Promise<Sent> {
+  /** Sends a message and waits until it is stored over there, or relayed. */
+  async send(to: string, text: string, wait: "stored" | "relayed" = "stored"): Promise<Sent> {
     const startedAtMs = performance.now();
-    const answer = await this.run(["send", to, text, "--wait", "stored", "--timeout", "20s"]);
+    const answer = await this.run(["send", to, text, "--wait", wait, "--timeout", "20s"]);
     const { state, devices = [] } = answer as { state: string; devices?: { state: string; path?: string }[] };
-    const stored = devices.find((device) => device.state === "stored");
-    return { state, path: stored?.path, ms: Math.round(performance.now() - startedAtMs) };
+    const there = devices.find((device) => device.state === wait);
+    return { state, path: there?.path, ms: Math.round(performance.now() - startedAtMs) };
   }
 }
 
@@ -135,5 +180,5 @@ type Environment = Readonly<Record<string, string>>;
 
 function environed(environment: Environment): string[] {
   const set = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  return ["env", "-u", "XDG_RUNTIME_DIR", ...set];
+  return ["env", "-u", "XDG_RUNTIME_DIR", `NODE_COMPILE_CACHE=${PROGRAMS.codeCache}`, ...set];
 }

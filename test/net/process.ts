@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { PROGRAMS } from "../support/programs.ts";
 import type { Host } from "./internet.ts";
 
 /** A script on a machine that prints a line of JSON for each line it reads. */
@@ -12,7 +13,9 @@ export type Process = {
 
 /** Starts a script beside this one, and waits for its first line. */
 export async function startOn(host: Host, name: string, args: readonly string[]): Promise<Process> {
-  const { stdin, stdout } = host.start([process.execPath, fileURLToPath(new URL(name, import.meta.url)), ...args]);
+  const script = fileURLToPath(new URL(name, import.meta.url));
+  const cache = `NODE_COMPILE_CACHE=${PROGRAMS.codeCache}`;
+  const { stdin, stdout } = host.start(["env", cache, process.execPath, script, ...args]);
   const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<unknown> => {
     const { value, done } = await lines.next();

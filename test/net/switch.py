@@ -1,7 +1,8 @@
 """An Ethernet switch in user space that delays and loses frames, for kernels without netem.
 
 Runs in the namespace that holds one end of every cable. Reads commands on standard input, one a line:
-`plug <interface>`, `unplug <interface>`, `delay <milliseconds>`, `loss <percent>`; answers each with `ok`. Ends with its input.
+`plug <interface>`, `unplug <interface>`, `mute <interface>` (what comes from there is lost until it is plugged in again),
+`deafen <interface>` (what goes there is), `delay <milliseconds>`, `loss <percent>`; answers each with `ok`. Ends with its input.
 """
 
 import heapq
@@ -19,6 +20,8 @@ ALL_FRAMES = 3
 ROOM = 1 << 17
 
 ports = {}
+muted = set()
+deaf = set()
 addresses = {}
 queue = []
 conditions = {"delay": 0.0, "loss": 0.0}
@@ -27,6 +30,10 @@ numbers = iter(range(sys.maxsize))
 
 
 def plug(name):
+    muted.discard(name)
+    deaf.discard(name)
+    if name in ports:
+        return
     port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_FRAMES))
     port.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     port.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
@@ -51,7 +58,7 @@ def take(name, port):
             return
         target, source = frame[VNET_HEADER:VNET_HEADER + 6], frame[VNET_HEADER + 6:VNET_HEADER + 12]
         addresses[source] = name
-        if random.random() * 100 < conditions["loss"]:
+        if name in muted or random.random() * 100 < conditions["loss"]:
             continue
         known = addresses.get(target)
         targets = [known] if known is not None else [other for other in ports if other != name]
@@ -65,7 +72,7 @@ def deliver():
     while queue and queue[0][0] <= now:
         _, _, targets, frame = heapq.heappop(queue)
         for name in targets:
-            if name in ports:
+            if name in ports and name not in deaf:
                 try:
                     ports[name].send(frame)
                 except OSError:
@@ -78,6 +85,10 @@ def obey(line):
         plug(argument)
     elif command == "unplug":
         unplug(argument)
+    elif command == "mute":
+        muted.add(argument)
+    elif command == "deafen":
+        deaf.add(argument)
     elif command == "delay":
         conditions["delay"] = float(argument) / 1000
     elif command == "loss":

@@ -11,6 +11,10 @@ export type Conditions = {
 export type Switch = {
   plug(cable: string): Promise<void>;
   unplug(cable: string): Promise<void>;
+  /** Nothing that comes from there is passed on, until it is plugged in. */
+  mute(cable: string): Promise<void>;
+  /** Nothing is passed on to there, until it is plugged in. */
+  deafen(cable: string): Promise<void>;
   setConditions(conditions: Conditions): Promise<void>;
 };
 
@@ -28,6 +32,8 @@ export async function startSwitch(namespace: Namespace): Promise<Switch> {
   return {
     plug: (cable) => command(`plug ${cable}`),
     unplug: (cable) => command(`unplug ${cable}`),
+    mute: (cable) => command(`mute ${cable}`),
+    deafen: (cable) => command(`deafen ${cable}`),
     async setConditions({ delayMs = 0, lossPercent = 0 }) {
       await command(`delay ${delayMs}`);
       await command(`loss ${lossPercent}`);

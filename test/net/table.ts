@@ -1,20 +1,24 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createInternet, type Host, type Internet, type NatKind, type Unsolicited } from "./internet.ts";
-import { type Sent, Town } from "./people.ts";
+import { setup } from "../support/build-programs.ts";
+import { type Disturbance, LOSSES, MOVES, type Outcome, PARTITIONS, runDisturbance } from "./disturbances.ts";
+import { createInternet, type Host, type Internet } from "./internet.ts";
+import { RELAY_PORT, SERVER_PORT, type Sent, Town } from "./people.ts";
+import { firewallRules, type NatKind, type Unsolicited } from "./router-rules.ts";
 
 /*
- * Finds out what connects how, with the programs themselves, and writes it into docs/NETWORKS.md:
- * `node test/net/table.ts`. Takes some minutes, and a machine that can do what `canBuildNetworks` says.
+ * Finds out what connects how, and how long conversations stand still when networks change, with the programs themselves,
+ * and writes it into docs/NETWORKS.md: `node test/net/table.ts`, or one of its two tables, `node test/net/table.ts changes`.
+ * Takes some minutes, and a machine that can do what `canBuildNetworks` says.
  */
 
 const DOCUMENT = fileURLToPath(new URL("../../docs/NETWORKS.md", import.meta.url));
-const BEGIN = "<!-- table -->";
-const END = "<!-- /table -->";
 /** For a start, and for both to get off a relay; strangers at first, they do not try before the second time. */
 const STARTED_MS = 2000;
 const SETTLED_MS = 15_000;
+/** They wait most of their time. */
+const AT_ONCE = 3;
 
 type Row = {
   readonly alice: string;
@@ -33,8 +37,17 @@ const KINDS: readonly Kind[] = [
   { kind: "masq", unsolicited: "drop" },
   { kind: "masq", unsolicited: "refuse" },
   { kind: "fwd", unsolicited: "drop" },
+  { kind: "fwd", unsolicited: "refuse" },
   { kind: "sym", unsolicited: "drop" },
+  { kind: "sym", unsolicited: "refuse" },
 ];
+
+/** Lets nobody in, and out only to naming servers and relays. */
+async function addWalled(internet: Internet): Promise<Host> {
+  const host = await internet.addHost(6);
+  host.run(`nft '${firewallRules([SERVER_PORT, RELAY_PORT])}'`);
+  return host;
+}
 
 const nameOf = ({ kind, unsolicited }: Kind) => `\`${kind}\`, ${unsolicited === "drop" ? "drops" : "refuses"}`;
 
@@ -47,6 +60,10 @@ function rows(): Row[] {
     {
       ...{ alice: "public, IPv6 only", bob: "public, IPv6 only", delayMs: 20, version: 6 },
       place: async (internet) => [await internet.addHost(6), await internet.addHost(6)],
+    },
+    {
+      ...{ alice: "public, IPv6 only", bob: "firewall, IPv6 only", delayMs: 20, version: 6 },
+      place: async (internet) => [await internet.addHost(6), await addWalled(internet)],
     },
     {
       ...{ alice: "`masq`, drops", bob: "public", delayMs: 20 },
@@ -64,12 +81,14 @@ function rows(): Row[] {
     },
   ];
   const pairs = KINDS.flatMap((one, at) => KINDS.slice(at).map((other) => [one, other] as const));
-  const routed = [20, 80].flatMap((delayMs) =>
-    pairs.map(([one, other]): Row => {
-      const place = async (internet: Internet) => [await behind(internet, one), await behind(internet, other)] as const;
-      return { alice: nameOf(one), bob: nameOf(other), delayMs, place };
-    }),
-  );
+  const dropping = pairs.filter((pair) => pair.every(({ unsolicited }) => unsolicited === "drop"));
+  const place =
+    (delayMs: number) =>
+    (pair: readonly [Kind, Kind]): Row => ({
+      ...{ alice: nameOf(pair[0]), bob: nameOf(pair[1]), delayMs },
+      place: async (internet) => [await behind(internet, pair[0]), await behind(internet, pair[1])],
+    });
+  const routed = [...dropping.map(place(20)), ...pairs.map(place(80))];
   return [...common, ...routed];
 }
 
@@ -77,7 +96,7 @@ async function measure({ delayMs, version = 4, place }: Row): Promise<readonly [
   await using internet = await createInternet();
   using town = new Town(internet);
   await town.startServer(version);
-  if (version === 4) await town.startRelay();
+  await town.startRelay(version);
   const [aliceHost, bobHost] = await place(internet);
   const [alice, bob] = await Promise.all([town.addPerson("alice", aliceHost), town.addPerson("bob", bobHost)]);
   await after(STARTED_MS);
@@ -89,25 +108,60 @@ async function measure({ delayMs, version = 4, place }: Row): Promise<readonly [
 
 const described = ({ state, path, ms }: Sent) => (state === "stored" ? `${path}, ${ms} ms` : `${state} after ${ms} ms`);
 
-async function main(): Promise<void> {
-  const lines = [
-    "| Alice behind | Bob behind | one way | first message | answer, 15 s later |",
-    "|---|---|---|---|---|",
-  ];
-  const wanted = process.argv[2] ?? "";
-  for (const row of rows()) {
-    const title = `| ${row.alice} | ${row.bob} | ${row.delayMs} ms |`;
-    if (!title.includes(wanted)) continue;
-    const [first, second] = await measure(row);
-    lines.push(`${title} ${described(first)} | ${described(second)} |`);
-    console.log(lines.at(-1));
-  }
-  if (wanted !== "") return;
-  const text = readFileSync(DOCUMENT, "utf8");
-  const [before = "", rest = ""] = text.split(BEGIN);
-  const [, behindIt = ""] = rest.split(END);
-  writeFileSync(DOCUMENT, `${before}${BEGIN}\n${lines.join("\n")}\n${END}${behindIt}`);
+async function describeRow(row: Row): Promise<string> {
+  const [first, second] = await measure(row);
+  return `| ${row.alice} | ${row.bob} | ${row.delayMs} ms | ${described(first)} | ${described(second)} |`;
 }
 
-await main();
+async function describeDisturbance(disturbance: Disturbance): Promise<string> {
+  const { goesOnMs, asBeforeMs, accounts } = await runDisturbance(disturbance);
+  const { title, kind, path } = disturbance;
+  const [on, before] = [goesOnMs, asBeforeMs].map((ms) => (ms === undefined ? "too late" : `${ms} ms`));
+  const networks = kind === "public" ? kind : `\`${kind}\``;
+  return `| ${title} | ${networks} | ${path} | ${on} | ${before} | ${written(accounts)} |`;
+}
+
+/** How many were written, all of which the other side was shown once and in order. */
+function written(accounts: Outcome["accounts"]): string {
+  const isWhole = accounts.every((account) => account.shown.join() === account.written.join());
+  return isWhole ? `all of ${accounts.flatMap((account) => account.written).length}` : "not all";
+}
+
+async function runAll<T>(items: readonly T[], describe: (item: T) => Promise<string>): Promise<string[]> {
+  const lines: string[] = [];
+  const waiting = items.entries();
+  const runInTurn = async () => {
+    for (const [at, item] of waiting) {
+      lines[at] = await describe(item);
+      console.log(lines[at]);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, runInTurn));
+  return lines;
+}
+
+function write(name: string, lines: readonly string[]): void {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const text = readFileSync(DOCUMENT, "utf8");
+  const [before = "", rest = ""] = text.split(begin);
+  const [, behindIt = ""] = rest.split(end);
+  writeFileSync(DOCUMENT, `${before}${begin}\n${lines.join("\n")}\n${end}${behindIt}`);
+}
+
+const SECTIONS = {
+  table: async () => [
+    "| Alice behind | Bob behind | one way | first message | answer, 15 s later |",
+    "|---|---|---|---|---|",
+    ...(await runAll(rows(), describeRow)),
+  ],
+  changes: async () => [
+    "| what happens | both behind | connected | goes on after | as before after | messages shown |",
+    "|---|---|---|---|---|---|",
+    ...(await runAll([...MOVES, ...PARTITIONS, ...LOSSES], describeDisturbance)),
+  ],
+} as const;
+
+const tearDown = await setup();
+for (const [name, run] of Object.entries(SECTIONS)) if ((process.argv[2] ?? name) === name) write(name, await run());
+tearDown();
 process.exit();
