@@ -59,7 +59,7 @@ describe.skipIf(!canFakeClocks())("a clock that jumps three hours back or ahead,
     await alice.register("--no-passphrase");
     const bob = await world.register("bob", "--no-passphrase");
     const daemon = await alice.listen();
-    expect((await alice.send("bob", "for later", "--timeout", "1s")).exit, jump).toBe(7);
+    expect((await alice.send("bob", "for later", "--timeout", "3s")).exit, jump).toBe(7);
     clock.set(jump);
     const listening = await bob.listen();
     if (jump === "+1y") {

@@ -61,7 +61,7 @@ describe("a naming server that swaps a contact's key", () => {
       ]);
 
       await world.stopServer();
-      const offline = await alice.send("bob", "secret", "--timeout", "1s");
+      const offline = await alice.send("bob", "secret", "--timeout", "3s");
       expect(offline).toMatchObject({ exit: 4, line: { code: "KEY_CHANGED", details } });
       await world.startServer();
 

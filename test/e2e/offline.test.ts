@@ -23,7 +23,7 @@ describe("somebody who is not there", () => {
     await alice.send("bob", "hello");
     await bob.send("alice", "hello");
     await listening.stop();
-    const sent = await alice.send("bob", "for later", "--timeout", "1s");
+    const sent = await alice.send("bob", "for later", "--timeout", "3s");
     expect(sent).toMatchObject({ exit: 7, line: { state: "queued", devices: [{ state: "queued", path: null }] } });
     const { id } = sent.line;
     expect(await queuedBy(alice)).toMatchObject([{ id, to: "bob", state: "queued", error: "PEER_UNREACHABLE" }]);
@@ -35,7 +35,7 @@ describe("somebody who is not there", () => {
 
   test("gets it by `outbox retry`, which without a daemon stays until it is there", async () => {
     const { alice, bob } = await strangers();
-    expect(await alice.send("bob", "for later", "--timeout", "1s")).toMatchObject({ exit: 7 });
+    expect(await alice.send("bob", "for later", "--timeout", "3s")).toMatchObject({ exit: 7 });
     const recipient = await bob.listen();
     expect(await alice.ask(["outbox", "retry"])).toMatchObject({ exit: 0, line: { retried: 1 } });
     await recipient.nextMessage("for later");
@@ -93,7 +93,7 @@ describe("without the naming server", () => {
     await world.stopServer();
     expect(await alice.send("bob", "during")).toMatchObject({ exit: 0, line: { state: "stored" } });
     await listening.nextMessage("during");
-    const answered = await bob.send("alice", "I hear you", "--timeout", "1s");
+    const answered = await bob.send("alice", "I hear you", "--timeout", "3s");
     expect(answered).toMatchObject({ exit: 7, line: { state: "queued" } });
     const unknown = await alice.send("carol", "hi", "--timeout", "3s");
     expect(unknown).toMatchObject({ exit: 3, line: { type: "error", code: "SERVER_UNREACHABLE" } });
@@ -119,7 +119,7 @@ test("a recipient is found at a new address", async () => {
   await alice.send("bob", "here");
   await bob.send("alice", "yes");
   await listening.stop();
-  expect(await alice.send("bob", "where are you", "--timeout", "1s")).toMatchObject({ exit: 7 });
+  expect(await alice.send("bob", "where are you", "--timeout", "3s")).toMatchObject({ exit: 7 });
   const moved = await bob.listen();
   expect(moved.seen[0]?.["addresses"]).not.toEqual(listening.seen[0]?.["addresses"]);
   await moved.nextMessage("where are you");

@@ -162,9 +162,10 @@ export class Person {
     return { exit, line, stderr };
   }
 
-  /** `p2pchat send`, the text through standard input. */
+  /** `p2pchat send`, the text through standard input; it waits longer than usual, as a busy machine needs. */
   send(to: string, text: string, ...options: readonly string[]): Promise<Answer> {
-    return this.ask(["send", to, ...options], { stdin: text });
+    const patience = options.includes("--timeout") ? [] : ["--timeout", "20s"];
+    return this.ask(["send", to, ...patience, ...options], { stdin: text });
   }
 
   async register(...options: readonly string[]): Promise<void> {
