@@ -35,7 +35,7 @@ describe("somebody who is not there", () => {
 
   test("gets it by `outbox retry`, which without a daemon stays until it is there", async () => {
     const { alice, bob } = await strangers();
-    expect(await alice.send("bob", "for later", "--timeout", "3s")).toMatchObject({ exit: 7 });
+    expect(await alice.send("bob", "for later", "--wait", "queued")).toMatchObject({ line: { state: "queued" } });
     const recipient = await bob.listen();
     expect(await alice.ask(["outbox", "retry"])).toMatchObject({ exit: 0, line: { retried: 1 } });
     await recipient.nextMessage("for later");
