@@ -25,7 +25,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "programs", include: PROGRAMS, globalSetup: "test/support/build-programs.ts" },
+        test: {
+          name: "programs",
+          include: PROGRAMS,
+          globalSetup: "test/support/build-programs.ts",
+          // a test starts dozens of processes, one after the other
+          testTimeout: 120_000,
+        },
       },
       { extends: true, test: { name: "units", include: ["test/**/*.test.ts"], exclude: PROGRAMS } },
     ],

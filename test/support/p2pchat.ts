@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { type LyingServer, startLyingServer } from "./lying-server.ts";
 import { type Options, startTestServer, type TestServer } from "./naming-server.ts";
 import { type Line, type Outcome, Program, type StartOptions } from "./program.ts";
@@ -12,9 +12,6 @@ import { temporaryDirectory } from "./temporary-directory.ts";
  * The product as its users have it: real processes, a real naming server, real disk and loopback. Everything is gone
  * with the test.
  */
-
-// A test starts dozens of processes, one after the other.
-vi.setConfig({ testTimeout: 120_000 });
 
 export type RunOptions = {
   readonly stdin?: StartOptions["stdin"];
