@@ -2,6 +2,7 @@ import { hex } from "../shared/bytes.ts";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { fingerprintOf } from "../shared/fingerprint.ts";
 import { parseNameRecord } from "../shared/name-record.ts";
+import type { Username } from "../shared/username.ts";
 import type { Messenger, OpenOptions, Programs } from "./cli/context.ts";
 import { type LazyEngine, lazyEngine } from "./engine.ts";
 import { createHiding } from "./hiding.ts";
@@ -12,6 +13,7 @@ import { ContactWatch } from "./messaging/contact-watch.ts";
 import type { Notices } from "./messaging/core.ts";
 import { EventFeed } from "./messaging/event-feed.ts";
 import type { LogWatch } from "./messaging/log-watch.ts";
+import { isoTime } from "./messaging/message-view.ts";
 import { createOperations } from "./messaging/messenger.ts";
 import { standDown } from "./messaging/old-copy.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
@@ -23,6 +25,7 @@ import { queueForContact } from "./messaging/send-message.ts";
 import type { Store } from "./messaging/store.ts";
 import { createAccess } from "./messaging/tokens/token-access.ts";
 import { TokenUses } from "./messaging/tokens/token-uses.ts";
+import { TYPING_LASTS_MS } from "./messaging/typing.ts";
 import { GapTimers } from "./messaging/visibility.ts";
 import { disownBirth, keyLogOf, type OpenProfile, openProfile } from "./open-profile.ts";
 import { giveNewLife } from "./restore.ts";
@@ -51,7 +54,12 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const { keyLog, resolver, auditor, logWatch, rotation } = keys;
   const notices = noticesOf({ feed, watch, gaps, store, log, logWatch, engine: () => engine });
   const hiding = createHiding(opened.directory, profile);
-  const engine = lazyEngine({ opened, options, policy, hiding, runtime, resolver, keyLog, notices, log });
+  const heardTyping = (from: Username) => {
+    feed.emit({ type: "typing", from, until: isoTime(runtime.now() + TYPING_LASTS_MS) });
+  };
+  const engine = lazyEngine({
+    ...{ opened, options, policy, hiding, runtime, resolver, keyLog, notices, heardTyping, log },
+  });
   gaps.refresh();
   if (options.network) await rotation.settle(options.signal);
   let stopping = false;

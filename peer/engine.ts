@@ -1,5 +1,6 @@
 import type { DeviceId } from "../shared/device-id.ts";
 import { relayReachAt } from "../shared/relay-reach.ts";
+import type { Username } from "../shared/username.ts";
 import type { OpenOptions } from "./cli/context.ts";
 import { ownRecordsOf } from "./history/own-records.ts";
 import type { Log } from "./log.ts";
@@ -21,6 +22,7 @@ import { RelayChoice, type RelayPolicy } from "./messaging/relay-choice.ts";
 import { relayOrderSecret } from "./messaging/relay-order.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
+import { Typing } from "./messaging/typing.ts";
 import type { OpenProfile } from "./open-profile.ts";
 
 /** A naming server that does not answer keeps nobody from listening: known contacts do without it. */
@@ -36,6 +38,8 @@ export type EngineDeps = {
   readonly keyLog: KeyLog;
   readonly hiding: Hiding;
   readonly notices: Notices;
+  /** A contact is writing. */
+  readonly heardTyping: (from: Username) => void;
   readonly log: Log;
 };
 
@@ -63,7 +67,7 @@ export function lazyEngine(deps: EngineDeps): LazyEngine {
 type RunningEngine = Engine & { stop(signal: AbortSignal): Promise<void> };
 
 async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
-  const { opened, options, policy, runtime, resolver, keyLog, hiding, notices, log } = deps;
+  const { opened, options, policy, runtime, resolver, keyLog, hiding, notices, heardTyping, log } = deps;
   const { self, store, naming, keystore, clock, profile, settings } = opened;
   const { deviceSeed } = keystore.secrets;
   const allowLocal = settings.allowLocal ?? profile.allowLocal;
@@ -81,6 +85,12 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     runtime,
     transport: async () => network,
     failed: notices.failed,
+  });
+  const typing = new Typing({
+    contacts: store.contacts,
+    runtime,
+    transport: async () => network,
+    heard: heardTyping,
   });
   const book = new SessionBook(sessions, store);
   const seals = parcelSeals(runtime.randomBytes);
@@ -138,6 +148,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     events: {
       onChannel: (channel) => delivery.serve(channel),
       onGossip: (channel) => void gossip.serve(channel),
+      onTyping: (channel) => void typing.serve(channel),
       onConnected(device) {
         delivery.connected(device);
         gossip.connected(device);
@@ -179,6 +190,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   }
   return {
     delivery,
+    typing,
     publisher,
     mailboxes: () => mailbox.status(),
     async readAnswers(options) {
@@ -191,6 +203,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
       upkeep.stop();
       relays.stop();
       gossip.stop();
+      typing.stop();
       await publisher?.stop(signal);
       await Promise.all([delivery.stop(), mailbox.stop()]);
       await network.stop();

@@ -10,6 +10,7 @@ export const PROTOCOL_VERSION = 1;
 export const STREAM_PROTOCOLS = {
   message: "/p2pchat/message/1",
   checkpoint: "/p2pchat/checkpoint/1",
+  typing: "/p2pchat/typing/1",
 } as const;
 
 /** Spoken with a relay, and by no two peers: a peer's node registers none of these. */

@@ -15,6 +15,8 @@ export function describeEvent(event: ChatEvent, strong: (text: string) => string
       return `* ${visibleLine(event.from)} ${event.emoji === "" ? "takes a reaction back" : visibleLine(event.emoji)} (${event.id})`;
     case "receipt":
       return `* ${event.state} (${event.id})`;
+    case "typing":
+      return `* ${visibleLine(event.from)} is writing`;
     case "presence":
       return `* ${visibleLine(event.username)} is ${event.online ? "online" : "offline"}`;
     case "key-change":

@@ -7,10 +7,8 @@ const GREETING_MS = 5000;
 export type Returning = {
   /** Nobody waits any more. */
   readonly signal: AbortSignal;
-  /** Do without a daemon at once. */
+  /** From now on the lock will do as well. Not before: whoever starts the daemon again is to find it free. */
   readonly hurry: AbortSignal;
-  /** Whoever restarts a daemon is to find the lock free for so long. Undefined: for good. */
-  readonly daemonPatienceMs: number | undefined;
 };
 
 /**
@@ -20,13 +18,12 @@ export type Returning = {
  * @throws ChatError DAEMON_MISMATCH, PROFILE_MISSING, PROFILE_UNSAFE
  */
 export async function returnToProfile(context: ReachContext, returning: Returning): Promise<Reached | undefined> {
-  const { signal, hurry, daemonPatienceMs } = returning;
+  const { signal, hurry } = returning;
   const here = { ...context, interruption: { signal } };
-  const patience = daemonPatienceMs === undefined ? undefined : AbortSignal.timeout(daemonPatienceMs);
   while (!signal.aborted) {
     const client = await findDaemon(here, GREETING_MS);
     if (client !== undefined) return { kind: "daemon", client };
-    if (patience !== undefined && (patience.aborted || hurry.aborted)) {
+    if (hurry.aborted) {
       const { dependencies, settings } = context;
       const directory = dependencies.openDirectory({ home: settings.home, profile: settings.profile, create: false });
       const lock = await dependencies.tryLock(directory);

@@ -61,11 +61,13 @@ const PARAMS = {
   remove: z.strictObject({ ...waiting, id: word }),
   react: z.strictObject({ ...waiting, id: word, emoji: z.string().max(256) }),
   markRead: z.strictObject({ with: word }),
+  typing: z.strictObject({ to: word }),
   contactsAccept: named,
   contactsSet: z.strictObject({
     username: word,
     expireSeconds: seconds.nullable().exactOptional(),
     readMarks: z.boolean().exactOptional(),
+    typing: z.boolean().exactOptional(),
   }),
   outboxWait: z.strictObject({ ...waiting, id: word }),
   inbox: z.strictObject({ mode: z.enum(["open", "requests", "contacts"]).exactOptional() }),
@@ -101,6 +103,7 @@ export async function callOperation(operations: Operations, method: string, para
 const subscription = z.strictObject({
   since: z.int().min(0).exactOptional(),
   receipts: z.boolean().exactOptional(),
+  typing: z.boolean().exactOptional(),
 });
 
 /** @throws ChatError REQUEST_INVALID */
@@ -112,6 +115,7 @@ const consumption = z.strictObject({
   consumer: word.exactOptional(),
   since: z.union([z.int().min(0), z.literal("now")]).exactOptional(),
   receipts: z.boolean().exactOptional(),
+  typing: z.boolean().exactOptional(),
 });
 
 /** @throws ChatError REQUEST_INVALID */

@@ -26,6 +26,7 @@ const OPERATIONS = {
   remove: true,
   react: true,
   markRead: true,
+  typing: true,
   contactsAccept: true,
   contactsSet: true,
   inbox: true,

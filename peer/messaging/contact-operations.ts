@@ -96,7 +96,7 @@ function accept(deps: MessengerDeps, typed: string): ContactView {
 
 function setContact(
   deps: MessengerDeps,
-  { username, expireSeconds, readMarks }: Parameters<Operations["contactsSet"]>[0],
+  { username, expireSeconds, readMarks, typing }: Parameters<Operations["contactsSet"]>[0],
 ): Contact {
   const { expireSeconds: before, ...known } = knownContact(deps, username);
   const seconds = expireSeconds === undefined ? before : (expireSeconds ?? undefined);
@@ -104,6 +104,7 @@ function setContact(
     ...known,
     ...(seconds !== undefined && { expireSeconds: seconds }),
     readMarks: readMarks ?? known.readMarks ?? false,
+    typing: typing ?? known.typing ?? false,
   };
   deps.store.transaction(() => deps.store.contacts.save(contact));
   return contact;
@@ -122,6 +123,7 @@ function viewContact(contact: Contact): ContactView {
     devices,
     expireSeconds: contact.expireSeconds ?? null,
     readMarks: contact.readMarks ?? false,
+    typing: contact.typing ?? false,
     pinnedAt: isoTime(pinnedAtMs),
   };
 }

@@ -1,6 +1,6 @@
 import { ChatError } from "../../shared/errors.ts";
 import { viewChange, viewMessage } from "./message-view.ts";
-import type { ChatEvent, ConsumeOptions, Consumer, Feed } from "./operations.ts";
+import type { Asked, ChatEvent, ConsumeOptions, Consumer, Feed } from "./operations.ts";
 import { Signal } from "./signal.ts";
 import type { Store, VisibleMessage } from "./store.ts";
 
@@ -11,7 +11,7 @@ const MAX_PENDING_EVENTS = 256;
 const LISTENER = "listen";
 
 type PassingEvent = Exclude<ChatEvent, { cursor: number }>;
-type Reader = { readonly signal: Signal; readonly passing: PassingEvent[]; readonly receipts: boolean };
+type Reader = { readonly signal: Signal; readonly passing: PassingEvent[]; readonly asked: Asked };
 
 /** Messages from the store, in the order of their cursors, and what happens beside them. */
 export class EventFeed implements Feed {
@@ -31,10 +31,10 @@ export class EventFeed implements Feed {
   }
 
   emit(event: PassingEvent): void {
-    const isEarly = this.#readers.size === 0 && event.type !== "receipt";
+    const isEarly = this.#readers.size === 0 && isForAll(event);
     if (isEarly && this.#early.length < MAX_PENDING_EVENTS) this.#early.push(event);
-    for (const { signal, passing, receipts } of this.#readers) {
-      if (event.type === "receipt" && !receipts) continue;
+    for (const { signal, passing, asked } of this.#readers) {
+      if (!isForAll(event) && !isAskedFor(event, asked)) continue;
       if (passing.length < MAX_PENDING_EVENTS) passing.push(event);
       signal.raise();
     }
@@ -44,8 +44,8 @@ export class EventFeed implements Feed {
     this.#store.cursors.set(LISTENER, cursor);
   }
 
-  async consume({ consumer, since, receipts = false }: ConsumeOptions): Promise<Consumer> {
-    if (consumer === undefined) return this.#readUnnamed(since, receipts);
+  async consume({ consumer, since, ...asked }: ConsumeOptions): Promise<Consumer> {
+    if (consumer === undefined) return this.#readUnnamed(since, asked);
     if (this.#consumers.has(consumer)) {
       throw new ChatError("PROFILE_BUSY", `somebody reads as ${consumer} already`, { reason: "consumer" });
     }
@@ -53,7 +53,7 @@ export class EventFeed implements Feed {
     let place = this.#placeOf(reader, since);
     this.#consumers.add(consumer);
     return {
-      events: (signal) => this.events({ since: place, receipts, signal }),
+      events: (signal) => this.events({ since: place, ...asked, signal }),
       acknowledge: (cursor) => {
         if (cursor > place) this.#store.cursors.set(reader, cursor);
         place = Math.max(place, cursor);
@@ -62,10 +62,10 @@ export class EventFeed implements Feed {
     };
   }
 
-  #readUnnamed(since: ConsumeOptions["since"], receipts: boolean): Consumer {
+  #readUnnamed(since: ConsumeOptions["since"], asked: Asked): Consumer {
     const place = typeof since === "number" ? since : this.#store.inbox.newestCursor();
     return {
-      events: (signal) => this.events({ since: place, receipts, signal }),
+      events: (signal) => this.events({ since: place, ...asked, signal }),
       acknowledge: () => undefined,
       close: () => undefined,
     };
@@ -81,10 +81,9 @@ export class EventFeed implements Feed {
     return newest;
   }
 
-  async *events(options: { since?: number; receipts?: boolean; signal: AbortSignal }): AsyncIterable<ChatEvent> {
+  async *events(options: { since?: number; signal: AbortSignal } & Asked): AsyncIterable<ChatEvent> {
     let cursor = options.since ?? this.#store.cursors.get(LISTENER) ?? 0;
-    const { receipts = false } = options;
-    const reader: Reader = { signal: new Signal(), passing: this.#early.splice(0), receipts };
+    const reader: Reader = { signal: new Signal(), passing: this.#early.splice(0), asked: options };
     const stop = () => reader.signal.raise();
     this.#readers.add(reader);
     options.signal.addEventListener("abort", stop);
@@ -110,6 +109,14 @@ export class EventFeed implements Feed {
     if (message.readable) return { type: "message", ...viewMessage(this.#store, message) };
     return message.change ? viewChange(this.#store, message) : undefined;
   }
+}
+
+function isForAll({ type }: PassingEvent): boolean {
+  return type !== "receipt" && type !== "typing";
+}
+
+function isAskedFor({ type }: PassingEvent, { receipts = false, typing = false }: Asked): boolean {
+  return type === "receipt" ? receipts : typing;
 }
 
 /** Under which name its place is kept; other places are kept beside it. */

@@ -34,10 +34,12 @@ import { sendOperations, why } from "./send-message.ts";
 import type { OutboxRow, Store } from "./store.ts";
 import { tokenOperations } from "./tokens/token-operations.ts";
 import type { TokenUses } from "./tokens/token-uses.ts";
+import type { Typing } from "./typing.ts";
 
 /** What of the program runs only where messages travel. */
 export type Engine = {
   readonly delivery: Delivery;
+  readonly typing: Pick<Typing, "tell">;
   readonly publisher: Publisher | undefined;
   readonly addresses: () => readonly string[];
   readonly connections: () => Connectivity;

@@ -126,6 +126,8 @@ export type ContactView = {
   readonly expireSeconds: number | null;
   /** They are told which of their messages were seen here. */
   readonly readMarks: boolean;
+  /** They are told while something is written to them here, and it shows here where they tell it. */
+  readonly typing: boolean;
   readonly pinnedAt: string;
 };
 
@@ -329,6 +331,8 @@ export type ChatEvent =
   | (ChangeEvent & { readonly type: "reaction"; readonly emoji: string })
   /** An own message came so far; only for readers who ask. */
   | ({ readonly type: "receipt" } & Pick<SendResult, "id" | "to" | "state">)
+  /** A contact is writing, until then unless it comes again; only for readers who ask. */
+  | { readonly type: "typing"; readonly from: string; readonly until: string }
   | { readonly type: "presence"; readonly username: string; readonly online: boolean }
   | {
       readonly type: "key-change";
@@ -391,6 +395,8 @@ export interface Operations {
   react(params: ChangeParams & { readonly emoji: string }): Promise<SendResult>;
   /** Everything of that person was seen here; they are told where the user lets them know. */
   markRead(params: { readonly with: string }): Promise<{ readonly told: number }>;
+  /** Something is being written to that person: their devices that are connected are told, where the user wants it. */
+  typing(params: { readonly to: string }): Promise<{ readonly told: number }>;
   history(params: HistoryParams): Promise<HistoryPage>;
   outboxList(): Promise<{ readonly items: readonly OutboxItem[] }>;
   /** Tries now instead of after the back-off; all, or one message. */
@@ -407,6 +413,7 @@ export interface Operations {
     readonly username: string;
     readonly expireSeconds?: number | null;
     readonly readMarks?: boolean;
+    readonly typing?: boolean;
   }): Promise<ContactView>;
   /** Shows, or changes first, what becomes of messages of strangers, and lists who waits. */
   inbox(params: { readonly mode?: InboxMode }): Promise<InboxView>;
@@ -465,8 +472,8 @@ export type OperationName = keyof Operations;
  */
 export interface Feed {
   /** `since`: the cursor after which to begin, instead of the remembered place. */
-  /** `receipts`: what becomes of own messages too. */
-  events(options: { since?: number; receipts?: boolean; signal: AbortSignal }): AsyncIterable<ChatEvent>;
+  /** `receipts`: what becomes of own messages too. `typing`: who writes just now. */
+  events(options: { since?: number; signal: AbortSignal } & Asked): AsyncIterable<ChatEvent>;
   shown(cursor: number): void;
   /** @throws ChatError PROFILE_BUSY (reason `consumer`) while somebody reads under that name */
   consume(options: ConsumeOptions): Promise<Consumer>;
@@ -477,8 +484,14 @@ export type ConsumeOptions = {
   readonly consumer?: string;
   /** The cursor after which to begin, instead of the remembered place; `now`: one without a place begins with what is to come. */
   readonly since?: number | "now";
-  /** What becomes of own messages too. */
+} & Asked;
+
+/** What only those are told who ask. */
+export type Asked = {
+  /** What becomes of own messages. */
   readonly receipts?: boolean;
+  /** Who writes just now. */
+  readonly typing?: boolean;
 };
 
 /** A reading of the feed whose place is remembered under a name: each event until it is acknowledged, in order. */

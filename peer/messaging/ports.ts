@@ -44,6 +44,8 @@ export interface Transport {
   connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel>;
   /** A channel on which checkpoints are compared, over the connection that is there; undefined without one. */
   openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined>;
+  /** A channel on which one word is said of somebody who writes, in the same way. */
+  openTyping(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined>;
   /** Multiaddrs under which this device can be dialled now, each ending in `/p2p/<own id>`. */
   addresses(): readonly string[];
 }
@@ -54,6 +56,8 @@ export interface TransportEvents {
   onChannel(channel: Channel): void;
   /** Another device opened a channel to compare checkpoints. */
   onGossip(channel: Channel): void;
+  /** Another device opened a channel to say that somebody writes. */
+  onTyping?(channel: Channel): void;
   /** A connection to that device came up, whoever dialled. */
   onConnected(device: DeviceId): void;
   /** What `addresses()` answers has changed: a relay was found or lost, an interface came or went. */
@@ -324,6 +328,8 @@ export interface Contact {
   readonly expireSeconds?: number;
   /** They are told which of their messages were seen here. */
   readonly readMarks?: boolean;
+  /** They are told while something is written to them here, and it shows here where they tell it. */
+  readonly typing?: boolean;
   /** A record that the pinned key does not vouch for: sending is blocked until `trust` accepts it. */
   readonly changed: { readonly record: string; readonly seenAtMs: number } | undefined;
   readonly pinnedAtMs: number;

@@ -17,7 +17,7 @@ import type { OutboxRow, Store } from "./store.ts";
 const RECORD_AGE_MS = 5000;
 const LOOKUP_PATIENCE_MS = 60_000;
 
-type SendOperations = Pick<Operations, "send" | "edit" | "remove" | "react" | "markRead" | "outboxWait">;
+type SendOperations = Pick<Operations, "send" | "edit" | "remove" | "react" | "markRead" | "typing" | "outboxWait">;
 
 /** What this profile says to others. */
 export function sendOperations(deps: MessengerDeps): SendOperations {
@@ -27,6 +27,7 @@ export function sendOperations(deps: MessengerDeps): SendOperations {
     remove: (params) => remove(deps, params),
     react: (params) => react(deps, params),
     markRead: (params) => markRead(deps, params.with),
+    typing: (params) => tellTyping(deps, params.to),
     outboxWait: (params) => waitFor(deps, params),
   };
 }
@@ -116,6 +117,14 @@ async function markRead(deps: MessengerDeps, typed: string): Promise<{ told: num
   }
   if (targets.length > 0) deps.running()?.delivery.deliver(contact.username, contact.devices);
   return { told: targets.length };
+}
+
+/** Passing: nothing is stored, looked up or started for it. */
+async function tellTyping(deps: MessengerDeps, typed: string): Promise<{ told: number }> {
+  const contact = deps.store.contacts.find(readOther(typed, deps));
+  const running = deps.running();
+  if (contact === undefined || running === undefined) return { told: 0 };
+  return { told: await running.typing.tell(contact) };
 }
 
 /** Into the outbox, out of it as far as the caller waits. */

@@ -11,7 +11,7 @@ import type { NetworkLimits } from "./limits.ts";
 type Deps = {
   readonly limits: NetworkLimits;
   readonly runtime: Pick<Runtime, "after" | "monotonic">;
-  readonly events: Pick<TransportEvents, "onChannel" | "onGossip">;
+  readonly events: Pick<TransportEvents, "onChannel" | "onGossip" | "onTyping">;
   readonly onRefused: (reason: string) => void;
 };
 
@@ -72,6 +72,7 @@ export class Channels {
     } else {
       const channel = this.track(device, stream, connection);
       if (protocol === STREAM_PROTOCOLS.checkpoint) events.onGossip(channel);
+      else if (protocol === STREAM_PROTOCOLS.typing) events.onTyping?.(channel);
       else events.onChannel(channel);
     }
   }

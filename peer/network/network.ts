@@ -88,11 +88,20 @@ export class Network implements Transport {
     return this.#parts.channels.openTo(device, stream, connection);
   }
 
-  async openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined> {
+  openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined> {
+    return this.#openBeside(device, STREAM_PROTOCOLS.checkpoint, signal);
+  }
+
+  openTyping(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined> {
+    return this.#openBeside(device, STREAM_PROTOCOLS.typing, signal);
+  }
+
+  /** Over the connection that is there; undefined without one. */
+  async #openBeside(device: DeviceId, protocol: string, signal: AbortSignal): Promise<Channel | undefined> {
     const connection = this.#parts.connections.best(device);
     if (connection === undefined || this.#stopping !== undefined) return undefined;
     try {
-      const stream = await this.#negotiate(connection, STREAM_PROTOCOLS.checkpoint, signal);
+      const stream = await this.#negotiate(connection, protocol, signal);
       return this.#parts.channels.track(device, stream, connection);
     } catch (error) {
       throw dialFailure(error, signal);

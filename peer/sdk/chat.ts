@@ -35,6 +35,8 @@ export type EventsOptions = {
   readonly since?: number | "now";
   /** What becomes of own messages too. */
   readonly receipts?: boolean;
+  /** Who writes just now too. */
+  readonly typing?: boolean;
   /** Ends the reading, without an error. */
   readonly signal?: AbortSignal;
 };

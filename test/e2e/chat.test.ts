@@ -178,6 +178,26 @@ describe.runIf(hasTmux())("a conversation on the screen", () => {
     await a.sees(/left with 0/);
   });
 
+  test("shows that the other is writing, once both want it, and no longer than they are", async () => {
+    const two = await strangers();
+    await two.alice.listen();
+    await two.bob.listen();
+    await two.alice.send("bob", "hi");
+    await two.bob.send("alice", "hello");
+    const [a, b] = [await chatting(two.alice, "bob"), await chatting(two.bob, "alice")];
+    await two.alice.ask(["contacts", "set", "bob", "--typing", "on"]);
+    b.press("C-d");
+    await b.sees(/left with 0/);
+    await two.bob.ask(["contacts", "set", "alice", "--typing", "on"]);
+    b.enter(`clear; ${P2PCHAT} chat alice`);
+    await b.sees(/bob │ hello/);
+    b.type("I am");
+    await a.sees(/bob {2}.*is writing/);
+    b.enter(" here");
+    await a.sees(/bob │ I am here/);
+    expect(a.text()).not.toMatch(/is writing/);
+  });
+
   test("is the profile's daemon where none runs: other commands go through it", async () => {
     const { a, alice } = await bothChat();
     expect(await alice.ask(["status"])).toMatchObject({ exit: 0, line: { daemon: { pid: expect.any(Number) } } });

@@ -34,6 +34,7 @@ export const BOB: ContactView = {
   devices: ["12D3KooWBob"],
   expireSeconds: null,
   readMarks: false,
+  typing: false,
   pinnedAt: "2026-11-20T18:30:00.000Z",
 };
 
@@ -167,9 +168,10 @@ export function fakeOperations(replaced: Partial<Operations> = {}): Operations {
     remove: async ({ id }) => sent({ id }),
     react: async ({ id }) => sent({ id }),
     markRead: async () => ({ told: 0 }),
+    typing: async () => ({ told: 0 }),
     contactsAccept: async ({ username }) => ({ ...BOB, username, accepted: true }),
-    contactsSet: async ({ username, expireSeconds = null, readMarks = false }) => {
-      return { ...BOB, username, expireSeconds, readMarks };
+    contactsSet: async ({ username, expireSeconds = null, readMarks = false, typing = false }) => {
+      return { ...BOB, username, expireSeconds, readMarks, typing };
     },
     outboxWait: async ({ id }) => sent({ id }),
     inbox: async ({ mode = "open" }) => ({ mode, requests: [] }),

@@ -39,6 +39,7 @@ export class MemoryNetwork {
       addresses: () => [addressOf(device)],
       connect: async (to) => this.#connect(device, to),
       openGossip: async () => undefined,
+      openTyping: async (to) => this.openTyping(device, to),
     };
   }
 
@@ -91,14 +92,29 @@ export class MemoryNetwork {
       own.events.onConnected(to);
       theirs.events.onConnected(from);
     }
+    const { near, far } = this.#pair(own, theirs, from, to);
+    theirs.events.onChannel(far);
+    return near;
+  }
+
+  /** Over the connection that is there. */
+  openTyping(from: DeviceId, to: DeviceId): Channel | undefined {
+    this.activity += 1;
+    const [own, theirs] = [this.#nodes.get(from), this.#nodes.get(to)];
+    if (own === undefined || theirs === undefined || !this.#connected.has(pairOf(from, to))) return undefined;
+    const { near, far } = this.#pair(own, theirs, from, to);
+    theirs.events.onTyping?.(far);
+    return near;
+  }
+
+  #pair(own: Node, theirs: Node, from: DeviceId, to: DeviceId): { near: MemoryLane; far: MemoryLane } {
     const near = new MemoryLane(this, from, to);
     const far = new MemoryLane(this, to, from);
     near.other = far;
     far.other = near;
     own.lanes.add(near);
     theirs.lanes.add(far);
-    theirs.events.onChannel(far);
-    return near;
+    return { near, far };
   }
 }
 

@@ -29,6 +29,7 @@ import { SessionBook } from "../../peer/messaging/session-book.ts";
 import type { OutboxRow } from "../../peer/messaging/store.ts";
 import { createAccess } from "../../peer/messaging/tokens/token-access.ts";
 import { TokenUses } from "../../peer/messaging/tokens/token-uses.ts";
+import { Typing } from "../../peer/messaging/typing.ts";
 import { GapTimers } from "../../peer/messaging/visibility.ts";
 import { parcelSeals } from "../../peer/sessions/parcel-seal.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
@@ -69,6 +70,9 @@ export class MessagingPeer {
   readonly sessions: SecureSessions;
   readonly core: Core;
   readonly delivery: Delivery;
+  readonly typing: Typing;
+  /** Who was heard to be writing. */
+  readonly typed: string[] = [];
   readonly parcels: ParcelSender;
   readonly mailbox: MailboxKeeper;
   readonly feed: EventFeed;
@@ -141,9 +145,16 @@ export class MessagingPeer {
     const seals = parcelSeals((length) => runtime.randomBytes(length));
     const grants = new Grants({ store, runtime, seals });
     this.core = { self, store, runtime, sessions: this.sessions, book, resolver, gossip, grants, notices };
+    this.typing = new Typing({
+      contacts: store.contacts,
+      runtime,
+      transport: async () => transport,
+      heard: (from) => this.typed.push(from),
+    });
     const transport = network.attach(self.device, {
       onChannel: (channel) => this.delivery.serve(channel),
       onGossip: (channel) => void gossip.serve(channel),
+      onTyping: (channel) => void this.typing.serve(channel),
       onConnected: (device) => this.delivery.connected(device),
     });
     const mailbox = { ...this.core, naming: directory, mailboxes: surroundings.mailboxes, seals, grants };
@@ -163,6 +174,7 @@ export class MessagingPeer {
     });
     const engine: Engine = {
       delivery: this.delivery,
+      typing: this.typing,
       publisher: undefined,
       addresses: () => transport.addresses(),
       connections: () => ({ open: 0, paths: { direct: 0, punched: 0, relay: 0 }, reservations: [] }),

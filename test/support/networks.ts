@@ -28,6 +28,7 @@ type Options = {
   /** Instead of `accept`. */
   readonly onChannel?: (channel: Channel) => void;
   readonly onGossip?: (channel: Channel) => void;
+  readonly onTyping?: (channel: Channel) => void;
   /** On which to be reachable. */
   readonly relays?: () => readonly string[];
   readonly onAddressesChanged?: () => void;
@@ -60,6 +61,7 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
     events: {
       onChannel: options.onChannel ?? keep,
       onGossip: options.onGossip ?? keep,
+      onTyping: options.onTyping ?? keep,
       onConnected: (device) => connected.push(device),
       onAddressesChanged: () => options.onAddressesChanged?.(),
       onWoke: () => options.onWoke?.(),

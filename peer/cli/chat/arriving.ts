@@ -68,7 +68,7 @@ export function takeEvent(state: State, event: ChatEvent): State {
     case "presence":
       return takePresence(taken, event.username, event.online);
     case "key-change": {
-      const contact = { verified: false, keyChanged: true, blocked: false };
+      const contact = { verified: false, keyChanged: true, blocked: false, typing: false };
       const known = taken.conversations.some(({ username }) => username === event.username);
       return known
         ? change(taken, event.username, (one) => ({ ...one, contact: { ...one.contact, ...contact } }))
@@ -82,6 +82,8 @@ export function takeEvent(state: State, event: ChatEvent): State {
       return alter(taken, { with: event.from, id: event.id, alteration: { kind: "react", emoji: event.emoji } });
     case "receipt":
       return takeReceipt(taken, event);
+    case "typing":
+      return change(taken, event.from, (one) => ({ ...one, typingUntilMs: Date.parse(event.until) }));
     case "gap":
     case "error":
       return { ...taken, notice: { kind: "warning", text: describeEvent(event, (text) => text) } };
@@ -114,7 +116,7 @@ function alterEntries(state: State, username: string, apply: (entry: Entry) => E
 
 function takeMessage(state: State, message: ChatMessage): State {
   const entry = inboundEntry(message);
-  return change(state, message.from, (one) => {
+  return change(state, message.from, ({ typingUntilMs: _, ...one }) => {
     if (one.unread.some(({ key }) => key === entry.key)) return one;
     // Read from history already: it came while nobody looked.
     const isKnown = one.entries.some(({ key }) => key === entry.key);

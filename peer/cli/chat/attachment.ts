@@ -18,9 +18,12 @@ type Sending = Extract<Errand, { do: "send" }>;
 export type Asker = {
   readonly state: () => State;
   readonly happen: (happening: Happening) => void;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
 };
 
 const SEND_TIMEOUT_MS = 30_000;
+const SAY_TYPING_EVERY_MS = 4000;
 /** As many windows on one profile have each a place of their own. */
 const MAX_WINDOWS = 9;
 const SEARCH_LIMIT = 1000;
@@ -30,6 +33,7 @@ export class Attachment {
   readonly #line: Line;
   readonly #asker: Asker;
   #consumer: Consumer | undefined;
+  #said: { readonly to: string; readonly atMs: number } | undefined;
   /** The first page: what comes from the feed is held against it. */
   #loading: Promise<void> = Promise.resolve();
 
@@ -67,6 +71,8 @@ export class Attachment {
       case "read":
         // Who is no contact yet cannot be told.
         return void (await operations.markRead({ with: errand.with }).catch(() => undefined));
+      case "typing":
+        return await this.#sayTyping(errand.with);
       case "seen":
         return await this.#consumer?.acknowledge(errand.cursor);
       case "accept":
@@ -82,6 +88,7 @@ export class Attachment {
   /** What others of this user's programs did shows here too. */
   async reload(): Promise<void> {
     await this.#load({ do: "load", with: this.#asker.state().current, limit: PAGE }).catch(() => undefined);
+    await this.#listContacts().catch(() => undefined);
   }
 
   async #load({ with: username, olderThan, limit }: Extract<Errand, { do: "load" }>): Promise<void> {
@@ -109,6 +116,15 @@ export class Attachment {
     }
     const isNew = state().conversations.some(({ username, contact }) => username === to && contact === undefined);
     if (isNew) await this.#listContacts();
+  }
+
+  /** One word of it lasts for some seconds. */
+  async #sayTyping(to: string): Promise<void> {
+    const nowMs = this.#asker.now();
+    if (to === this.#said?.to && Math.abs(nowMs - this.#said.atMs) < SAY_TYPING_EVERY_MS) return;
+    this.#said = { to, atMs: nowMs };
+    // It is of no use later.
+    await this.#line.operations.typing({ to }).catch(() => undefined);
   }
 
   async #alter({ with: username, key, alteration }: Extract<Errand, { do: "alter" }>): Promise<void> {
@@ -165,7 +181,7 @@ async function openConsumer(line: Line): Promise<Consumer> {
   for (let window = 1; ; window += 1) {
     try {
       const consumer = window === 1 ? "chat" : `chat-${window}`;
-      return await line.consume({ consumer, since: "now", receipts: true });
+      return await line.consume({ consumer, since: "now", receipts: true, typing: true });
     } catch (error) {
       const isTaken = error instanceof ChatError && error.code === "PROFILE_BUSY" && error.reason === "consumer";
       if (!isTaken || window >= MAX_WINDOWS) throw error;

@@ -47,7 +47,8 @@ export class Conversation {
   /** Goes on through that line. Resolves once `signal` says so. @throws ChatError PEER_UNREACHABLE where it breaks */
   async talk(line: Line): Promise<void> {
     const { now, signal } = this.#options;
-    const attachment = new Attachment(line, { state: () => this.#state, happen: (what) => this.happen(what) });
+    const happen = (what: Happening) => this.happen(what);
+    const attachment = new Attachment(line, { state: () => this.#state, happen, now });
     this.#attachment = attachment;
     const clock = setInterval(() => {
       this.happen({ type: "clock", nowMs: now() });
@@ -65,10 +66,19 @@ export class Conversation {
   }
 
   happen(happening: Happening): void {
+    if (happening.type === "event" && happening.event.type === "typing") this.#lookAgainAt(happening.event.until);
     const { state, effects } = update(this.#state, happening);
     this.#state = state;
     for (const effect of effects) this.#do(effect).catch((error: unknown) => this.#complain(error));
     this.#draw();
+  }
+
+  /** What was passing is over then. */
+  #lookAgainAt(iso: string): void {
+    const { now } = this.#options;
+    const inMs = Math.min(Math.max(0, Date.parse(iso) - now()), REFRESH_MS);
+    this.happen({ type: "clock", nowMs: now() });
+    setTimeout(() => this.happen({ type: "clock", nowMs: now() }), inMs).unref();
   }
 
   /** Many changes in a row are drawn once. */

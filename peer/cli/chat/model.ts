@@ -65,9 +65,11 @@ export type Conversation = {
   readonly said: readonly string[];
   /** Which of it stands where the draft stood that was kept. */
   readonly recalled?: { readonly at: number; readonly kept: TextInput };
+  /** They are writing, until then if nothing more is heard of it. */
+  readonly typingUntilMs?: number;
   /** Undefined while nobody knows. */
   readonly online?: boolean;
-  readonly contact?: Pick<ContactView, "verified" | "keyChanged" | "blocked">;
+  readonly contact?: Pick<ContactView, "verified" | "keyChanged" | "blocked" | "typing">;
 };
 
 export type Search = {
@@ -167,6 +169,7 @@ export type Effect =
     }
   | { readonly do: "alter"; readonly with: string; readonly key: string; readonly alteration: Alteration }
   | { readonly do: "read"; readonly with: string }
+  | { readonly do: "typing"; readonly with: string }
   | { readonly do: "accept"; readonly with: string }
   | { readonly do: "search"; readonly with: string; readonly query: string }
   | { readonly do: "seen"; readonly cursor: number }

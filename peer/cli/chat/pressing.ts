@@ -85,7 +85,7 @@ function pressCtrlC(state: State, isLeaving: boolean): Step {
 
 function pressDraft(state: State, input: Input): Step {
   const { draft } = currentOf(state);
-  if (input.type !== "key") return still(add(state, input));
+  if (input.type !== "key") return saying(add(state, input));
   const action = EDITS[input.name];
   if (action !== undefined) {
     const next = edit(draft, action);
@@ -113,6 +113,13 @@ function pressDraft(state: State, input: Input): Step {
     default:
       return still(state);
   }
+}
+
+/** Where both want it, they see that something is being written; orders are none of their business. */
+function saying(state: State): Step {
+  const { username, contact, draft } = currentOf(state);
+  const isTold = contact?.typing === true && state.detached === undefined && !draft.text.startsWith("/");
+  return { state, effects: isTold ? [{ do: "typing", with: username }] : [] };
 }
 
 /** Between the rows of what is written, and beyond them through what was written before. */

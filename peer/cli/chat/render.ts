@@ -50,10 +50,11 @@ function helpRows(from: number, { rows, columns }: Geometry): Line[] {
 }
 
 function titleLine(state: State, columns: number): Line {
-  const { username, contact, online, entries } = currentOf(state);
+  const { username, contact, online, entries, typingUntilMs } = currentOf(state);
   const path = entries.findLast((entry) => entry.path !== null)?.path;
   const facts = [
     online === undefined ? undefined : online ? "online" : "offline",
+    typingUntilMs !== undefined && typingUntilMs > state.nowMs ? "is writing" : undefined,
     path,
     contact === undefined ? "not a contact yet" : contact.verified ? "verified" : undefined,
     contact?.blocked ? "blocked" : undefined,

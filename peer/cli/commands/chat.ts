@@ -11,8 +11,7 @@ import { returnToProfile } from "../return-to-profile.ts";
 import { type Held, serveProfile } from "../serve-profile.ts";
 
 const PATIENCE_MS = 10_000;
-/** A daemon that is started anew is there by then. */
-const DAEMON_PATIENCE_MS = 10_000;
+const NEVER = new AbortController().signal;
 
 export const chat: Command = {
   usage: "chat <to>",
@@ -43,13 +42,11 @@ function assertScreen({ terminal, output }: CliContext): void {
 function linesOf(keys: Keys, context: CliContext): Lines {
   return {
     first: async (talk) => through(await reachProfile(context, PATIENCE_MS), talk, context),
-    async again(talk, { tell, ...waiting }) {
+    async again(talk, { tell, signal, hurry }) {
       tell("the daemon ended: waiting for it");
-      const mayOpen = await opensUnasked(keys, context);
-      if (mayOpen) tell("the daemon ended: waiting for it; /retry goes on without it");
-      else tell("the daemon ended: waiting for it; p2pchat listen starts it");
-      const daemonPatienceMs = mayOpen ? DAEMON_PATIENCE_MS : undefined;
-      const reached = await returnToProfile(context, { ...waiting, daemonPatienceMs });
+      const isReady = await opensUnasked(keys, context);
+      tell(`the daemon ended: waiting for it; ${isReady ? "/retry goes on without" : "p2pchat listen starts"} it`);
+      const reached = await returnToProfile(context, { signal, hurry: isReady ? hurry : NEVER });
       if (reached !== undefined) await through(reached, talk, context);
     },
   };

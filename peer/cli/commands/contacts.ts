@@ -8,6 +8,8 @@ import { readLifetime } from "../lifetime.ts";
 import { table } from "../table.ts";
 import { withOperations } from "../with-operations.ts";
 
+const SETTINGS = "--expire, --read-marks and --typing";
+
 export const contacts: Command = {
   usage: "contacts [action] [contact]",
   summary: "people you have written to or heard from: list, show, accept, set, remove, block, unblock",
@@ -21,6 +23,11 @@ export const contacts: Command = {
       value: "on|off",
       completes: ["on", "off"],
       describe: "set: whether they learn which of their messages you have seen",
+    },
+    typing: {
+      value: "on|off",
+      completes: ["on", "off"],
+      describe: "set: whether you two see in chat that the other is writing, if they want it too",
     },
   },
   completes: { action: ["list", "show", "accept", "set", "remove", "block", "unblock"], contact: "contact" },
@@ -59,17 +66,24 @@ type Chosen = Parameters<Operations["contactsSet"]>[0];
 
 /** @throws ChatError USAGE */
 function readSettings(args: Args, action: string): Omit<Chosen, "username"> {
-  const [expire, marks] = [args.value("expire"), args.value("read-marks")];
-  const isEmpty = expire === undefined && marks === undefined;
-  if (action !== "set" && !isEmpty) throw new ChatError("USAGE", "--expire and --read-marks go with contacts set");
-  if (action === "set" && isEmpty) throw new ChatError("USAGE", "contacts set needs --expire or --read-marks");
-  if (marks !== undefined && marks !== "on" && marks !== "off")
-    throw new ChatError("USAGE", "--read-marks takes on or off");
+  const expire = args.value("expire");
+  const [marks, typing] = [readSwitch(args, "read-marks"), readSwitch(args, "typing")];
+  const isEmpty = expire === undefined && marks === undefined && typing === undefined;
+  if (action !== "set" && !isEmpty) throw new ChatError("USAGE", `${SETTINGS} go with contacts set`);
+  if (action === "set" && isEmpty) throw new ChatError("USAGE", `contacts set needs one of ${SETTINGS}`);
   const expireSeconds = expire === "never" ? null : readLifetime(expire);
   return {
     ...(expireSeconds !== undefined && { expireSeconds }),
-    ...(marks !== undefined && { readMarks: marks === "on" }),
+    ...(marks !== undefined && { readMarks: marks }),
+    ...(typing !== undefined && { typing }),
   };
+}
+
+/** @throws ChatError USAGE */
+function readSwitch(args: Args, name: string): boolean | undefined {
+  const value = args.value(name);
+  if (value === undefined || value === "on" || value === "off") return value && value === "on";
+  throw new ChatError("USAGE", `--${name} takes on or off`);
 }
 
 const ACTIONS: Readonly<Record<string, (chosen: Chosen, ...rest: Parameters<Action>) => Promise<unknown>>> = {
@@ -106,6 +120,7 @@ function print(contact: ContactView, output: CliContext["output"]): Promise<bool
     ["since", localTime(contact.pinnedAt)],
     ["kept", contact.expireSeconds === null ? "for good" : `${contact.expireSeconds} s`],
     ["read marks", contact.readMarks ? "on" : "off"],
+    ["typing", contact.typing ? "on" : "off"],
   ]);
   return output.print({ type: "contact", fields: contact, text });
 }

@@ -62,6 +62,9 @@ export const receipt = shapeOf<EventFields<"receipt">>()(
   z.strictObject({ id: messageId, to: z.string(), state: deliveryState }),
 );
 
+/** For programs on a socket that ask for it; no command does. */
+export const typing = shapeOf<EventFields<"typing">>()(z.strictObject({ from: z.string(), until: time }));
+
 type Watched = Extract<PresenceEvent, { type: "presence" }>;
 
 /** From `online --watch`, with more than `listen --presence` tells. */

@@ -52,6 +52,7 @@ export const OUTPUTS = {
   "token-revoked": tokens.token,
   "token-use": tokens.tokenUse,
   trust: profiles.trust,
+  typing: messages.typing,
   visibility: profiles.visibility,
   whoami: profiles.identity,
 } as const satisfies Readonly<Record<string, z.ZodType>>;

@@ -51,6 +51,7 @@ export const contact = shapeOf<ContactView>()(
     devices: texts,
     expireSeconds: count.nullable(),
     readMarks: z.boolean(),
+    typing: z.boolean(),
     pinnedAt: time,
   }),
 );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { ChatEvent } from "../../../peer/messaging/operations.ts";
+import type { Asked, ChatEvent } from "../../../peer/messaging/operations.ts";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { HostileOpener } from "../../support/hostile-opener.ts";
@@ -8,7 +8,7 @@ import { MessagingWorld } from "../../support/messaging-world.ts";
 import { personOf } from "../../support/people.ts";
 
 /** Reads until `stop`; what was read so far is in `seen`. */
-function listen(peer: MessagingPeer, options: { since?: number } = {}) {
+function listen(peer: MessagingPeer, options: { since?: number } & Asked = {}) {
   const ending = new AbortController();
   const seen: ChatEvent[] = [];
   const reading = (async () => {
@@ -54,6 +54,20 @@ describe("the feed", () => {
     expect(texts(seen)).toEqual(["hello bob", "now"]);
     expect(seen[1]).toMatchObject({ from: "alice", seq: 2, verified: false, cursor: 2 });
     await stop();
+  });
+
+  test("tells who is writing to those who ask, and to nobody later", async () => {
+    const world = new MessagingWorld();
+    const { bob } = await world.acquainted();
+    const typing: ChatEvent = { type: "typing", from: "alice", until: "2026-11-20T18:30:00.000Z" };
+    bob.feed.emit(typing);
+    const [asking, other] = [listen(bob, { typing: true }), listen(bob, { receipts: true })];
+    await world.settle();
+    bob.feed.emit(typing);
+    await world.settle();
+    expect(texts(asking.seen)).toEqual(["hello bob", "typing"]);
+    expect(texts(other.seen)).toEqual(["hello bob"]);
+    await Promise.all([asking.stop(), other.stop()]);
   });
 
   test("begins behind what was shown, or behind the cursor that is asked for, also after a restart", async () => {

@@ -29,3 +29,21 @@ test("a channel for gossip is apart from the one for messages, over the same con
   const { value } = await lane.receive()[Symbol.asyncIterator]().next();
   expect(Buffer.from(value?.[0] ?? []).toString()).toBe("a message");
 });
+
+test("a word of somebody who writes has a channel of its own, over the connection that is there or not at all", async () => {
+  const heard = Promise.withResolvers<string>();
+  await using bob = await startTestNetwork("bob", {
+    onTyping: async (channel) => {
+      for await (const [frame] of channel.receive()) heard.resolve(Buffer.from(frame ?? []).toString());
+      await channel.close();
+    },
+  });
+  await using alice = await startTestNetwork("alice", { dialOnly: true });
+  expect(await alice.network.openTyping(bob.device, soon())).toBeUndefined();
+  await alice.network.connect(bob.device, [bob.address], soon());
+  const channel = await alice.network.openTyping(bob.device, soon());
+  await channel?.send([Buffer.from("a word")]);
+  await channel?.close();
+  expect(await heard.promise).toBe("a word");
+  expect(bob.network.connections().open).toBe(1);
+});

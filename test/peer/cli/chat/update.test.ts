@@ -1,12 +1,29 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { currentOf, type Effect, PAGE } from "../../../../peer/cli/chat/model.ts";
+import { textOfLine } from "../../../../peer/cli/chat/line.ts";
+import { currentOf, type Effect, type Happening, PAGE } from "../../../../peer/cli/chat/model.ts";
+import { render } from "../../../../peer/cli/chat/render.ts";
 import { LIMITS } from "../../../../shared/protocol.ts";
-import { arrival, message, messages, order, page, press, type Run, screenOf, type } from "../../../support/chat.ts";
+import {
+  arrival,
+  message,
+  messages,
+  NOW_MS,
+  order,
+  page,
+  press,
+  type Run,
+  screenOf,
+  type,
+} from "../../../support/chat.ts";
 import { BOB } from "../../../support/fake-operations.ts";
 
 const CAROL = { ...BOB, username: "carol" };
 const contacts = { type: "contacts", contacts: [BOB, CAROL] } as const;
+
+function rowsOf({ state }: Run): string[] {
+  return render(state).lines.map(textOfLine);
+}
 
 function texts(run: Run): string[] {
   return currentOf(run.state).entries.map(({ text }) => text);
@@ -237,6 +254,121 @@ describe("what is unread", () => {
       }),
     );
   });
+});
+
+describe("that somebody is writing", () => {
+  const wanted = { type: "contacts", contacts: [{ ...BOB, typing: true }, CAROL] } as const;
+  const until = new Date(NOW_MS + 8000).toISOString();
+  const writes = { type: "event", event: { type: "typing", from: "bob", until } } as const;
+  const title = (run: Run) => textOfLine(render(run.state).lines[0] ?? []);
+
+  test("is said while a text is written to who is to see it, and of nothing else that is pressed", () => {
+    const said = (...happenings: Happening[]) => done(screenOf().did(wanted, page([]), ...happenings), "typing");
+    expect(said(type("h"))).toEqual([{ do: "typing", with: "bob" }]);
+    expect(said(type("/quit"), ...press("left", "page-up"))).toEqual([]);
+    expect(said(...press("ctrl-n"), type("to carol"))).toEqual([]);
+    expect(said(...press("ctrl-f"), type("what is searched for"))).toEqual([]);
+    expect(said({ type: "locked" }, type("a passphrase"))).toEqual([]);
+    expect(done(screenOf().did(page([]), type("to a stranger")), "typing")).toEqual([]);
+  });
+
+  test("shows until they stop, or have written it", () => {
+    const run = screenOf().did(wanted, page([]), writes);
+    expect(title(run)).toContain("is writing");
+    expect(title(run.did({ type: "clock", nowMs: NOW_MS + 8000 }))).not.toContain("writing");
+    expect(title(screenOf().did(wanted, page([]), writes, arrival(1)))).not.toContain("writing");
+  });
+});
+
+describe("without a daemon", () => {
+  const away = { type: "detached", hint: "the daemon ended" } as const;
+
+  test("what is written stays where it is, and is sent once there is one again", () => {
+    const run = screenOf().did(page([message(1)]), away, ...order("wait"));
+    expect(done(run, "send")).toEqual([]);
+    expect(currentOf(run.state).draft.text).toBe("wait");
+    expect(rowsOf(run).at(-2)).toContain("has to wait");
+    expect(rowsOf(run.did(...press("left"))).at(-2)).toContain("the daemon ended");
+    run.did({ type: "attached" }, page([message(1)]), ...press("enter"));
+    expect(done(run, "send")).toMatchObject([{ text: "wait" }]);
+    expect(rowsOf(run).join()).not.toContain("the daemon ended");
+  });
+
+  test("what was on its way is sent again as the same message", () => {
+    const run = screenOf().did(page([]), ...order("hello"), away, { type: "attached" });
+    const [first, again] = done(run, "send");
+    expect(again).toEqual(first);
+    run.did(page([]), { type: "sent", with: "bob", local: "new/1", id: "aa", state: "queued" });
+    run.did(away, { type: "attached" });
+    expect(done(run, "send")).toHaveLength(2);
+    expect(texts(run)).toEqual(["hello"]);
+  });
+
+  test("what is told again counts once, and other conversations are read anew", () => {
+    const run = screenOf().did(contacts, page([]), arrival(1), arrival(2, { from: "carol" }));
+    run.did(away, { type: "attached" }, page([message(1)]), arrival(1), arrival(2, { from: "carol" }));
+    expect(texts(run)).toEqual(["message 1"]);
+    expect(run.state.conversations.find(({ username }) => username === "carol")?.unread).toHaveLength(1);
+    const asked = done(run, "load").length;
+    run.did(...press("ctrl-n"));
+    expect(done(run, "load").slice(asked)).toEqual([{ do: "load", with: "carol", limit: PAGE }]);
+  });
+
+  test("help, locking and leaving work", () => {
+    expect(done(screenOf().did(away, ...order("/quit")), "quit")).toHaveLength(1);
+    expect(done(screenOf().did(away, ...order("/lock")), "lock")).toHaveLength(1);
+    expect(done(screenOf().did(away, ...order("/retry")), "retry")).toHaveLength(1);
+    expect(screenOf().did(away, ...order("/help")).state.help).toBe(0);
+  });
+});
+
+describe("what was written before", () => {
+  test("comes back with Up, newest first, and what is being written waits below it", () => {
+    const run = screenOf().did(page([]), ...order("one"), ...order("/retry"), ...order("two\nlines"), type("draft"));
+    const draft = () => currentOf(run.state).draft.text;
+    const seen = ["up", "up", "up", "up", "up", "down", "down", "down", "down", "down"].map((name) => {
+      run.did(...press(name));
+      return draft();
+    });
+    const [last, order_, first] = ["two\nlines", "/retry", "one"];
+    // Between the lines of a text the cursor goes first.
+    expect(seen).toEqual([last, last, order_, first, first, order_, last, "draft", "draft", "draft"]);
+  });
+
+  test("stays with its person", () => {
+    const run = screenOf().did(contacts, page([]), ...order("to bob"), ...press("ctrl-n", "up"));
+    expect(currentOf(run.state).draft.text).toBe("");
+  });
+});
+
+describe("the tab key", () => {
+  test("completes orders and names, as far as they are clear", () => {
+    const completed = (text: string) => {
+      const run = screenOf().did(contacts, page([]), type(text), ...press("tab"));
+      return [currentOf(run.state).draft.text, run.state.notice?.text];
+    };
+    expect(completed("/rep")).toEqual(["/reply ", undefined]);
+    expect(completed("/re")).toEqual(["/re", "/react  /reply  /retry"]);
+    expect(completed("/open c")).toEqual(["/open carol ", undefined]);
+    expect(completed("/open x")).toEqual(["/open x", undefined]);
+    expect(completed("hello /re")).toEqual(["hello /re", undefined]);
+  });
+});
+
+test("the help is read to its end on any screen, and closes without doing anything", () => {
+  for (const columns of [20, 56, 120]) {
+    const run = screenOf({ columns, rows: 8 }).did(page([]), type("draft"), ...press("f1"));
+    const seen = new Set<string>();
+    for (let turn = 0; turn < 100; turn += 1) {
+      for (const row of rowsOf(run)) seen.add(row);
+      run.did(...press("down"));
+    }
+    const all = [...seen].join(" ").replace(/\s+/g, " ");
+    expect(all).toMatch(/Alt\+Enter/);
+    expect(all).toMatch(/F1, \/help/);
+    expect(currentOf(run.did(...press("escape")).state).draft.text).toBe("draft");
+    expect(run.state.help).toBeUndefined();
+  }
 });
 
 describe("search", () => {
