@@ -10,12 +10,31 @@
 const ACTIVE =
   /(?![\uFE0E\uFE0F])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu;
 
+/**
+ * Joiners where scripts and emoji cannot do without: inside an emoji that Unicode lists, between Arabic letters, and behind
+ * the virama of an Indic script. There they change what is seen, and hide nothing.
+ */
+const JOINED =
+  /\p{RGI_Emoji_ZWJ_Sequence}|(?<=\p{Script=Arabic})\u200C(?=\p{Script=Arabic})|(?<=[\u094D\u09CD\u0A4D\u0ACD\u0B4D\u0BCD\u0C4D\u0CCD\u0D4D\u0DCA])[\u200C\u200D](?=\p{L})/gv;
+const JOINER = /[\u200C\u200D]/;
+
 const NEWLINE = /\r?\n/;
 const CONTINUATION = "\n  | ";
 const SHORTENED_LENGTH = 500;
 
 /** One line: newlines and all else that acts show as `<U+000A>`. */
 export function visibleLine(text: string): string {
+  if (!JOINER.test(text)) return named(text);
+  let shown = "";
+  let from = 0;
+  for (const { 0: joined, index } of text.matchAll(JOINED)) {
+    shown += named(text.slice(from, index)) + joined;
+    from = index + joined.length;
+  }
+  return shown + named(text.slice(from));
+}
+
+function named(text: string): string {
   return text.replace(ACTIVE, codePointName);
 }
 

@@ -1,4 +1,7 @@
+import { clusters, isDebated, widthOf } from "./cell-width.ts";
 import type { Line, Role } from "./line.ts";
+
+const JOINER = "\u200d";
 
 type Attributes = Readonly<Record<Role, string>>;
 
@@ -34,10 +37,29 @@ const UNCOLOURED: Attributes = {
   match: "7",
 };
 
-/** A line as a terminal takes it; attributes are off before and behind it. */
+/** A line as a terminal takes it, from the first column on; attributes are off before and behind it. */
 export function toAnsi(line: Line, colour: boolean): string {
   const attributes = colour ? COLOURED : UNCOLOURED;
+  let column = 0;
   return line
-    .map(({ text, role }) => (attributes[role] === "" ? text : `\x1b[${attributes[role]}m${text}\x1b[0m`))
+    .map(({ text, role }) => {
+      const placed = isDebated(text) ? inPlace(text, column) : text;
+      column += widthOf(text);
+      return attributes[role] === "" ? placed : `\x1b[${attributes[role]}m${placed}\x1b[0m`;
+    })
+    .join("");
+}
+
+/** Whatever the terminal makes of an emoji, what follows stands where we think it does, and so does the cursor. */
+function inPlace(text: string, from: number): string {
+  let column = from;
+  return clusters(text)
+    .map(({ text: own, width }, index, all) => {
+      column += width;
+      const [before, next] = [all[index - 1]?.text ?? "", all[index + 1]?.text ?? ""];
+      const isPart = isDebated(own) || before.endsWith(JOINER);
+      const isLast = !own.endsWith(JOINER) && !isDebated(next);
+      return isPart && isLast ? `${own}\x1b[${column + 1}G` : own;
+    })
     .join("");
 }

@@ -2,8 +2,8 @@
 export type Cluster = { readonly text: string; readonly width: 1 | 2 };
 
 const ASCII = /^[\x20-\x7e]*$/;
-/** Takes no column of its own: marks, selectors of style, inner parts of Korean syllables. */
-const MARK = /[\p{Mn}\p{Me}\u1160-\u11ff\ud7b0-\ud7ff]/u;
+/** Takes no column of its own: marks, joiners, selectors of style, inner parts of Korean syllables. */
+const MARK = /\u200c|\u200d|[\p{Mn}\p{Me}\u1160-\u11ff\ud7b0-\ud7ff]/u;
 /** East_Asian_Width W and F of Unicode 17, without the emoji that the property names. */
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u3247\u3250-\ua4c6\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6b\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{1b2fb}\u{1d300}-\u{1d376}\u{1f1e6}-\u{1f265}\u{1f6d9}\u{1f7da}\u{1fa8b}-\u{1fafa}\u{20000}-\u{3fffd}]/u;
@@ -34,6 +34,14 @@ export function clusters(text: string): Cluster[] {
 
 function marked({ text, width }: Cluster, mark: string): Cluster {
   return { text: text + mark, width: mark === EMOJI_STYLE ? 2 : width };
+}
+
+/** Terminals draw these as one with what follows, or do not; or in one column, or two. */
+const DEBATED = /\uFE0F|\u200D|[\u{1f1e6}-\u{1f1ff}]|[\u{1f3fb}-\u{1f3ff}]/u;
+
+/** Whether terminals differ about how many columns that takes. */
+export function isDebated(text: string): boolean {
+  return DEBATED.test(text);
 }
 
 /** Columns. */

@@ -15,6 +15,9 @@ export type Layout = {
 
 const TIME = "18:30 ";
 const BAR = " │ ";
+/** Narrower screens have the text below the name. */
+const BESIDE_FROM_COLUMNS = 40;
+const EDGE = "│ ";
 /** A name takes at most this part of the row. */
 const NAME_SHARE = 4;
 const COLOURS = 8;
@@ -77,17 +80,23 @@ type Parts = {
 
 /** Time, name, text; no further row of a message can be taken for the first of another. */
 function layOut({ entry, other, isPicked, quote }: Parts, { columns, me, query }: Layout): readonly Line[] {
-  const nameColumns = Math.min(Math.max(me.length, other.length), Math.floor(columns / NAME_SHARE));
+  const longest = Math.max(me.length, other.length);
+  const share = columns < BESIDE_FROM_COLUMNS ? columns - TIME.length : Math.floor(columns / NAME_SHARE);
+  const nameColumns = Math.min(longest, share);
   const name = cutLine([span(visibleLine(entry.from), entry.own ? "strong" : colourOf(entry.from))], nameColumns);
   const padding = span(" ".repeat(Math.max(0, nameColumns - lineWidth(name))));
-  const bar = span(BAR, isPicked ? "selected" : "faint");
-  const first: Line = [span(`${clockTime(entry.sentAt)} `, "faint"), padding, ...name, bar];
-  const further: Line = [span(" ".repeat(TIME.length + nameColumns)), bar];
-  const textColumns = Math.max(2, columns - TIME.length - nameColumns - BAR.length);
+  const time = span(`${clockTime(entry.sentAt)} `, "faint");
   const above = quote === undefined ? [] : [cutLine([span(`> ${visibleLine(quote)}`, "faint")], QUOTE_COLUMNS)];
-  const rows = [...above, ...textLines(entry, query), ...reactionLines(entry)].flatMap((line) =>
-    wrap(line, textColumns),
-  );
+  const lines = [...above, ...textLines(entry, query), ...reactionLines(entry)];
+  const role = isPicked ? "selected" : "faint";
+  if (columns < BESIDE_FROM_COLUMNS) {
+    const rows = lines.flatMap((line) => wrap(line, Math.max(2, columns - EDGE.length)));
+    return [[time, ...name], ...rows.map((row) => [span(EDGE, role), ...row])].map((row) => cutLine(row, columns));
+  }
+  const bar = span(BAR, role);
+  const first: Line = [time, padding, ...name, bar];
+  const further: Line = [span(" ".repeat(TIME.length + nameColumns)), bar];
+  const rows = lines.flatMap((line) => wrap(line, columns - TIME.length - nameColumns - BAR.length));
   return rows.map((row, index) => cutLine([...(index === 0 ? first : further), ...row], columns));
 }
 

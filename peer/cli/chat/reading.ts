@@ -6,11 +6,12 @@ import {
   currentOf,
   type Effect,
   PAGE,
+  type Size,
   type State,
   type Step,
   type Unread,
 } from "./model.ts";
-import { centred, rowsAbove, scrolled } from "./viewport.ts";
+import { centred, type Laid, relaid, rowsAbove, scrolled } from "./viewport.ts";
 
 /*
  * What is seen of the conversations: which one, which part of it, and what counts as read.
@@ -34,6 +35,20 @@ export function scrollTo(state: State, key: string): State {
   if (geometry === undefined) return state;
   const layout = layoutOf(state, geometry);
   return change(state, state.current, (one) => ({ ...one, scroll: centred(one, layout, geometry.rows, key) }));
+}
+
+/** Another size: whoever reads further back goes on where they are. */
+export function resized(state: State, size: Size): State {
+  const next = { ...state, size };
+  const [before, after] = [laid(state), laid(next)];
+  if (before === undefined || after === undefined) return next;
+  const conversations = state.conversations.map((one) => ({ ...one, scroll: relaid(one, before, after) }));
+  return { ...next, conversations };
+}
+
+function laid(state: State): Laid | undefined {
+  const geometry = geometryOf(state);
+  return geometry && { layout: layoutOf(state, geometry), rows: geometry.rows };
 }
 
 export function scrollToNewest(state: State): State {

@@ -11,7 +11,7 @@ import {
 import { takeAttached, takeDetached } from "./attaching.ts";
 import type { Happening, State, Step } from "./model.ts";
 import { press } from "./pressing.ts";
-import { openConversation, settle } from "./reading.ts";
+import { openConversation, resized, settle } from "./reading.ts";
 
 /** The whole of the conversation's behaviour: what it is after something happened, and what is to be done. */
 export function update(state: State, happening: Happening): Step {
@@ -36,7 +36,7 @@ function take(state: State, happening: Happening): Step {
 function changed(state: State, happening: Exclude<Happening, { type: "input" | "page" | "attached" }>): State {
   switch (happening.type) {
     case "resize":
-      return { ...state, size: happening.size };
+      return resized(state, happening.size);
     case "clock":
       return { ...state, nowMs: happening.nowMs };
     case "me":

@@ -29,12 +29,26 @@ export function scrolled(conversation: Conversation, layout: Layout, rows: numbe
   return settled(place, conversation, layout, rows);
 }
 
-/** The view with that entry in its middle. */
+/** The view with that entry in its middle, or what is searched for in it. */
 export function centred(conversation: Conversation, layout: Layout, rows: number, key: string): Scroll {
   const index = conversation.entries.findIndex((entry) => entry.key === key);
   if (index === -1) return conversation.scroll;
-  const at = { ...conversation, scroll: { key, row: 0 } };
+  const hit = entryLines(conversation, index, layout).findIndex((line) => line.some(({ role }) => role === "match"));
+  const at = { ...conversation, scroll: { key, row: Math.max(0, hit) } };
   return scrolled(at, layout, rows, -Math.floor(rows / 2));
+}
+
+export type Laid = { readonly layout: Layout; readonly rows: number };
+
+/** The view on about the same words, laid out for another size. */
+export function relaid(conversation: Conversation, before: Laid, after: Laid): Scroll {
+  const { scroll, entries } = conversation;
+  const index = entries.findIndex(({ key }) => key === scroll?.key);
+  if (scroll === undefined || index === -1) return scroll;
+  const rowsOf = ({ layout }: Laid) => entryLines(conversation, index, layout).length;
+  const row = Math.round(((scroll.row + 1) / rowsOf(before)) * rowsOf(after)) - 1;
+  const moved = { ...conversation, scroll: { ...scroll, row: Math.max(0, row) } };
+  return scrolled(moved, after.layout, after.rows, 0);
 }
 
 /** How many rows are above the view, no more than `most`. */

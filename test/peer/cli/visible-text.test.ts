@@ -54,6 +54,20 @@ describe("text on one line", () => {
     expect(visibleLine(raw)).toBe(shown);
   });
 
+  test.each([
+    ["👨\u200d👩\u200d👧\u200d👦 🏳️\u200d🌈 👩🏽\u200d🚀", undefined],
+    ["می\u200cخواهم", undefined],
+    ["क्\u200dष", undefined],
+    ["a\u200db", "a<U+200D>b"],
+    ["👨\u200dx", "👨<U+200D>x"],
+    ["👍\u200d👍", "👍<U+200D>👍"],
+    ["\u200d👩\u200d🚀\u200d", "<U+200D>👩\u200d🚀<U+200D>"],
+    ["بob\u200cع", "بob<U+200C>ع"],
+    ["\u202e👩\u200d🚀", "<U+202E>👩\u200d🚀"],
+  ])("leaves joiners where a script or an emoji needs them, and only there: %j", (raw, shown) => {
+    expect(visibleLine(raw)).toBe(shown ?? raw);
+  });
+
   test("leaves letters of every script and emoji with their style alone", () => {
     const text = "héllo мир שלום 日本 👍🏽 ❤️ a‑b";
     expect(visibleLine(text)).toBe(text);

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Input, KeyReader } from "../../../../peer/cli/chat/keys.ts";
+import { type Input, KeyReader, withWheel } from "../../../../peer/cli/chat/keys.ts";
 
 function read(...chunks: string[]): Input[] {
   const reader = new KeyReader();
@@ -26,6 +26,9 @@ test.each([
   ["\x1b[5~", "page-up"],
   ["\x1b[3~", "delete"],
   ["\x1b1", "alt-1"],
+  ["\x1b[1;2A", "shift-up"],
+  ["\x1bOP", "f1"],
+  ["\x1b[11~", "f1"],
 ])("%j is %s", (bytes, name) => {
   expect(read(bytes)).toEqual([key(name)]);
 });
@@ -99,4 +102,13 @@ test("no bytes whatever break the reader", () => {
       reader.flush();
     }),
   );
+});
+
+test("a wheel, which says many arrows at once, is no key that was pressed many times", () => {
+  const read = (text: string) =>
+    withWheel(new KeyReader().read(Buffer.from(text))).map((input) => input.type === "key" && input.name);
+  expect(read("\x1b[A\x1b[A\x1b[A")).toEqual(["shift-up", "shift-up", "shift-up"]);
+  expect(read("\x1bOB\x1bOB\x1bOB")).toEqual(["shift-down", "shift-down", "shift-down"]);
+  expect(read("\x1b[A\x1b[A")).toEqual(["up", "up"]);
+  expect(read("\x1b[A\x1b[B\x1b[A")).toEqual(["up", "down", "up"]);
 });

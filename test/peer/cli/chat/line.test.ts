@@ -19,6 +19,8 @@ test.each([
   ["👍", 2],
   ["❤\uFE0F", 2],
   ["─", 1],
+  ["👩\u200d🚀", 4],
+  ["می\u200cخ", 3],
   ["\u{20000}", 2],
 ])("%j takes %i columns", (text, width) => {
   expect(widthOf(text)).toBe(width);

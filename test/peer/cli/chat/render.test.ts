@@ -127,6 +127,37 @@ test("a page up and a page down end where they began", () => {
   expect(rowsOf(screen.did(...press("page-up", "page-down")).state)).toEqual(before);
 });
 
+test("another size shows about the same words to whoever reads further back, and the same ones when it is as before", () => {
+  const long = message(1, { text: Array.from({ length: 300 }, (_, index) => `line ${index}`).join("\n") });
+  const screen = screenOf({ columns: 60, rows: 12 }).did(page([long]), ...press("page-up", "page-up", "page-up"));
+  const before = rowsOf(screen.state);
+  const lineNumber = () => Number(/line (\d+)/.exec(rowsOf(screen.state).at(-3) ?? "")?.[1]);
+  const wanted = lineNumber();
+  for (const size of [
+    { columns: 25, rows: 8 },
+    { columns: 120, rows: 30 },
+    { columns: 20, rows: 4 },
+  ]) {
+    screen.did({ type: "resize", size });
+    expect(Math.abs(lineNumber() - wanted)).toBeLessThan(4);
+  }
+  screen.did({ type: "resize", size: { columns: 60, rows: 12 } });
+  expect(rowsOf(screen.state)).toEqual(before);
+});
+
+test("a hit of a search is in sight, however long its message is", () => {
+  const lines = Array.from({ length: 300 }, (_, index) => `line ${index}`);
+  const long = message(1, { text: lines.join("\n") });
+  const screen = screenOf().did(page([long, message(2)]), ...order("/search line 150"));
+  screen.did({ type: "found", with: "bob", query: "line 150", messages: [long] });
+  expect(rowsOf(screen.state).join("\n")).toContain("line 150");
+});
+
+test("a narrow screen has the text below the name, at its full width", () => {
+  const rows = rowsOf(screenOf({ columns: 20, rows: 5 }).did(page([message(1, { text: "eighteen columns.." })])).state);
+  expect(rows.slice(1, 3)).toEqual([expect.stringMatching(/^\d\d:\d\d bob$/), "│ eighteen columns.."]);
+});
+
 test("the first screen names the person, the day and what was said, with marks", () => {
   const own = message(2, { direction: "out", state: "stored", text: "hello" });
   const screen = screenOf({ columns: 60, rows: 8 }).did(

@@ -16,6 +16,7 @@ const EDITS: readonly Edit[] = [
   "delete-left",
   "delete-right",
   "delete-word",
+  "delete-word-right",
   "delete-to-start",
   "delete-to-end",
 ];
@@ -40,6 +41,7 @@ test.each<[Edit, string, string]>([
   ["delete-left", "|abc", "|abc"],
   ["delete-right", "a|👍🏽c", "a|c"],
   ["delete-word", "one two |three", "one |three"],
+  ["delete-word-right", "one| two three", "one| three"],
   ["delete-to-start", "one\ntw|o", "one\n|o"],
   ["delete-to-end", "o|ne\ntwo", "o|\ntwo"],
 ])("%s makes %j into %j", (action, before, after) => {
