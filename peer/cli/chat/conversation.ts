@@ -67,7 +67,7 @@ export class Conversation {
 
   happen(happening: Happening): void {
     if (happening.type === "event" && happening.event.type === "typing") this.#lookAgainAt(happening.event.until);
-    const { state, effects } = update(this.#state, happening);
+    const { state, effects } = update({ ...this.#state, nowMs: this.#options.now() }, happening);
     this.#state = state;
     for (const effect of effects) this.#do(effect).catch((error: unknown) => this.#complain(error));
     this.#draw();
