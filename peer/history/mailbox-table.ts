@@ -30,6 +30,7 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
   const [saveGranted, saveGiven] = [upsert("granted"), upsert("given")];
   const waiting = database.prepare<ParcelRow>("SELECT id, sealed FROM parcels WHERE device = ? ORDER BY id");
   const insert = database.prepare("INSERT INTO parcels (device, sealed) VALUES (?, ?)");
+  const replace = database.prepare("UPDATE parcels SET sealed = ? WHERE id = ?");
   const remove = database.prepare("DELETE FROM parcels WHERE id = ?");
   const removeAll = database.prepare("DELETE FROM parcels WHERE device = ?");
   const removeGrants = database.prepare("DELETE FROM mailbox_grants WHERE device = ?");
@@ -70,6 +71,9 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     addParcel(device, parcel) {
       const tag = tagOf(device);
       insert.run(tag, parcels.seal(hex(tag), parcel));
+    },
+    replaceParcel(device, { id, ...parcel }) {
+      replace.run(parcels.seal(hex(tagOf(device)), parcel), id);
     },
     removeParcel: (id) => void remove.run(id),
     removeParcels: (device) => void removeAll.run(tagOf(device)),

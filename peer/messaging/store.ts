@@ -349,7 +349,11 @@ export type MailboxSecret = {
 /** A parcel that must be left before anything else is, for its session has moved on. */
 export type WaitingParcel = {
   readonly id: number;
+  /** Sealed for `key`. */
   readonly parcel: Uint8Array;
+  readonly key: Uint8Array;
+  /** What is sealed in it; undefined for one that the first versions have written. */
+  readonly content: Uint8Array | undefined;
   /** Whose messages are in it. */
   readonly rows: readonly Pick<OutboxRow, "id" | "messageId" | "envelopeId">[];
 };
@@ -368,6 +372,8 @@ export interface MailboxStore {
   /** Oldest first. */
   parcels(device: DeviceId): readonly WaitingParcel[];
   addParcel(device: DeviceId, parcel: Omit<WaitingParcel, "id">): void;
+  /** The same parcel under another seal. */
+  replaceParcel(device: DeviceId, parcel: WaitingParcel): void;
   removeParcel(id: number): void;
   removeParcels(device: DeviceId): void;
   /** Devices that are to be answered, whoever waits longest first. */

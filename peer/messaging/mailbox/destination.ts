@@ -35,12 +35,23 @@ export function findDestination({ store, runtime }: DestinationDeps, device: Dev
   return key === undefined || slots.length === 0 ? undefined : { key, slots };
 }
 
+/** Whether all that is known of a device's mailbox is so old that its owner may read there no more. */
+export function isDated({ store, runtime }: DestinationDeps, device: DeviceId): boolean {
+  const grantedAtMs = store.mailbox.grantOf(device)?.receivedAtMs ?? 0;
+  const record = store.contacts.findByDevice(device)?.mailboxes[device];
+  const newestMs = Math.max(grantedAtMs, record === undefined ? 0 : madeAtMs(record));
+  return Math.abs(runtime.now() - newestMs) > GRANT_LIFETIME_MS;
+}
+
 /** What is sealed for either is opened; the older may be forgotten first. */
 function newestKey(grant: Grant | undefined, record: PublicMailbox | undefined): Uint8Array | undefined {
   if (record === undefined) return grant?.key;
-  const madeAtMs = (record.exp - LIMITS.mailboxRecordMaxLifetimeSeconds) * 1000;
-  if (grant !== undefined && grant.receivedAtMs > madeAtMs) return grant.key;
+  if (grant !== undefined && grant.receivedAtMs > madeAtMs(record)) return grant.key;
   return decodeBase64url(record.key, "RECORD_INVALID");
+}
+
+function madeAtMs({ exp }: PublicMailbox): number {
+  return (exp - LIMITS.mailboxRecordMaxLifetimeSeconds) * 1000;
 }
 
 function slotsOfGrant({ boxes }: Grant): readonly Slot[] {

@@ -2,7 +2,7 @@ import { equalBytes } from "../../../shared/bytes.ts";
 import { type DeviceId, publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { asChatError, ChatError } from "../../../shared/errors.ts";
 import { encodeFrame, type FrameBody } from "../../../shared/frames.ts";
-import { encodeParcel, PARCEL_FRAME_OVERHEAD, PARCEL_MAX_FRAME_BYTES } from "../../../shared/parcel.ts";
+import { encodeParcel } from "../../../shared/parcel.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import { singleFlight } from "../../../shared/single-flight.ts";
 import type { Username } from "../../../shared/username.ts";
@@ -11,8 +11,9 @@ import type { MailboxNetwork, ParcelSeals } from "../ports.ts";
 import type { LiveSession } from "../session-book.ts";
 import type { OutboxRow, WaitingParcel } from "../store.ts";
 import { DepositRun } from "./deposit-run.ts";
-import { findDestination } from "./destination.ts";
+import { findDestination, isDated } from "./destination.ts";
 import type { Grants } from "./grants.ts";
+import { fitInParcel, inParcels } from "./in-parcels.ts";
 
 /** A mailbox that still holds what was left there is asked whether it does, and may forget, no more often than this. */
 const CHECK_EVERY_MS = 10 * 60_000;
@@ -78,11 +79,12 @@ export class ParcelSender {
   }
 
   async #answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
+    // Whoever never writes to somebody has not asked for long where they are.
+    if (isDated(this.#deps, device)) await this.#lookUp(device);
     try {
       await this.#leaveAnswers(device, answers);
     } catch (error) {
       this.#stopping.signal.throwIfAborted();
-      // Whoever never writes to somebody has not asked for long where they are.
       if (!(await this.#lookUp(device))) throw error;
       await this.#leaveAnswers(device, answers);
     }
@@ -94,7 +96,10 @@ export class ParcelSender {
     const destination = findDestination(this.#deps, device);
     if (destination === undefined) throw new ChatError("PEER_UNREACHABLE", "that device has no mailbox");
     await using run = this.#run(device);
-    for (const some of inParcels(frames)) await run.deposit(destination, this.#seal(destination.key, device, some));
+    for (const some of inParcels(frames)) {
+      const parcel = this.#deps.seals.seal(destination.key, device, this.#sign(device, some));
+      await run.deposit(destination, parcel);
+    }
   }
 
   /** False where nothing about that device could be learnt. */
@@ -146,16 +151,28 @@ export class ParcelSender {
     return rows.every(({ envelopeId }) => this.#deps.store.outbox.awaiting(device, envelopeId) !== undefined);
   }
 
-  async #depositWaiting(device: DeviceId, run: DepositRun, { id, parcel, rows }: WaitingParcel): Promise<void> {
+  async #depositWaiting(device: DeviceId, run: DepositRun, waiting: WaitingParcel): Promise<void> {
     const { store, runtime, notices } = this.#deps;
+    const { id, rows } = waiting;
     const destination = findDestination(this.#deps, device);
     if (destination === undefined) throw new ChatError("PEER_UNREACHABLE", "that device has no mailbox any more");
-    const left = await run.deposit(destination, parcel);
+    const left = await run.deposit(destination, this.#sealedFor(destination.key, device, waiting));
     store.transaction(() => {
       store.mailbox.removeParcel(id);
       store.outbox.markRelayed(rows, { ...left, atMs: runtime.now() });
     });
     notices.outboxChanged(rows.map(({ messageId }) => messageId));
+  }
+
+  /** By the time it can be left, its recipient may have forgotten what it was sealed for. */
+  #sealedFor(key: Uint8Array, device: DeviceId, waiting: WaitingParcel): Uint8Array {
+    const { store, seals } = this.#deps;
+    const { content } = waiting;
+    if (content === undefined || equalBytes(waiting.key, key)) return waiting.parcel;
+    const parcel = seals.seal(key, device, content);
+    // The same bytes leave again from here on, however often.
+    store.transaction(() => store.mailbox.replaceParcel(device, { ...waiting, parcel, key }));
+    return parcel;
   }
 
   /** Puts the next messages in a parcel, on disk. False when nothing waits. */
@@ -178,12 +195,13 @@ export class ParcelSender {
   ): Promise<void> {
     const { store, book } = this.#deps;
     const packed = await this.#encrypt(device, live, rows);
-    const parcel = this.#seal(key, device, packed.frames);
+    const content = this.#sign(device, packed.frames);
+    const parcel = this.#deps.seals.seal(key, device, content);
     // From here on the recipient can open the session by this parcel alone.
     const next: LiveSession = { ...live, session: packed.session, welcome: undefined };
     store.transaction(() => {
       book.save(device, next);
-      store.mailbox.addParcel(device, { parcel, rows: packed.rows });
+      store.mailbox.addParcel(device, { parcel, content, key, rows: packed.rows });
     });
     book.remember(device, next);
   }
@@ -203,7 +221,7 @@ export class ParcelSender {
       const encrypted = await sessions.encrypt(session, plaintext, gossip.claim());
       const { ciphertext } = encrypted;
       const frame = encodeFrame({ type: "message", sessionId, recipientDevice, envelopeId, ciphertext });
-      if (packed.length > 0 && sizeOf([...frames, frame]) > PARCEL_MAX_FRAME_BYTES) break;
+      if (packed.length > 0 && !fitInParcel([...frames, frame])) break;
       session = encrypted.session;
       frames.push(frame);
       packed.push({ id, messageId, envelopeId });
@@ -236,9 +254,9 @@ export class ParcelSender {
     throw new ChatError("SESSION_INVALID", "too many sessions were opened in vain", { reason: "pause" });
   }
 
-  #seal(key: Uint8Array, device: DeviceId, frames: readonly Uint8Array[]): Uint8Array {
-    const { self, seals } = this.#deps;
-    return seals.seal(key, device, encodeParcel({ from: self.device, frames }, device, self.deviceKey));
+  #sign(device: DeviceId, frames: readonly Uint8Array[]): Uint8Array {
+    const { self } = this.#deps;
+    return encodeParcel({ from: self.device, frames }, device, self.deviceKey);
   }
 
   /** Now and then: does the mailbox still have what was left there, and is it of any use? */
@@ -272,21 +290,4 @@ export class ParcelSender {
       });
     });
   }
-}
-
-function sizeOf(frames: readonly Uint8Array[]): number {
-  return frames.reduce((sum, { length }) => sum + length + PARCEL_FRAME_OVERHEAD, 0);
-}
-
-/** Frames, in as few parcels as hold them. */
-function inParcels(frames: readonly Uint8Array[]): Uint8Array[][] {
-  const parcels: Uint8Array[][] = [];
-  for (const frame of frames) {
-    const last = parcels.at(-1);
-    const fits =
-      last !== undefined && last.length < LIMITS.parcelMaxFrames && sizeOf([...last, frame]) <= PARCEL_MAX_FRAME_BYTES;
-    if (fits) last.push(frame);
-    else parcels.push([frame]);
-  }
-  return parcels;
 }

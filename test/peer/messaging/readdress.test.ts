@@ -46,7 +46,7 @@ describe("what waits for a device that is gone", () => {
     const { mailbox, transaction } = alice.store;
     transaction(() => {
       mailbox.saveGrant(device, { seq: 1, key: new Uint8Array(1216), boxes: [], receivedAtMs: 0 });
-      mailbox.addParcel(device, { parcel: new Uint8Array(2048), rows: [] });
+      mailbox.addParcel(device, { parcel: new Uint8Array(2048), key: new Uint8Array(), content: undefined, rows: [] });
     });
     readdress(alice, bob.person.username, device);
     expect([mailbox.grantOf(device), mailbox.parcels(device)]).toEqual([undefined, []]);
