@@ -30,6 +30,11 @@ export function deliveryExitCode({ state }: SendResult, wait: Waiting): ExitCode
   return STATES.indexOf(state) >= STATES.indexOf(wait) ? EXIT.ok : EXIT.notDelivered;
 }
 
+const RELAYED = [
+  "It stays in the outbox until a device of theirs says that it has it, which it does not say to strangers.",
+  "A running p2pchat listen hears of that, or the next send or outbox retry.",
+].join("\n");
+
 export function describeDelivery({ id, to, state, devices }: SendResult): string {
   if (state === "displayed") return `seen by ${to} (${id})`;
   if (state === "stored") return `delivered to ${to} (${id})`;
@@ -37,7 +42,7 @@ export function describeDelivery({ id, to, state, devices }: SendResult): string
   const because = why === undefined ? "" : `: ${why}`;
   if (state === "failed") return `failed to reach ${to} (${id})${because}`;
   if (state === "relayed") {
-    return `left in a mailbox for ${to} (${id})\nIt stays in the outbox until a device of theirs has it; a running p2pchat listen, the next send or outbox retry hears of that.`;
+    return `left in a mailbox for ${to} (${id})\n${RELAYED}`;
   }
   return `queued for ${to} (${id})${because}\nIt is safe in the outbox; a running p2pchat listen, or the next send, goes on trying.`;
 }
