@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hasTmux } from "../support/capabilities.ts";
+import { callRaw } from "../support/control-socket.ts";
 import { type Person, startWorld, strangers, type Two } from "../support/p2pchat.ts";
 import { PROGRAMS } from "../support/programs.ts";
 import { Tmux } from "../support/tmux.ts";
@@ -8,7 +11,7 @@ const SIZE = { columns: 90, rows: 20 };
 const P2PCHAT = `${process.execPath} ${PROGRAMS.p2pchat}`;
 
 /** A person's terminal with a conversation in it; the shell says when it is over. */
-async function chatting(person: Person, to: string, env: Readonly<Record<string, string>> = {}): Promise<Tmux> {
+async function chatting(person: Person, args: string, env: Readonly<Record<string, string>> = {}): Promise<Tmux> {
   const tmux = new Tmux(SIZE, {
     ...person.environment(),
     TERM: "screen-256color",
@@ -17,8 +20,8 @@ async function chatting(person: Person, to: string, env: Readonly<Record<string,
     ...env,
   });
   await tmux.sees(/prompt/);
-  tmux.enter(`${P2PCHAT} chat ${to}; echo "left with $?"`);
-  await tmux.sees(new RegExp(` ${to} [\\s\\S]*\n.*> *$`, "m"));
+  tmux.enter(`${P2PCHAT} chat ${args}; echo "left with $?"`);
+  await tmux.sees(new RegExp(` ${args.split(" ")[0]} [\\s\\S]*\n.*> *$`, "m"));
   return tmux;
 }
 
@@ -204,6 +207,22 @@ describe.runIf(hasTmux())("a conversation on the screen", () => {
     expect((await alice.send("bob", "from a script")).line).toMatchObject({ state: "stored" });
     await a.sees(/alice │ from a script ✓/);
     expect(await alice.ask(["listen"])).toMatchObject({ exit: 1, line: { code: "PROFILE_BUSY" } });
+  });
+
+  test("serves holders of tokens where it is the daemon, and says why it cannot where it is not", async () => {
+    const two = await strangers();
+    const path = join(two.world.home, "api.sock");
+    const { line } = await two.alice.ask(["token", "create", "--can", "status", "--name", "bot"]);
+    const a = await chatting(two.alice, `bob --api-socket ${path}`);
+    const bot = await callRaw(path);
+    bot.request("authenticate", { token: line["token"] });
+    expect(await bot.next()).toMatchObject({ result: { name: "bot" } });
+    a.press("C-d");
+    await a.sees(/left with 0/);
+    expect(existsSync(path)).toBe(false);
+    await two.alice.listen();
+    a.enter(`clear; ${P2PCHAT} chat bob --api-socket ${path}; echo "left with $?"`);
+    await a.sees(/holds this profile: start that one with --api-socket[\s\S]*left with 1/);
   });
 
   test("has colours, unless NO_COLOR says otherwise", async () => {

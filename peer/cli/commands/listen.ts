@@ -1,6 +1,7 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { ControlClient } from "../../daemon/control-client.ts";
 import type { ConsumeOptions, Consumer } from "../../messaging/operations.ts";
+import { API_OPTIONS, type ApiPlace, readApi, serveApi } from "../api-socket.ts";
 import type { Args, Command } from "../command.ts";
 import type { Taking } from "../consume/print-events.ts";
 import type { CliContext, Messenger, OpenOptions } from "../context.ts";
@@ -36,8 +37,7 @@ export const listen: Command = {
     ack: { describe: "take cursors from standard input, one a line: what is not acknowledged comes again" },
     exec: { value: "CMD", describe: "run it for each event, which it reads as JSON; exit code 0 acknowledges" },
     jobs: { value: "N", describe: "run so many at a time, those of one sender in order; 1 unless said otherwise" },
-    "api-socket": { value: "PATH", describe: "serve programs that have a token there too: see p2pchat token" },
-    "api-mode": { value: "MODE", describe: "600 (unless said otherwise): this user's programs; 660: its group's too" },
+    ...API_OPTIONS,
     "exec-timeout": { value: "TIME", describe: "end a command that takes longer; 1m unless said otherwise" },
   },
   examples: [
@@ -67,7 +67,7 @@ type Plan = {
   readonly consume: ConsumeOptions;
   readonly take: Taking;
   readonly notify: Shown | undefined;
-  readonly api: { readonly path: string; readonly mode: number } | undefined;
+  readonly api: ApiPlace | undefined;
 };
 
 /** Complains about the command line before anything is opened. */
@@ -93,14 +93,6 @@ function readPlace(args: Args): Plan["place"] {
 
 function list(text: string | undefined): string[] | undefined {
   return text?.split(",").map((entry) => entry.trim());
-}
-
-function readApi(args: Args): Plan["api"] {
-  const [path, mode] = [args.value("api-socket"), args.value("api-mode")];
-  if (path === undefined && mode !== undefined) throw new ChatError("USAGE", "--api-mode goes with --api-socket");
-  if (mode !== undefined && mode !== "600" && mode !== "660")
-    throw new ChatError("USAGE", "--api-mode takes 600 or 660");
-  return path === undefined ? undefined : { path, mode: mode === "660" ? 0o660 : 0o600 };
 }
 
 function readSince(args: Args): ConsumeOptions["since"] {
@@ -135,12 +127,7 @@ function readNumber(args: Args, option: string, { min = 0, max }: { min?: number
 async function listenHere(plan: Plan, held: Held, context: CliContext): Promise<ExitCode> {
   const options = { presence: plan.presence, ...plan.place };
   return await serveProfile(held, options, context, async (messenger) => {
-    await using cleanup = new AsyncDisposableStack();
-    if (plan.api !== undefined) {
-      const { startApiServer } = await import("../../daemon/api-server.ts");
-      const api = await startApiServer({ ...plan.api, access: messenger.access });
-      cleanup.defer(() => api.stop());
-    }
+    await using _api = await serveApi(plan.api, messenger);
     const consumer = await messenger.feed.consume(plan.consume);
     await printReady(messenger.ready, context);
     return await take(consumer, plan, context);
