@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { canFakeClocks, hasTmux } from "../support/capabilities.ts";
 import { ComputerClock } from "../support/computer-clock.ts";
-import { type Person, REPOSITORY, startWorld } from "../support/p2pchat.ts";
+import { type Person, startWorld } from "../support/p2pchat.ts";
+import { PROGRAMS, REPOSITORY } from "../support/programs.ts";
 import { terminalSvg } from "../support/terminal-svg.ts";
 import { Tmux } from "../support/tmux.ts";
 
@@ -41,7 +42,7 @@ test.runIf(hasTmux() && canFakeClocks())("the picture of a conversation is what 
   await bob.listen();
   await carol.listen();
   const tmux = new Tmux(SIZE, { ...alice.environment(), TERM: "screen-256color", LANG: "C.UTF-8", PS1: "$ " });
-  tmux.enter(`clear; ${process.execPath} ${REPOSITORY}peer/main.ts chat bob`);
+  tmux.enter(`clear; ${process.execPath} ${PROGRAMS.p2pchat} chat bob`);
   await tmux.sees(/window\n[\s\S]*> *$/);
   tmux.enter("Got them: two seats, row 4, by the window");
   await tmux.sees(/by the window ✓/);
