@@ -58,12 +58,12 @@ test.runIf(hasTmux() && canFakeClocks())("the picture of a conversation is what 
   tmux.enter("/reply She said so. I'll ask her again");
   await tmux.sees(/ask her again ✓/);
   await say(carol, alice, "I'm on my way, wait for me");
-  await tmux.sees(/carol +1 +│/);
+  await tmux.sees(/2 \* carol +1 +│/);
   itIs("2026-11-20 08:35:00");
   await say(bob, alice, "見えた! 🚢  It is already there,\nblue and white, with the long gangway down");
   await tmux.sees(/gangway/);
   tmux.type("See you at the pi");
-  await tmux.sees(/bob {2}online, direct[\s\S]*carol: 1 new[\s\S]*See you at the pi$/m);
+  await tmux.sees(/bob {2}online, direct[\s\S]*2 \* carol[\s\S]*carol: 1 new[\s\S]*See you at the pi$/m);
   await expect(terminalSvg(tmux.styled().split("\n").slice(0, SIZE.rows), SIZE.columns, TITLE)).toMatchFileSnapshot(
     PICTURE,
   );
