@@ -10,7 +10,6 @@ import { type Death, Station } from "./station.ts";
 export type PeerParts = {
   readonly person: Person;
   readonly gate: Gate;
-  readonly server: string;
   /** More options of `p2pchat listen`. */
   readonly listenOptions: readonly string[];
   /** Talks to a daemon. */
@@ -76,8 +75,7 @@ export class Peer extends Station {
 
   /** Claims the name, unless that was done in an earlier life of the directory. */
   async register(): Promise<void> {
-    const { person, server } = this.#parts;
-    if (!existsSync(join(this.profile, "profile.json"))) await person.register(server, ["--no-passphrase"]);
+    if (!existsSync(join(this.profile, "profile.json"))) await this.#parts.person.register("--no-passphrase");
   }
 
   protected override async launch(): Promise<Program> {

@@ -16,6 +16,8 @@ export type Answer = { readonly exit: number | null; readonly line: Line; readon
 
 export type PersonOptions = {
   readonly name: string;
+  /** URL of the naming server, once it is needed. */
+  readonly server: () => string;
   /** The file of `p2pchat` that Node runs. */
   readonly program: string;
   /** Options of Node's own. */
@@ -75,8 +77,9 @@ export class Person {
   }
 
   /** `p2pchat register` under this name. @throws Error where that fails */
-  async register(server: string, options: readonly string[], run: RunOptions = {}): Promise<void> {
-    const { code, stdout, stderr } = await this.run(["register", this.name, "--server", server, ...options], run);
+  async register(...options: readonly string[]): Promise<void> {
+    const command = ["register", this.name, "--server", this.#options.server(), ...options];
+    const { code, stdout, stderr } = await this.run(command);
     if (code !== 0) throw new Error(`${this.name} cannot register: ${stdout}${stderr}`);
   }
 

@@ -6,6 +6,7 @@ export type Line = Readonly<Record<string, unknown>> & {
   readonly v: number;
   readonly type: string;
   readonly id?: string;
+  readonly peerId?: string;
   readonly from?: string;
   readonly text?: string;
   readonly seq?: number;

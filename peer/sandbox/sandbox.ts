@@ -201,7 +201,7 @@ export class Sandbox implements AsyncDisposable {
   async #addPeer(name: string): Promise<Peer> {
     const { listenOptions = [], onEvent } = this.#options;
     const parts = {
-      ...{ person: this.#person(name), gate: await this.#openGate(name), server: this.server.url, listenOptions },
+      ...{ person: this.#person(name), gate: await this.#openGate(name), listenOptions },
       connect: (profile: string) => this.#deps.connect({ home: this.directory, profile }),
       onLine: onEvent && ((line: Line) => onEvent(name, line)),
       onDeath: this.#onDeath(name),
@@ -223,7 +223,7 @@ export class Sandbox implements AsyncDisposable {
 
   #person(name: string): Person {
     const start = (command: readonly string[], options: StartOptions) => this.#run(name, command, options);
-    const place = { directory: this.directory, env: this.#environment(name) };
+    const place = { directory: this.directory, env: this.#environment(name), server: () => this.server.url };
     return new Person({ name, program: this.#deps.programs.p2pchat, nodeOptions: this.#nodeOptions, ...place, start });
   }
 

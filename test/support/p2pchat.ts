@@ -2,9 +2,10 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { onTestFinished } from "vitest";
+import { type Answer, Person as OwnPerson } from "../../peer/sandbox/person.ts";
 import { type LyingServer, startLyingServer } from "./lying-server.ts";
 import { type Options, startTestServer, type TestServer } from "./naming-server.ts";
-import { type Line, type Outcome, Program, type StartOptions } from "./program.ts";
+import { Program, type StartOptions } from "./program.ts";
 import { PROGRAMS } from "./programs.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -13,17 +14,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
  * with the test.
  */
 
-export type RunOptions = {
-  readonly stdin?: StartOptions["stdin"];
-  readonly env?: Readonly<Record<string, string>>;
-  /** A command that starts it in turn (strace, unshare, sh). */
-  readonly wrapper?: readonly string[];
-  /** Another build of it than the sources. */
-  readonly program?: string;
-  readonly timeoutMs?: number;
-};
-
-export type Answer = { readonly exit: number | null; readonly line: Line; readonly stderr: string };
+export type { Answer, RunOptions } from "../../peer/sandbox/person.ts";
 
 export async function startWorld(options: Options = {}): Promise<World> {
   const world = new World();
@@ -120,61 +111,44 @@ export class World {
 }
 
 /** A person at a terminal of their own: the profile has their name. */
-export class Person {
+export class Person extends OwnPerson {
   readonly world: World;
-  readonly name: string;
-  readonly #env: Readonly<Record<string, string>>;
 
   constructor(world: World, name: string, env: Readonly<Record<string, string>>) {
+    const start = (command: readonly string[], options: StartOptions) => new Program(command, options);
+    const environment = {
+      PATH: process.env["PATH"] ?? "",
+      HOME: world.directory,
+      TMPDIR: world.temporary,
+      P2PCHAT_HOME: world.home,
+      P2PCHAT_PROFILE: name,
+      NODE_COMPILE_CACHE: PROGRAMS.codeCache,
+      ...env,
+    };
+    super({
+      name,
+      server: () => world.url,
+      program: PROGRAMS.p2pchat,
+      env: environment,
+      directory: world.directory,
+      start,
+    });
     this.world = world;
-    this.name = name;
-    this.#env = env;
   }
 
   get home(): string {
-    return this.#env["P2PCHAT_HOME"] ?? this.world.home;
+    return this.environment()["P2PCHAT_HOME"] ?? this.world.home;
   }
 
-  get profile(): string {
+  /** Under this name, which a profile of another name may have too. */
+  override get profile(): string {
     return join(this.home, this.name);
   }
 
-  /** Starts `p2pchat` with these arguments. */
-  start(args: readonly string[], options: RunOptions = {}): Program {
-    const { stdin = "", env = {}, wrapper = [], program = PROGRAMS.p2pchat } = options;
-    const command = [...wrapper, process.execPath, program, ...args];
-    return new Program(command, { stdin, directory: this.world.directory, env: { ...this.environment(), ...env } });
-  }
-
-  /** Runs `p2pchat` to its end. */
-  run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-    return this.start(args, options).outcome(options.timeoutMs);
-  }
-
-  /** Runs it with `--json`, for a command that prints one line. */
-  async ask(args: readonly string[], options: RunOptions = {}): Promise<Answer> {
-    const { code: exit, lines, stdout, stderr } = await this.run(["--json", ...args], options);
-    const [line] = lines;
-    if (line === undefined || lines.length !== 1) throw new Error(`not one line: ${stdout}\n${stderr}`);
-    return { exit, line, stderr };
-  }
-
-  /** `p2pchat send`, the text through standard input; it waits longer than usual, as a busy machine needs. */
-  send(to: string, text: string, ...options: readonly string[]): Promise<Answer> {
+  /** It waits longer than usual, as a busy machine needs. */
+  override send(to: string, text: string, ...options: readonly string[]): Promise<Answer> {
     const patience = options.includes("--timeout") ? [] : ["--timeout", "20s"];
-    return this.ask(["send", to, ...patience, ...options], { stdin: text });
-  }
-
-  async register(...options: readonly string[]): Promise<void> {
-    const { code, stdout, stderr } = await this.run(["register", this.name, "--server", this.world.url, ...options]);
-    if (code !== 0) throw new Error(`${this.name} cannot register: ${stdout}${stderr}`);
-  }
-
-  /** `p2pchat listen --json`, once it can be reached. */
-  async listen(args: readonly string[] = [], options: RunOptions = {}): Promise<Program> {
-    const program = this.start(["listen", "--json", ...args], options);
-    await program.next(({ type }) => type === "ready");
-    return program;
+    return super.send(to, text, ...patience, ...options);
   }
 
   /** Looks past the lock, into the database of a profile that a command may be using. */
@@ -187,17 +161,5 @@ export class Person {
   placeOf(reader: string): number {
     using database = new DatabaseSync(join(this.profile, "chat.db"), { readOnly: true });
     return Number(database.prepare("SELECT cursor FROM cursors WHERE reader = ?").get(reader)?.["cursor"]);
-  }
-
-  environment(): Record<string, string> {
-    return {
-      PATH: process.env["PATH"] ?? "",
-      HOME: this.world.directory,
-      TMPDIR: this.world.temporary,
-      P2PCHAT_HOME: this.world.home,
-      P2PCHAT_PROFILE: this.name,
-      NODE_COMPILE_CACHE: PROGRAMS.codeCache,
-      ...this.#env,
-    };
   }
 }
