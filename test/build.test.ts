@@ -139,6 +139,7 @@ describe("when it runs,", () => {
     expect(await help.outcome()).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("send <to>") });
     expect(chunksLoaded().length).toBeGreaterThan(0);
     expect(modulesLoaded().filter((id) => HEAVY.test(id))).toEqual([]);
+    expect(modulesLoaded().filter((id) => /peer\/(?:sandbox|cli\/sandbox)\//.test(id))).toEqual([]);
   });
 
   test("send through a daemon loads no heavy package", async () => {
@@ -152,7 +153,9 @@ describe("when it runs,", () => {
     expect(await send.outcome()).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("delivered") });
     expect(chunksLoaded().length).toBeGreaterThan(0);
     expect(modulesLoaded().filter((id) => HEAVY.test(id))).toEqual([]);
-    expect(modulesLoaded().filter((id) => /peer\/cli\/(?:batch|consume|schemas)\//.test(id))).toEqual([]);
+    expect(
+      modulesLoaded().filter((id) => /peer\/(?:sandbox|cli\/(?:batch|consume|sandbox|schemas))\//.test(id)),
+    ).toEqual([]);
   });
 });
 

@@ -16,7 +16,7 @@ function run(project: string, file: string, person: Person): Program {
 function writeExamples(project: string): readonly string[] {
   const texts = ["README.md", "docs/SDK.md"].map((file) => readFileSync(join(REPOSITORY, file), "utf8"));
   const examples = texts.flatMap((text) => [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code));
-  expect(examples).toHaveLength(2);
+  expect(examples).toHaveLength(3);
   return examples.map((code, index) => {
     const file = `example-${index}.ts`;
     writeFileSync(join(project, file), code);
