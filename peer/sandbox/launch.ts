@@ -21,9 +21,10 @@ export async function launchBehind(gate: Gate, type: string, start: (port: numbe
     const port = await freePort();
     const program = start(port);
     gate.target = port;
-    void program.exited.then(() => {
+    const close = () => {
       if (gate.target === port) gate.target = undefined;
-    });
+    };
+    program.exited.then(close, close);
     const line = await program.next((one) => one.type === type || one.type === "error");
     if (line.type === type) return program;
     await program.exited;
@@ -35,7 +36,8 @@ function isPortTaken({ code, ...line }: Line): boolean {
   return code === "CONFIG_INVALID" && line["reason"] === "listen";
 }
 
-async function freePort(): Promise<number> {
+/** One of loopback that nobody has at this moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, HOST);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

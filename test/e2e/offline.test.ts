@@ -1,14 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { openKeystore } from "../../peer/identity/keystore.ts";
-import { signAddressRecord } from "../../shared/address-record.ts";
-import { parseDeviceId } from "../../shared/device-id.ts";
-import { privateKeyObject } from "../../shared/ed25519.ts";
-import { parseUsername } from "../../shared/username.ts";
+import { freePort } from "../../peer/sandbox/launch.ts";
 import { startFaultProxy } from "../support/fault-proxy.ts";
-import { tcpAddress } from "../support/hostile-peer.ts";
-import { showingAddresses } from "../support/lies.ts";
-import { aliceAndBob, type Person, startLyingWorld, strangers } from "../support/p2pchat.ts";
-import type { Line, Program } from "../support/program.ts";
+import { aliceAndBob, type Person, strangers } from "../support/p2pchat.ts";
+import type { Line } from "../support/program.ts";
 
 const textsOf = (lines: readonly Line[]) => lines.filter(({ type }) => type === "message").map(({ text }) => text);
 
@@ -126,26 +120,16 @@ test("a recipient is found at a new address", async () => {
   expect(await alice.send("bob", "there")).toMatchObject({ exit: 0 });
 });
 
-/** An address record for the only way to Bob, through a proxy. */
-async function proxied(bob: Person, listening: Program) {
-  const [address] = (listening.seen[0]?.["addresses"] ?? []) as string[];
-  const proxy = await startFaultProxy(tcpAddress(String(address)), { chop: true });
-  const { secrets } = await openKeystore(`${bob.profile}/keystore.json`, async () => "");
-  const device = parseDeviceId(String(listening.seen[0]?.["peerId"]));
-  const exp = Math.floor(Date.now() / 1000) + 600;
-  const facts = { name: parseUsername("bob"), device, addrs: [proxy.address(device)], seq: 1_000_000, exp };
-  return { proxy, lie: [{ device, record: await signAddressRecord(facts, privateKeyObject(secrets.deviceSeed)) }] };
-}
-
 test("a line that delivers every byte by itself delivers the message", async () => {
-  const world = await startLyingWorld();
-  const { alice, bob, listening } = await aliceAndBob(world);
-  const { proxy, lie } = await proxied(bob, listening);
-  await using _ends = proxy;
-  world.liar.tell(showingAddresses("bob", lie));
+  const { alice, bob } = await strangers();
+  const port = await freePort();
+  await using proxy = await startFaultProxy({ host: "127.0.0.1", port }, { chop: true });
+  const place = ["--host", "127.0.0.1", "--port", String(port), "--announce", `/ip4/127.0.0.1/tcp/${proxy.port}`];
+  const listening = await bob.listen(place);
   const long = "b".repeat(10_000);
   expect(await alice.send("bob", long, "--timeout", "20s")).toMatchObject({ exit: 0, line: { state: "stored" } });
   await listening.nextMessage(long);
+  expect(proxy.forwarded).toBeGreaterThan(0);
 });
 
 test("a second listener refuses at once and names the process of the first", async () => {

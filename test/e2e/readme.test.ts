@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { freePort } from "../../peer/sandbox/launch.ts";
 import { Program } from "../support/program.ts";
 import { PROGRAMS, REPOSITORY } from "../support/programs.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -15,14 +14,6 @@ function terminal(name: string): string {
   const [, block] = new RegExp(`<!-- terminal: ${name} -->\n\`\`\`sh\n([\\s\\S]*?)\`\`\``).exec(README) ?? [];
   if (block === undefined) throw new Error(`the README has no block for the terminal of ${name}`);
   return block;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A home with both commands on its PATH, as after `npm install -g .`. */
