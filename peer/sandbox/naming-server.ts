@@ -34,10 +34,12 @@ export class NamingServer extends Station {
     const rest = ["--database-url", `sqlite:${databasePath}`, "--rate-limit-factor", RATE_LIMIT_FACTOR];
     const program = run([...place, ...rest, "--log-level", "error"]);
     await program.until(() => READY.test(program.stdout));
-    gate.target = Number(READY.exec(program.stdout)?.[1]);
-    void program.exited.then(() => {
-      if (this.state === "stopped") gate.target = undefined;
-    });
+    const port = Number(READY.exec(program.stdout)?.[1]);
+    gate.target = port;
+    const close = () => {
+      if (gate.target === port) gate.target = undefined;
+    };
+    program.exited.then(close, close);
     return program;
   }
 }

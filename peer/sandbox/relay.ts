@@ -46,8 +46,11 @@ export class Relay extends Station {
     const { person, gate, server, directory } = this.#parts;
     const limits = Object.entries(LIMITS).map(([name, value]) => `${name}=${value}`);
     const place = ["--dir", directory, "--server", server, "--limits", limits.join(",")];
-    return await launchBehind(gate, "relay", (port) =>
+    const program = await launchBehind(gate, "relay", (port) =>
       person.start(["relay", "--json", "--verbose", ...place, ...behind(gate, port)]),
     );
+    // Its log can be long; nothing of it is needed later.
+    program.follow(() => undefined);
+    return program;
   }
 }

@@ -154,8 +154,8 @@ export class Sandbox implements AsyncDisposable {
     mkdirSync(this.#temporary, { recursive: true, mode: 0o700 });
     const server = await this.#addServer();
     await server.start();
-    const adding = [...relays.map((name) => this.#addRelay(name)), ...peers.map((name) => this.#addPeer(name))];
-    await Promise.all(adding);
+    for (const name of relays) await this.#addRelay(name);
+    for (const name of peers) await this.#addPeer(name);
     await Promise.all(this.relays.map((relay) => this.#startRelay(relay)));
     await Promise.all(this.peers.map((peer) => this.#startPeer(peer)));
     await Promise.all(this.peers.map((peer) => this.#acquaint(peer)));
@@ -250,7 +250,7 @@ export class Sandbox implements AsyncDisposable {
       ...{ PATH, HOME: this.directory, TMPDIR: this.#temporary, XDG_CACHE_HOME },
       ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }),
       ...{ P2PCHAT_HOME: this.directory, P2PCHAT_PROFILE: name },
-      ...(this.#options.relays ? {} : { P2PCHAT_RELAYS: "none" }),
+      P2PCHAT_RELAYS: this.#options.relays ? "auto" : "none",
       ...this.#options.env,
     };
   }

@@ -45,11 +45,12 @@ export abstract class Station {
     if (this.#program !== undefined) throw new ChatError("USAGE", `${this.name} runs already`);
     const program = await this.launch();
     this.#program = program;
-    void program.exited.then((outcome) => {
+    const onExit = (outcome: Outcome) => {
       if (this.#program !== program) return;
       this.#forget();
       this.#onDeath(outcome);
-    });
+    };
+    program.exited.then(onExit, () => undefined);
   }
 
   /** Asks it to end, as a service manager would. A frozen one thaws for it. */
