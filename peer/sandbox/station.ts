@@ -58,7 +58,7 @@ export abstract class Station {
     return this.#end("SIGTERM");
   }
 
-  /** Ends it as a power failure would. */
+  /** Ends it as a power failure would, frozen or not. */
   kill(): Promise<Outcome> {
     return this.#end("SIGKILL");
   }
@@ -80,7 +80,7 @@ export abstract class Station {
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<Outcome> {
     const { program } = this;
-    if (this.#thawer !== undefined) this.thaw();
+    if (signal === "SIGTERM" && this.#thawer !== undefined) this.thaw();
     this.#forget();
     program.signal(signal);
     return await program.outcome(STOP_PATIENCE_MS);

@@ -294,7 +294,7 @@ describe("a fault:", () => {
     await box.shown("bob", "frozen");
     expect(await bob()).toEqual({ name: "bob", state: "running", pid });
     for (const verb of ["stop", "kill"]) {
-      box.order(`${verb} bob`);
+      box.order("freeze bob", `${verb} bob`);
       expect(await bob()).toEqual({ name: "bob", state: "stopped", pid: null });
       expect(await box.send("alice", "bob", verb)).toBe("queued");
       await box.send("bob", "alice", `after ${verb}`);
