@@ -127,22 +127,17 @@ test("a page up and a page down end where they began", () => {
   expect(rowsOf(screen.did(...press("page-up", "page-down")).state)).toEqual(before);
 });
 
-test("another size shows about the same words to whoever reads further back, and the same ones when it is as before", () => {
-  const long = message(1, { text: Array.from({ length: 300 }, (_, index) => `line ${index}`).join("\n") });
-  const screen = screenOf({ columns: 60, rows: 12 }).did(page([long]), ...press("page-up", "page-up", "page-up"));
-  const before = rowsOf(screen.state);
-  const lineNumber = () => Number(/line (\d+)/.exec(rowsOf(screen.state).at(-3) ?? "")?.[1]);
-  const wanted = lineNumber();
-  for (const size of [
-    { columns: 25, rows: 8 },
-    { columns: 120, rows: 30 },
-    { columns: 20, rows: 4 },
-  ]) {
-    screen.did({ type: "resize", size });
-    expect(Math.abs(lineNumber() - wanted)).toBeLessThan(4);
+test("another size shows about the same words to whoever reads further back", () => {
+  const words = Array.from({ length: 3000 }, (_, index) => `w${index}`);
+  const pages = press("page-up", "page-up", "page-up");
+  const screen = screenOf({ columns: 60, rows: 12 }).did(page([message(1, { text: words.join(" ") })]), ...pages);
+  const lastWord = () => Number(/.*\bw(\d+)/s.exec(rowsOf(screen.state).slice(1, -2).join("\n"))?.[1]);
+  const wanted = lastWord();
+  expect(wanted).toBeLessThan(2900);
+  for (const columns of [25, 120, 20, 60]) {
+    screen.did({ type: "resize", size: { columns, rows: 8 } });
+    expect(Math.abs(lastWord() - wanted)).toBeLessThan(60);
   }
-  screen.did({ type: "resize", size: { columns: 60, rows: 12 } });
-  expect(rowsOf(screen.state)).toEqual(before);
 });
 
 test("a hit of a search is in sight, however long its message is", () => {
@@ -150,7 +145,7 @@ test("a hit of a search is in sight, however long its message is", () => {
   const long = message(1, { text: lines.join("\n") });
   const screen = screenOf().did(page([long, message(2)]), ...order("/search line 150"));
   screen.did({ type: "found", with: "bob", query: "line 150", messages: [long] });
-  expect(rowsOf(screen.state).join("\n")).toContain("line 150");
+  expect(rowsOf(screen.state).slice(1, -2).join("\n")).toContain("line 150");
 });
 
 test("a narrow screen has the text below the name, at its full width", () => {

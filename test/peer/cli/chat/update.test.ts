@@ -305,9 +305,11 @@ describe("without a daemon", () => {
   });
 
   test("what is told again counts once, and other conversations are read anew", () => {
-    const run = screenOf().did(contacts, page([]), arrival(1), arrival(2, { from: "carol" }));
-    run.did(away, { type: "attached" }, page([message(1)]), arrival(1), arrival(2, { from: "carol" }));
-    expect(texts(run)).toEqual(["message 1"]);
+    const all = [arrival(1), arrival(2, { from: "carol" }), arrival(3)];
+    const run = screenOf().did(contacts, page([]), ...all);
+    run.did(away, { type: "attached" }, page([message(1), message(3)]), ...all.slice(1));
+    expect(texts(run)).toEqual(["message 1", "message 3"]);
+    expect(currentOf(run.state)).not.toHaveProperty("newFrom");
     expect(run.state.conversations.find(({ username }) => username === "carol")?.unread).toHaveLength(1);
     const asked = done(run, "load").length;
     run.did(...press("ctrl-n"));
