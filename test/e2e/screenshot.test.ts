@@ -62,6 +62,7 @@ test.runIf(hasTmux() && canFakeClocks())("the picture of a conversation is what 
   itIs("2026-11-20 08:35:00");
   await say(bob, alice, "見えた! 🚢  It is already there,\nblue and white, with the long gangway down");
   await tmux.sees(/gangway/);
+  await tmux.sees(/1 \* bob[\s\S]*2 \* carol/);
   tmux.type("See you at the pi");
   await tmux.sees(/bob {2}online, direct[\s\S]*2 \* carol[\s\S]*carol: 1 new[\s\S]*See you at the pi$/m);
   await expect(terminalSvg(tmux.styled().split("\n").slice(0, SIZE.rows), SIZE.columns, TITLE)).toMatchFileSnapshot(
