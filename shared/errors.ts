@@ -32,6 +32,7 @@ export const ERROR_CODES = [
   "MESSAGE_UNKNOWN",
   "SAFETY_NUMBER_MISMATCH",
   "QUOTA",
+  "COMMAND_FAILED",
   // names and keys
   "NAME_UNKNOWN",
   "KEY_CHANGED",

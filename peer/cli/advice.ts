@@ -35,6 +35,7 @@ export const ADVICE = {
   MESSAGE_UNKNOWN: "See p2pchat history <name> --json for the ids.",
   SAFETY_NUMBER_MISMATCH: "Do not trust this contact until you know why: somebody may be between you.",
   QUOTA: "They take no more until they answer you. Cancel with p2pchat outbox cancel <id>.",
+  COMMAND_FAILED: "The message is safe: see p2pchat history. p2pchat listen goes on behind it.",
   NAME_UNKNOWN: "Check the spelling and the naming server.",
   KEY_CHANGED:
     "Nothing was sent to the new key; what is queued stays here. Ask the person, then p2pchat trust <contact>.",

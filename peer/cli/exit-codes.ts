@@ -63,6 +63,7 @@ export const EXIT_CODES = {
   MESSAGE_UNKNOWN: EXIT.user,
   SAFETY_NUMBER_MISMATCH: EXIT.untrusted,
   QUOTA: EXIT.user,
+  COMMAND_FAILED: EXIT.user,
   NAME_UNKNOWN: EXIT.noSuchName,
   KEY_CHANGED: EXIT.untrusted,
   KEY_INVALID: EXIT.untrusted,

@@ -157,6 +157,26 @@ describe("with --exec", () => {
     expect(textsOf((await bob.listen()).seen)).toEqual([]);
   });
 
+  test("an event that keeps failing is given up, with an error that names it, and does not come again", async () => {
+    const { alice, bob } = await strangers();
+    const { options, lines, obstacle } = recorder(bob);
+    writeFileSync(obstacle, "");
+    const listening = await bob.listen(["--exec-retries", "1", ...options]);
+    const { id } = (await alice.send("bob", "poison")).line;
+    const error = await listening.next(({ type }) => type === "error");
+    const cursor = lines()[0]?.["cursor"];
+    expect(error).toMatchObject({
+      code: "COMMAND_FAILED",
+      message: expect.stringContaining("ended with exit code 1"),
+      details: { event: "message", id, from: "alice", cursor, tries: 2 },
+    });
+    rmSync(obstacle);
+    await alice.send("bob", "two");
+    await expect.poll(() => textsOf(lines()), { timeout: 20_000 }).toEqual(["poison", "poison", "two"]);
+    await listening.stop();
+    expect(bob.placeOf("listen")).toBeGreaterThan(Number(cursor));
+  });
+
   test("nothing is lost because nobody reads standard output, and what failed comes again after kill -9", async () => {
     const { alice, bob } = await strangers();
     const { options, lines, obstacle } = recorder(bob);

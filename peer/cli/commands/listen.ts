@@ -14,6 +14,9 @@ import { type Held, serveProfile } from "../serve-profile.ts";
 const PATIENCE_MS = 10_000;
 const MAX_PORT = 65_535;
 const MAX_JOBS = 64;
+const MAX_RETRIES = 1_000_000;
+/** The last of them is made a quarter of an hour after the first try. */
+const DEFAULT_RETRIES = 10;
 /** Who reads unless another name is given. */
 const DEFAULT_CONSUMER = "listen";
 const CONSUMER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -39,6 +42,10 @@ export const listen: Command = {
     jobs: { value: "N", describe: "run so many at a time, those of one sender in order; 1 unless said otherwise" },
     ...API_OPTIONS,
     "exec-timeout": { value: "TIME", describe: "end a command that takes longer; 1m unless said otherwise" },
+    "exec-retries": {
+      value: "N",
+      describe: `give an event up after so many more tries, with an error; ${DEFAULT_RETRIES} unless said otherwise`,
+    },
   },
   examples: [
     ["p2pchat listen", "be reachable until Ctrl-C"],
@@ -104,7 +111,7 @@ async function readTaking(args: Args, { terminal }: CliContext): Promise<Taking>
   if (file !== undefined && args.flag("ack"))
     throw new ChatError("USAGE", "--exec acknowledges by itself, without --ack");
   if (file === undefined) {
-    const alone = ["jobs", "exec-timeout"].find((option) => args.value(option) !== undefined);
+    const alone = ["jobs", "exec-timeout", "exec-retries"].find((option) => args.value(option) !== undefined);
     if (alone !== undefined) throw new ChatError("USAGE", `--${alone} goes with --exec`);
     if (args.values("argument").length > 0) throw new ChatError("USAGE", "arguments go with --exec");
     const { printEvents, printUntilAcknowledged } = await import("../consume/print-events.ts");
@@ -112,8 +119,9 @@ async function readTaking(args: Args, { terminal }: CliContext): Promise<Taking>
   }
   const jobs = readNumber(args, "jobs", { min: 1, max: MAX_JOBS }) ?? 1;
   const timeoutMs = parseDuration(args.value("exec-timeout") ?? "1m", "--exec-timeout");
+  const retries = readNumber(args, "exec-retries", { max: MAX_RETRIES }) ?? DEFAULT_RETRIES;
   const { runForEvents } = await import("../consume/run-for-events.ts");
-  return runForEvents({ file, args: args.values("argument"), jobs, timeoutMs }, terminal);
+  return runForEvents({ file, args: args.values("argument"), jobs, timeoutMs, retries }, terminal);
 }
 
 function readNumber(args: Args, option: string, { min = 0, max }: { min?: number; max: number }): number | undefined {

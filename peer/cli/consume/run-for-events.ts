@@ -1,12 +1,18 @@
+import { ChatError } from "../../../shared/errors.ts";
 import type { ChatEvent } from "../../messaging/operations.ts";
 import type { CliContext } from "../context.ts";
 import { jsonLine } from "../output.ts";
-import { visibleReason } from "../visible-text.ts";
-import { CommandQueue } from "./command-queue.ts";
+import { visibleLine, visibleReason } from "../visible-text.ts";
+import { CommandQueue, type PlacedEvent } from "./command-queue.ts";
 import { isEnd, printEvent, type Taking } from "./print-events.ts";
 import { type CommandLine, findCommand, runCommand } from "./run-command.ts";
 
-export type ExecOptions = CommandLine & { readonly jobs: number; readonly timeoutMs: number };
+export type ExecOptions = CommandLine & {
+  readonly jobs: number;
+  readonly timeoutMs: number;
+  /** How often an event is tried again before it is given up. */
+  readonly retries: number;
+};
 
 /** How long commands may go on once nothing more is wanted. */
 const GRACE_MS = 5000;
@@ -24,7 +30,9 @@ export function runForEvents(options: ExecOptions, { env }: CliContext["terminal
     const [killing, ending] = [new AbortController(), new AbortController()];
     const queue = new CommandQueue({
       jobs: options.jobs,
+      retries: options.retries,
       run: (event) => runFor(event, { ...options, file, signal: killing.signal }, context),
+      givenUp: (event, tries, why) => reportGivenUp(givenUp(event, { file, tries, why }), context),
       acknowledge: (cursor) => consumer.acknowledge(cursor),
       failed: (error) => ending.abort(error),
       after(ms, run) {
@@ -55,10 +63,29 @@ async function runFor(
   { type, ...fields }: ChatEvent,
   { signal, timeoutMs, ...command }: ExecOptions & { readonly signal: AbortSignal },
   { output, settings, terminal }: CliContext,
-): Promise<boolean> {
+): Promise<string | undefined> {
   // What it starts in turn is to speak for the same profile.
   const env = { ...terminal.env, P2PCHAT_HOME: settings.home, P2PCHAT_PROFILE: settings.profile };
   const failure = await runCommand(command, { input: jsonLine(type, fields), env, timeoutMs, signal });
   if (failure !== undefined) output.note(`${command.file} ${visibleReason(failure)}`);
-  return failure === undefined;
+  return failure;
+}
+
+function givenUp(
+  event: PlacedEvent,
+  { file, tries, why }: { readonly file: string; readonly tries: number; readonly why: string },
+): ChatError {
+  const { type, from, cursor } = event;
+  const id = "id" in event ? event.id : undefined;
+  const which = `${type} of ${visibleLine(from)}${id === undefined ? "" : ` (${id})`}`;
+  const message = `gave up the ${which}: ${file} ${visibleReason(why)}; tries: ${tries}`;
+  return new ChatError("COMMAND_FAILED", message, {
+    details: { event: type, ...(id !== undefined && { id }), from, cursor, tries },
+  });
+}
+
+/** For people on standard error; for programs on standard output, as long as somebody reads there. */
+function reportGivenUp(error: ChatError, { output, terminal }: CliContext): void {
+  if (output.json && terminal.stdout.writableNeedDrain) return;
+  void output.error(error);
 }

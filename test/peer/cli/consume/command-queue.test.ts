@@ -12,27 +12,30 @@ type Run = { readonly event: ChatEvent; end(succeeded: boolean): Promise<void> }
 /** Lets everything happen that waits for nothing outside. */
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-function rig({ jobs = 1 }: { jobs?: number } = {}) {
+function rig({ jobs = 1, retries = 1_000_000 }: { jobs?: number; retries?: number } = {}) {
   const running: Run[] = [];
   const acknowledged: number[] = [];
   const timers: { ms: number; run: () => void }[] = [];
   const failures: unknown[] = [];
+  const givenUp: [number, number, string][] = [];
   let refuse: Error | undefined;
   const queue = new CommandQueue({
     jobs,
+    retries,
     run: (event) => {
-      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const { promise, resolve } = Promise.withResolvers<string | undefined>();
       const run: Run = {
         event,
         end(succeeded) {
           running.splice(running.indexOf(run), 1);
-          resolve(succeeded);
+          resolve(succeeded ? undefined : "ended with exit code 3");
           return settle();
         },
       };
       running.push(run);
       return promise;
     },
+    givenUp: ({ cursor }, tries, why) => void givenUp.push([cursor, tries, why]),
     acknowledge: (cursor) => {
       if (refuse) throw refuse;
       acknowledged.push(cursor);
@@ -62,7 +65,7 @@ function rig({ jobs = 1 }: { jobs?: number } = {}) {
   const refuseWith = (error: Error) => {
     refuse = error;
   };
-  return { queue, running, acknowledged, timers, failures, cursors, end, fire, refuseWith };
+  return { queue, running, acknowledged, timers, failures, givenUp, cursors, end, fire, refuseWith };
 }
 
 describe("a queue of commands", () => {
@@ -124,6 +127,41 @@ describe("a queue of commands", () => {
     expect(acknowledged).toEqual([1, 3]);
   });
 
+  test("gives a message up after so many tries, says so, and goes on", async () => {
+    const { queue, cursors, end, fire, givenUp, acknowledged } = rig({ retries: 2 });
+    for (const cursor of [1, 2]) await queue.add(message("bob", cursor));
+    for (const wait of [1000, 2000]) {
+      await end(1, false);
+      expect([await fire(), givenUp, acknowledged]).toEqual([wait, [], []]);
+    }
+    await end(1, false);
+    expect(givenUp).toEqual([[1, 3, "ended with exit code 3"]]);
+    expect([cursors(), acknowledged]).toEqual([[2], [1]]);
+    await end(2, false);
+    expect(await fire()).toBe(1000);
+  });
+
+  test("with no further tries gives up at once", async () => {
+    const { queue, end, timers, givenUp, acknowledged } = rig({ retries: 0 });
+    await queue.add(message("bob", 1));
+    await end(1, false);
+    expect([timers, givenUp.length, acknowledged]).toEqual([[], 1, [1]]);
+  });
+
+  test("goes on with others, however many, while a message keeps failing", async () => {
+    const { queue, end, fire, acknowledged } = rig();
+    await queue.add(message("bob", 1));
+    await end(1, false);
+    for (let cursor = 2; cursor < 1000; cursor += 1) {
+      await queue.add(message("carol", cursor));
+      await end(cursor);
+    }
+    expect(acknowledged).toEqual([]);
+    await fire();
+    await end(1);
+    expect(acknowledged).toEqual([999]);
+  });
+
   test("tries what has no cursor once", async () => {
     const { queue, cursors, end, timers } = rig();
     await queue.add(presence);
@@ -160,6 +198,15 @@ describe("a queue of commands", () => {
     await running[0]?.end(true);
     await stopping;
     expect([cursors(), acknowledged]).toEqual([[], [1]]);
+  });
+
+  test("gives nothing up that ends because all ends", async () => {
+    const { queue, end, givenUp, acknowledged } = rig({ retries: 0 });
+    await queue.add(message("bob", 1));
+    const stopping = queue.stop();
+    await end(1, false);
+    await stopping;
+    expect([givenUp, acknowledged]).toEqual([[], []]);
   });
 
   test("says so where the place cannot be kept", async () => {
