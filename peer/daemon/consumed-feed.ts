@@ -1,5 +1,5 @@
 import { ChatError } from "../../shared/errors.ts";
-import type { ChatEvent, Consumer, Feed } from "../messaging/operations.ts";
+import type { ChatEvent, ConsumeOptions, Consumer, Feed } from "../messaging/operations.ts";
 import { readAcknowledgement, readConsumption } from "./methods.ts";
 
 type Reading = { readonly consumer: Consumer; readonly events: AsyncIterator<ChatEvent> };
@@ -19,16 +19,27 @@ export class ConsumedFeed {
     ended.addEventListener("abort", () => this.#reading?.consumer.close(), { once: true });
   }
 
-  methodOf(name: string): ((params: unknown) => Promise<unknown>) | undefined {
-    if (name === "consume") return (params) => this.#begin(params);
-    if (name === "nextEvent") return () => this.#next();
-    if (name === "acknowledge") return (params) => this.#acknowledge(params);
-    return undefined;
+  /** Undefined where the method is another's. @throws ChatError REQUEST_INVALID */
+  read(method: string, params: unknown): (() => Promise<unknown>) | undefined {
+    if (method === "consume") return this.#readConsume(params);
+    if (method !== "nextEvent" && method !== "acknowledge") return undefined;
+    const reading = this.#reading;
+    if (reading === undefined) throw new ChatError("REQUEST_INVALID", "call consume first", { reason: "request" });
+    if (method === "nextEvent") return () => this.#next(reading);
+    const { cursor } = readAcknowledgement(params);
+    return async () => {
+      await reading.consumer.acknowledge(cursor);
+      return {};
+    };
   }
 
-  async #begin(params: unknown): Promise<object> {
+  #readConsume(params: unknown): () => Promise<object> {
     if (this.#begun) throw new ChatError("REQUEST_INVALID", "already consuming", { reason: "subscribed" });
     const options = readConsumption(params);
+    return () => this.#begin(options);
+  }
+
+  async #begin(options: ConsumeOptions): Promise<object> {
     this.#begun = true;
     try {
       const consumer = await this.#feed.consume(options);
@@ -42,22 +53,10 @@ export class ConsumedFeed {
   }
 
   /** Null once nothing more comes. */
-  async #next(): Promise<ChatEvent | null> {
-    const { events } = this.#current();
+  async #next({ events }: Reading): Promise<ChatEvent | null> {
     const turn = this.#last.then(() => events.next());
     this.#last = turn.catch(() => undefined);
     const { done, value } = await turn;
     return done ? null : value;
-  }
-
-  async #acknowledge(params: unknown): Promise<object> {
-    await this.#current().consumer.acknowledge(readAcknowledgement(params).cursor);
-    return {};
-  }
-
-  #current(): Reading {
-    if (this.#reading === undefined)
-      throw new ChatError("REQUEST_INVALID", "call consume first", { reason: "request" });
-    return this.#reading;
   }
 }

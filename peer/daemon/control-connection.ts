@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { ChatError } from "../../shared/errors.ts";
-import type { Access, Feed, Operations, PresenceFeed } from "../messaging/operations.ts";
+import type { Access, Entry, Feed, Operations, PresenceFeed } from "../messaging/operations.ts";
 import { ConsumedFeed } from "./consumed-feed.ts";
-import { callOperation, readAuthentication, readSubscription } from "./methods.ts";
+import { readAuthentication, readCall, readSubscription } from "./methods.ts";
 import { encodeError, encodeLine, isObject, LineReader, RPC_ERROR, type RpcId } from "./rpc.ts";
 
 export const CONNECTION_LIMITS = {
@@ -13,8 +13,15 @@ export const CONNECTION_LIMITS = {
   slowReaderMs: 10_000,
 } as const;
 
-/** What a caller is served. */
-type Served = { readonly operations: Operations; readonly feed: Feed; readonly presence: PresenceFeed };
+/** What a caller is served; `misunderstood` hears of requests that never got there. */
+type Served = {
+  readonly operations: Operations;
+  readonly feed: Feed;
+  readonly presence: PresenceFeed;
+  readonly misunderstood?: Entry["misunderstood"];
+};
+/** A request that is well formed. */
+type Call = () => unknown;
 
 /** For the owner: everything, at once. */
 export type OwnerOptions = Served & { readonly slowReaderMs?: number };
@@ -80,8 +87,7 @@ export class ControlConnection {
   async #answer(message: unknown): Promise<void> {
     const id = idOf(message);
     try {
-      if (id === undefined || !isObject(message) || message["jsonrpc"] !== "2.0") throw notARequest();
-      const result = await this.#run(message["method"], message["params"]);
+      const result = await this.#read(message)();
       await this.#send({ id, result: result ?? null });
     } catch (error) {
       const failure = asChatError(error);
@@ -90,16 +96,30 @@ export class ControlConnection {
     }
   }
 
-  async #run(method: unknown, params: unknown): Promise<unknown> {
-    if (typeof method !== "string") throw notARequest();
-    if (this.#served === undefined) return this.#admit(method, params);
+  /** @throws ChatError REQUEST_INVALID, NOT_FOUND (no such method); RATE_LIMITED, TOKEN_INVALID for too many such */
+  #read(message: unknown): Call {
+    const method = isObject(message) ? message["method"] : undefined;
+    try {
+      if (idOf(message) === undefined || !isObject(message) || message["jsonrpc"] !== "2.0") throw notARequest();
+      if (typeof method !== "string") throw notARequest();
+      return this.#callOf(method, message["params"]);
+    } catch (error) {
+      if (this.#served === undefined) this.#failed = true;
+      this.#served?.misunderstood?.(method, asChatError(error).code);
+      throw error;
+    }
+  }
+
+  #callOf(method: string, params: unknown): Call {
+    if (this.#served === undefined) return () => this.#admit(method, params);
     const { operations, feed, presence, consumed } = this.#served;
     const { signal } = this.#ended;
-    if (method === "subscribe") return this.#subscribe("event", feed.events({ ...readSubscription(params), signal }));
-    if (method === "watchPresence") return this.#subscribe("presence", presence.events(signal));
-    const consuming = consumed.methodOf(method);
-    if (consuming !== undefined) return await consuming(params);
-    return await callOperation(operations, method, params);
+    if (method === "subscribe") {
+      const options = readSubscription(params);
+      return this.#subscription("event", () => feed.events({ ...options, signal }));
+    }
+    if (method === "watchPresence") return this.#subscription("presence", () => presence.events(signal));
+    return consumed.read(method, params) ?? readCall(operations, method, params);
   }
 
   /** One try for each connection. @throws ChatError TOKEN_MISSING, TOKEN_INVALID, RATE_LIMITED, REQUEST_INVALID */
@@ -117,18 +137,21 @@ export class ControlConnection {
     return entry.token;
   }
 
-  #serveAs({ operations, feed, presence }: Served): void {
-    this.#served = { operations, feed, presence, consumed: new ConsumedFeed(feed, this.#ended.signal) };
+  #serveAs(served: Served): void {
+    this.#served = { ...served, consumed: new ConsumedFeed(served.feed, this.#ended.signal) };
   }
 
   /** Once for each kind: behind the answer, and for as long as the connection lasts. */
-  #subscribe(kind: "event" | "presence", events: AsyncIterable<object>): object {
+  #subscription(kind: "event" | "presence", begin: () => AsyncIterable<object>): Call {
     if (this.#subscriptions.has(kind)) {
       throw new ChatError("REQUEST_INVALID", "already subscribed", { reason: "subscribed" });
     }
-    this.#subscriptions.add(kind);
-    setImmediate(() => void this.#forward(kind, events));
-    return {};
+    return () => {
+      const events = begin();
+      this.#subscriptions.add(kind);
+      setImmediate(() => void this.#forward(kind, events));
+      return {};
+    };
   }
 
   async #forward(kind: string, events: AsyncIterable<object>): Promise<void> {

@@ -87,17 +87,17 @@ type ParamsOf<Name extends OperationName> =
   Parameters<Operations[Name]> extends [infer Params] ? Params : Record<string, never>;
 
 /**
- * Runs an operation on the word of another process.
+ * An operation on the word of another process, which has not begun.
  *
- * @throws ChatError NOT_FOUND (no such method), REQUEST_INVALID, and what the operation throws
+ * @throws ChatError NOT_FOUND (no such method), REQUEST_INVALID
  */
-export async function callOperation(operations: Operations, method: string, params: unknown): Promise<unknown> {
+export function readCall(operations: Operations, method: string, params: unknown): () => Promise<unknown> {
   if (!isOperationName(method)) throw new ChatError("NOT_FOUND", "no such method", { reason: "method" });
   const schema: z.ZodType = PARAMS[method];
   const checked = check(schema, params);
   // The table above pairs each method with the schema of its own parameters.
   const operation = operations[method] as (params: unknown) => Promise<unknown>;
-  return await operation.call(operations, checked);
+  return () => operation.call(operations, checked);
 }
 
 const subscription = z.strictObject({

@@ -521,6 +521,8 @@ export interface Entry {
   readonly operations: Operations;
   readonly feed: Feed;
   readonly presence: PresenceFeed;
+  /** A request that was none of these counts and is noted too. @throws ChatError RATE_LIMITED, TOKEN_INVALID */
+  misunderstood(method: unknown, code: ErrorCode): void;
   /** The token was revoked, or has expired. */
   readonly ended: AbortSignal;
   /** The connection is gone. */

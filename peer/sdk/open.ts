@@ -21,8 +21,11 @@ export async function openChat(options: OpenOptions, dependencies: SdkDependenci
     const server = await startControlServer({ ...place, operations, feed, presence });
     stack.defer(() => server.stop());
   }
-  const { callOperation, readConsumption } = await import("../daemon/methods.ts");
-  const checked = OPERATION_NAMES.map((name) => [name, (params: unknown) => callOperation(operations, name, params)]);
+  const { readCall, readConsumption } = await import("../daemon/methods.ts");
+  const checked = OPERATION_NAMES.map((name) => [
+    name,
+    async (params: unknown) => await readCall(operations, name, params)(),
+  ]);
   const source = {
     operations: Object.fromEntries(checked) as Operations,
     consume: async (reading: unknown) => await feed.consume(readConsumption(reading)),

@@ -58,6 +58,7 @@ function enter(deps: AccessDeps, token: ApiToken): Entry {
     operations: narrowOperations(deps.operations, guard),
     feed: narrowFeed(deps.feed, guard),
     presence: { events: () => guard.forbid("watchPresence") },
+    misunderstood: (method, code) => guard.misunderstood(method, code),
     ...deps.tokens.open(token),
   };
 }

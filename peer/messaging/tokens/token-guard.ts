@@ -1,4 +1,4 @@
-import { asChatError, ChatError } from "../../../shared/errors.ts";
+import { asChatError, ChatError, type ErrorCode } from "../../../shared/errors.ts";
 import { readAddressee } from "../addressee.ts";
 import type { TokenLogEntry } from "../operations.ts";
 import type { Runtime } from "../runtime.ts";
@@ -12,6 +12,8 @@ type GuardDeps = {
   readonly tokens: TokenUses;
   readonly server: string;
 };
+
+const METHOD = /^[A-Za-z]{1,32}$/;
 
 /** `person`: as the holder typed it. */
 export type Wish = { readonly method: string; readonly right: Right; readonly person?: string };
@@ -44,7 +46,7 @@ export class TokenGuard {
    */
   async request<T>({ method, right, person }: Wish, run: (person: string) => T | Promise<T>): Promise<T> {
     this.#count(method);
-    const name = person === undefined ? undefined : readAddressee(person, this.#deps.server);
+    const name = person === undefined ? undefined : this.#readPerson(method, person);
     if (!this.may(right, name)) this.#refuse(method, name);
     const place = this.#note(method, "begun", name);
     try {
@@ -70,6 +72,14 @@ export class TokenGuard {
     return this.#refuse(method);
   }
 
+  /** @throws ChatError RATE_LIMITED, TOKEN_INVALID */
+  misunderstood(method: unknown, code: ErrorCode): void {
+    // What a holder makes up neither fills the log nor acts on a terminal.
+    const name = typeof method === "string" && METHOD.test(method) ? method : "unknown";
+    this.#count(name);
+    this.#note(name, code);
+  }
+
   may(right: Right, person?: string): boolean {
     return permits(this.#token.can, right, person);
   }
@@ -79,6 +89,15 @@ export class TokenGuard {
     const { store, runtime } = this.#deps;
     const token = store.tokens.find(this.id);
     if (token === undefined || isExpired(token, runtime)) throw invalidToken();
+  }
+
+  #readPerson(method: string, typed: string): string {
+    try {
+      return readAddressee(typed, this.#deps.server);
+    } catch (error) {
+      this.#note(method, asChatError(error).code);
+      throw error;
+    }
   }
 
   /** Being refused for it is noted once, until a request gets through again. */

@@ -25,6 +25,7 @@ function fakeAccess(entry: Partial<Entry> = {}) {
         operations: fakeOperations(),
         feed: fakeFeed(),
         presence: fakePresence(),
+        misunderstood: () => undefined,
         ended: ending.signal,
         close: () => left.resolve(),
         ...entry,
@@ -119,6 +120,24 @@ describe("a caller without a token", () => {
     expect(rest.at(-1)).toBeUndefined();
   });
 
+  test.each([
+    ["an array", "[]"],
+    ["null", "null"],
+    ["a request without an id", '{"jsonrpc":"2.0","method":"authenticate","params":{"token":"good"}}'],
+    ["a request without a version", '{"id":1,"method":"authenticate","params":{"token":"good"}}'],
+    ["a method that is no word", '{"jsonrpc":"2.0","id":1,"method":["authenticate"]}'],
+    ["no JSON", "hello"],
+  ])("who begins with %s is told so, and cut off", async (_, line) => {
+    const { access, shown } = fakeAccess();
+    const { path } = await startApi({ access, namelessMs: 600_000 });
+    const caller = await callRaw(path);
+    caller.socket.write(`${line}\n`);
+    caller.request("authenticate", { token: "good" }, 2);
+    expect(await caller.next()).toMatchObject({ error: { data: { code: "REQUEST_INVALID" } } });
+    await closed(caller.socket);
+    expect(shown).toEqual([]);
+  });
+
   test("has one try for each connection", async () => {
     const { access, shown } = fakeAccess();
     const { path } = await startApi({ access });
@@ -166,6 +185,37 @@ describe("a caller with a token", () => {
     expect(await caller.next()).toMatchObject({ id: 3, error: { code: -32_000, data: { code: "FORBIDDEN" } } });
     caller.request("authenticate", { token: "good" }, 4);
     expect(await caller.next()).toMatchObject({ id: 4, error: { data: { code: "NOT_FOUND" } } });
+  });
+
+  test("has whatever it asks in vain counted too, and what that comes to is its answer", async () => {
+    const heard: [unknown, string][] = [];
+    const misunderstood: Entry["misunderstood"] = (method, code) => {
+      heard.push([method, code]);
+      if (heard.length > 7) throw new ChatError("RATE_LIMITED", "that is enough");
+    };
+    const { caller } = await admitted({ misunderstood });
+    const wrong: [method: string, params?: object][] = [
+      ["send", { to: "bob" }],
+      ["stop"],
+      ["nextEvent"],
+      ["acknowledge", { cursor: 1 }],
+      ["consume", { consumer: 1 }],
+      ["subscribe", { since: "now" }],
+    ];
+    caller.socket.write("[]\n");
+    await caller.next();
+    for (const [method, params] of wrong) {
+      caller.request(method, params);
+      expect(await caller.next()).toMatchObject({ error: { data: { code: heard.at(-1)?.[1] } } });
+    }
+    expect(heard).toEqual([
+      [undefined, "REQUEST_INVALID"],
+      ...wrong.map(([method]) => [method, method === "stop" ? "NOT_FOUND" : "REQUEST_INVALID"]),
+    ]);
+    caller.request("stop");
+    expect(await caller.next()).toMatchObject({ error: { data: { code: "RATE_LIMITED" } } });
+    caller.request("whoami");
+    expect(await caller.next()).toMatchObject({ result: ALICE });
   });
 
   test("is told the events of its entry", async () => {

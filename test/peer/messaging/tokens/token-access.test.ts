@@ -200,6 +200,29 @@ describe("events", () => {
 });
 
 describe("a token's rate", () => {
+  test("counts what was no request too, and the log says what came, not what was made up", async () => {
+    const { alice } = await acquainted();
+    const entry = await enterAs(alice, { rate: "6/m", name: "bot" });
+    for (const method of ["send", "stop", undefined, "<script>", "a".repeat(33)]) {
+      entry.misunderstood(method, "REQUEST_INVALID");
+    }
+    await expectError(() => entry.misunderstood("send", "REQUEST_INVALID"), "RATE_LIMITED");
+    expect((await outcomes(alice)).slice(1)).toEqual([
+      "bot send - REQUEST_INVALID",
+      "bot stop - REQUEST_INVALID",
+      ...Array(3).fill("bot unknown - REQUEST_INVALID"),
+      "bot send - RATE_LIMITED",
+    ]);
+  });
+
+  test("counts a request about nobody, which is noted", async () => {
+    const { alice } = await acquainted();
+    const { operations } = await enterAs(alice, { can: ["send:*"], rate: "2/m", name: "bot" });
+    await expectError(operations.send({ to: "bob,carol", text: "x", ...NOW }), "USERNAME_INVALID");
+    await expectError(operations.send({ to: "bob,carol", text: "x", ...NOW }), "RATE_LIMITED");
+    expect((await outcomes(alice)).slice(1)).toEqual(["bot send - USERNAME_INVALID", "bot send - RATE_LIMITED"]);
+  });
+
   test("counts all its connections and what is forbidden too, and nothing more is done above it", async () => {
     const { world, alice, bob } = await acquainted();
     const one = await enterAs(alice, { rate: "4/m", name: "bot" });
