@@ -8,9 +8,12 @@ import type { ControlServer } from "./control-server.ts";
 import { listenAt, stopServer } from "./private-socket.ts";
 import { CONTROL_VERSION } from "./rpc.ts";
 
-const MAX_CONNECTIONS = 64;
-/** Callers who have shown no token yet; the oldest gives way to the next. */
-const MAX_NAMELESS = 16;
+/** Callers who have shown a token. */
+const MAX_HOLDERS = 64;
+/** Callers who have shown none yet; the oldest gives way to the next. */
+const MAX_NAMELESS = 256;
+/** Those who gave way are counted until the system has closed them. */
+const MAX_CONNECTIONS = MAX_HOLDERS + 2 * MAX_NAMELESS;
 const NAMELESS_MS = 5000;
 
 export type ApiServerOptions = {
@@ -31,24 +34,23 @@ export type ApiServerOptions = {
 export async function startApiServer(options: ApiServerOptions): Promise<ControlServer> {
   const path = resolve(options.path);
   await preparePlace(path);
-  const connections = new Set<ControlConnection>();
-  const nameless = new Set<ControlConnection>();
+  const [holders, nameless] = [new Set<ControlConnection>(), new Set<ControlConnection>()];
   const server = createServer((socket) => {
     const connection = new ControlConnection(socket, {
       ...options,
       admitted: () => {
+        if (holders.size >= MAX_HOLDERS) throw new ChatError("QUOTA", "too many callers", { reason: "connections" });
         clearTimeout(patience);
         nameless.delete(connection);
+        holders.add(connection);
       },
     });
     const patience = setTimeout(() => connection.close(), options.namelessMs ?? NAMELESS_MS);
-    const [oldest] = nameless;
-    if (nameless.size >= MAX_NAMELESS) oldest?.close();
-    connections.add(connection);
+    makeRoom(nameless);
     nameless.add(connection);
     void connection.serve({ v: CONTROL_VERSION, api: true }).finally(() => {
       clearTimeout(patience);
-      connections.delete(connection);
+      holders.delete(connection);
       nameless.delete(connection);
     });
   });
@@ -58,7 +60,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<Control
   } catch (cause) {
     throw new ChatError("STORAGE", "the API socket cannot be made", { reason: "socket", cause });
   }
-  return { path, stop: () => stopServer(server, connections) };
+  return { path, stop: () => stopServer(server, [...holders, ...nameless]) };
+}
+
+function makeRoom(nameless: Set<ControlConnection>): void {
+  const [oldest] = nameless;
+  if (nameless.size < MAX_NAMELESS || oldest === undefined) return;
+  // At once: it has not gone before the next one comes.
+  nameless.delete(oldest);
+  oldest.close();
 }
 
 /** In a directory where others can write, one of them could wait in our place for tokens. */

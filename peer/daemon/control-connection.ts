@@ -29,7 +29,7 @@ export type OwnerOptions = Served & { readonly slowReaderMs?: number };
 /** For holders of tokens: nothing before one is shown, then what it allows. */
 export type HolderOptions = {
   readonly access: Access;
-  /** The caller has shown a token. */
+  /** The caller has shown a token. @throws ChatError QUOTA (reason `connections`) */
   readonly admitted: () => void;
   readonly slowReaderMs?: number;
 };
@@ -122,18 +122,18 @@ export class ControlConnection {
     return consumed.read(method, params) ?? readCall(operations, method, params);
   }
 
-  /** One try for each connection. @throws ChatError TOKEN_MISSING, TOKEN_INVALID, RATE_LIMITED, REQUEST_INVALID */
+  /** One try for each connection. @throws ChatError TOKEN_MISSING, TOKEN_INVALID, RATE_LIMITED, QUOTA, REQUEST_INVALID */
   #admit(method: string, params: unknown): object {
     if ("operations" in this.#options || this.#failed) throw new ChatError("TOKEN_MISSING", "this connection is over");
     this.#failed = true;
     if (method !== "authenticate") throw new ChatError("TOKEN_MISSING", "call authenticate first");
     const { access, admitted } = this.#options;
     const entry = access.authenticate(readAuthentication(params).token);
-    this.#failed = false;
     entry.ended.addEventListener("abort", () => this.close(), { once: true });
     this.#ended.signal.addEventListener("abort", () => entry.close(), { once: true });
-    this.#serveAs(entry);
     admitted();
+    this.#failed = false;
+    this.#serveAs(entry);
     return entry.token;
   }
 

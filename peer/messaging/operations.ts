@@ -511,7 +511,7 @@ export interface PresenceFeed {
 
 /** The way in for whoever has no more than a token. */
 export interface Access {
-  /** @throws ChatError TOKEN_INVALID; RATE_LIMITED after too many wrong ones */
+  /** @throws ChatError TOKEN_INVALID; RATE_LIMITED after too many wrong ones; QUOTA where it has enough connections */
   authenticate(token: string): Entry;
 }
 

@@ -32,9 +32,10 @@ export class TokenGuard {
     return this.#token.id;
   }
 
-  /** Coming in counts as a request too. */
+  /** Coming in counts as a request too. @throws ChatError RATE_LIMITED, TOKEN_INVALID, QUOTA (reason `connections`) */
   enter(): void {
     this.#count("authenticate");
+    this.#noted("authenticate", () => this.#deps.tokens.assertRoomFor(this.#token));
     this.#note("authenticate", "ok");
   }
 
@@ -46,7 +47,7 @@ export class TokenGuard {
    */
   async request<T>({ method, right, person }: Wish, run: (person: string) => T | Promise<T>): Promise<T> {
     this.#count(method);
-    const name = person === undefined ? undefined : this.#readPerson(method, person);
+    const name = person && this.#noted(method, () => readAddressee(person, this.#deps.server));
     if (!this.may(right, name)) this.#refuse(method, name);
     const place = this.#note(method, "begun", name);
     try {
@@ -91,9 +92,10 @@ export class TokenGuard {
     if (token === undefined || isExpired(token, runtime)) throw invalidToken();
   }
 
-  #readPerson(method: string, typed: string): string {
+  /** Does what may fail before anything was begun. */
+  #noted<T>(method: string, run: () => T): T {
     try {
-      return readAddressee(typed, this.#deps.server);
+      return run();
     } catch (error) {
       this.#note(method, asChatError(error).code);
       throw error;

@@ -1,9 +1,13 @@
+import { ChatError } from "../../../shared/errors.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ApiToken } from "../store.ts";
 import { RateLimit } from "./rate.ts";
 
 /** `isOver`: requests are being refused, and that was noted. */
 type Pace = { readonly limit: RateLimit; isOver: boolean };
+
+/** So that no holder takes the room of others. */
+const MAX_CONNECTIONS = 8;
 
 /** What this process knows of tokens in use: their pace, over all connections, and the connections that they opened. */
 export class TokenUses {
@@ -21,6 +25,13 @@ export class TokenUses {
     const pace = { limit: new RateLimit(rate, () => this.#runtime.monotonic()), isOver: false };
     this.#paces.set(id, pace);
     return pace;
+  }
+
+  /** @throws ChatError QUOTA (reason `connections`) */
+  assertRoomFor({ id }: Pick<ApiToken, "id">): void {
+    if ((this.#connections.get(id)?.size ?? 0) < MAX_CONNECTIONS) return;
+    const limit = `a token has at most ${MAX_CONNECTIONS} connections at a time`;
+    throw new ChatError("QUOTA", limit, { reason: "connections" });
   }
 
   /** The signal aborts once the token is revoked or has expired. */

@@ -153,16 +153,38 @@ describe("a caller without a token", () => {
     await closed(socket);
   });
 
-  test("cannot keep others out by waiting: the oldest gives way", async () => {
+  test("cannot keep others out by waiting: the oldest gives way, one that came later does not", async () => {
     const { path } = await startApi({ namelessMs: 600_000 });
-    const idle = [];
-    for (let n = 0; n < 16; n += 1) idle.push(await callRaw(path));
+    const oldest = await callRaw(path);
     const caller = await callRaw(path);
+    const crowd = () => Promise.all(Array.from({ length: 85 }, () => callRaw(path)));
+    for (let n = 0; n < 3; n += 1) await crowd();
+    await closed(oldest.socket);
     caller.request("authenticate", { token: "good" });
     expect(await caller.next()).toMatchObject({ result: TOKEN });
-    await closed((idle[0] ?? caller).socket);
+    for (let n = 0; n < 3; n += 1) await crowd();
     caller.request("whoami");
     expect(await caller.next()).toMatchObject({ result: ALICE });
+  });
+});
+
+describe("callers with tokens", () => {
+  test("are at most 64; others are told so, and come in once one has left", async () => {
+    const { access, left } = fakeAccess();
+    const { path } = await startApi({ access });
+    const enter = async () => {
+      const caller = await callRaw(path);
+      caller.request("authenticate", { token: "good" });
+      return { caller, answer: await caller.next() };
+    };
+    const all = await Promise.all(Array.from({ length: 64 }, enter));
+    expect(all.filter(({ answer }) => "result" in Object(answer))).toHaveLength(64);
+    const { caller, answer } = await enter();
+    expect(answer).toMatchObject({ error: { data: { code: "QUOTA", reason: "connections" } } });
+    await closed(caller.socket);
+    all[0]?.caller.socket.destroy();
+    await left;
+    await expect.poll(enter, { timeout: 10_000 }).toMatchObject({ answer: { result: TOKEN } });
   });
 });
 

@@ -199,6 +199,18 @@ describe("events", () => {
   }
 });
 
+test("a token has at most eight connections, and room for another once one is closed", async () => {
+  const { alice } = await acquainted();
+  const { token } = await alice.operations.tokenCreate({ can: ["send:bob"], name: "bot" });
+  const entries = Array.from({ length: 8 }, () => alice.access.authenticate(token));
+  await expectError(() => alice.access.authenticate(token), "QUOTA", "connections");
+  expect((await outcomes(alice)).at(-1)).toBe("bot authenticate - QUOTA");
+  await enterAs(alice, { name: "another" });
+  entries[0]?.close();
+  alice.access.authenticate(token);
+  await expectError(() => alice.access.authenticate(token), "QUOTA", "connections");
+});
+
 describe("a token's rate", () => {
   test("counts what was no request too, and the log says what came, not what was made up", async () => {
     const { alice } = await acquainted();
