@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ChatError } from "../../shared/errors.ts";
 import type { OperationName, Operations } from "../messaging/operations.ts";
+import { isConsumerName } from "./consumer-name.ts";
 import { isOperationName } from "./operation-names.ts";
 
 /** Longer than anything that the rules accept; they judge the content. */
@@ -112,7 +113,7 @@ export function readSubscription(params: unknown): z.infer<typeof subscription> 
 }
 
 const consumption = z.strictObject({
-  consumer: word.exactOptional(),
+  consumer: z.string().refine(isConsumerName, "up to 64 letters, digits, dots, dashes and underscores").exactOptional(),
   since: z.union([z.int().min(0), z.literal("now")]).exactOptional(),
   receipts: z.boolean().exactOptional(),
   typing: z.boolean().exactOptional(),

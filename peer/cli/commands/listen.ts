@@ -1,4 +1,5 @@
 import { ChatError } from "../../../shared/errors.ts";
+import { isConsumerName } from "../../daemon/consumer-name.ts";
 import type { ControlClient } from "../../daemon/control-client.ts";
 import type { ConsumeOptions, Consumer } from "../../messaging/operations.ts";
 import { API_OPTIONS, type ApiPlace, readApi, serveApi } from "../api-socket.ts";
@@ -19,7 +20,6 @@ const MAX_RETRIES = 1_000_000;
 const DEFAULT_RETRIES = 10;
 /** Who reads unless another name is given. */
 const DEFAULT_CONSUMER = "listen";
-const CONSUMER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export const listen: Command = {
   usage: "listen [argument..]",
@@ -81,7 +81,7 @@ type Plan = {
 async function readPlan(args: Args, context: CliContext): Promise<Plan> {
   const place = readPlace(args);
   const consumer = args.value("consumer");
-  if (consumer !== undefined && !CONSUMER.test(consumer)) {
+  if (consumer !== undefined && !isConsumerName(consumer)) {
     throw new ChatError("USAGE", "--consumer takes up to 64 letters, digits, dots, dashes and underscores");
   }
   const since = readSince(args);

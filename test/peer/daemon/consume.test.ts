@@ -102,6 +102,18 @@ describe("a consumer in another process", () => {
     await expectError(client.consume({ consumer: "another" }), "REQUEST_INVALID", "subscribed");
   });
 
+  test.each(["", "a/b", "token/0011223344556677", "-a", "a b", "a".repeat(65), "b\u{1F916}"])(
+    "is not called %j",
+    async (consumer) => {
+      const feed = fakeFeed();
+      const { path } = await startTestServer({ feed });
+      const client = await clientOf(path);
+      await expectError(client.consume({ consumer }), "REQUEST_INVALID", "params");
+      expect(feed.asked).toEqual([]);
+      await client.consume({ consumer: "a.B_c-9" });
+    },
+  );
+
   test("learns that the daemon has ended", async () => {
     const server = await startTestServer();
     const client = await clientOf(server.path);
