@@ -27,7 +27,7 @@ export type ChatOperations = {
 
 export type EventsOptions = {
   /**
-   * A name for this reader, of letters, digits, dots, dashes and underscores. Its place is kept: an event counts as done once
+   * A name for this reader, of up to 64 letters, digits, dots, dashes and underscores. Its place is kept: an event counts as done once
    * the next one is asked for, and what was not done comes again next time. One reader at a time has a name.
    */
   readonly consumer?: string;
@@ -91,9 +91,14 @@ function operationsOf(operations: Operations, closed: AbortSignal): ChatOperatio
     closed.throwIfAborted();
     // Whoever answers checks what goes in.
     const operation = operations[name] as (params: object) => Promise<unknown>;
-    return await operation.call(operations, Object.hasOwn(PATIENT, name) ? { ...PATIENCE, ...params } : (params ?? {}));
+    return await operation.call(operations, { ...(Object.hasOwn(PATIENT, name) && PATIENCE), ...said(params) });
   };
   return Object.fromEntries(OPERATION_NAMES.map((name) => [name, call(name)])) as unknown as ChatOperations;
+}
+
+/** What is undefined is as good as left out. */
+function said<Params extends object>(params: Params | undefined): Params {
+  return Object.fromEntries(Object.entries(params ?? {}).filter(([, value]) => value !== undefined)) as Params;
 }
 
 async function* readEvents(
@@ -102,7 +107,7 @@ async function* readEvents(
   { signal, ...options }: EventsOptions = {},
 ): AsyncGenerator<ChatEvent, void, undefined> {
   closed.throwIfAborted();
-  const reading = await source.consume(options);
+  const reading = await source.consume(said(options));
   try {
     for await (const event of reading.events(either(closed, signal))) {
       yield event;

@@ -40,9 +40,13 @@ describe("operations", () => {
     const chat = await chatWith({ operations: fakeOperations({ send }) });
     expect(await chat.send({ to: "bob", text: "hi" })).toMatchObject({ to: "bob", state: "stored" });
     await chat.send({ to: "bob", text: "hi", wait: "queued", timeoutMs: 1 });
+    // As plain JavaScript does it.
+    const vague = { wait: undefined, timeoutMs: undefined, id: undefined } as unknown as { id: string };
+    await chat.send({ to: "bob", text: "hi", ...vague });
     expect(asked).toEqual([
       { to: "bob", text: "hi", wait: "stored", timeoutMs: 10_000 },
       { to: "bob", text: "hi", wait: "queued", timeoutMs: 1 },
+      { to: "bob", text: "hi", wait: "stored", timeoutMs: 10_000 },
     ]);
     expect(await chat.whoami()).toEqual(await plain.whoami());
   });

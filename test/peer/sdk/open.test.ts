@@ -13,6 +13,11 @@ test("two peers in one process talk; commands reach the one that has a control s
   const events = second.events({ consumer: "bot" });
   expect(await first.send({ to: "bob", text: "hi" })).toMatchObject({ state: "stored" });
   expect((await events.next()).value).toMatchObject({ type: "message", from: "alice", text: "hi" });
+  const undefinedNames = { consumer: undefined, since: undefined } as unknown as { consumer: string };
+  const passing = second.events({ ...undefinedNames, signal: AbortSignal.abort() });
+  expect(await passing.next()).toMatchObject({ done: true });
+  const vague = { wait: undefined, replyTo: undefined } as unknown as { replyTo: string };
+  await expectError(second.send({ to: "bob", text: "hi", ...vague }), "SELF_SEND");
   await expectError(second.send({ to: "", text: "hi" }), "REQUEST_INVALID", "params");
   await expectError(second.events({ consumer: "bot" }).next(), "PROFILE_BUSY", "consumer");
 
