@@ -146,6 +146,10 @@ async function listenHere(plan: Plan, held: Held, context: CliContext): Promise<
 async function consumeBeside(plan: Plan, client: ControlClient, context: CliContext): Promise<ExitCode> {
   try {
     if (!plan.isNamed || Object.keys(plan.place).length > 0 || plan.api !== undefined) throw busy(client.pid);
+    if (plan.presence) {
+      const why = `process ${client.pid} listens already; started with --presence, it tells every reader`;
+      throw new ChatError("PROFILE_BUSY", why, { details: { pid: client.pid } });
+    }
     const consumer = await client.consume(plan.consume);
     const { username, peerId } = await client.operations.whoami();
     await printReady({ username, peerId, addresses: [] }, context);
