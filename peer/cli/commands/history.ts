@@ -4,7 +4,7 @@ import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { localTime, parseInstant } from "../instant.ts";
-import { visibleMessage } from "../visible-text.ts";
+import { visibleLine, visibleMessage } from "../visible-text.ts";
 import { withOperations } from "../with-operations.ts";
 
 const MAX_LIMIT = 1_000_000;
@@ -52,9 +52,22 @@ function readLimit(text: string): number {
 }
 
 function printMessage(message: HistoryMessage, output: CliContext["output"]): Promise<boolean> {
-  const { state, ...fields } = message;
-  const waiting = message.direction === "out" && state !== undefined && state !== "stored" ? ` (${state})` : "";
-  const author = output.strong(message.from);
-  const text = `${localTime(message.sentAt)} ${author}${waiting}: ${visibleMessage(message.text)}`;
-  return output.print({ type: "message", fields, text });
+  const { state: _, ...fields } = message;
+  return output.print({ type: "message", fields, text: describe(message, output.strong) });
+}
+
+/** What became of it stands where no text of anybody can. */
+function describe(message: HistoryMessage, strong: CliContext["output"]["strong"]): string {
+  const { sentAt, from, text, reactions = [] } = message;
+  const notes = notesOn(message);
+  const author = `${strong(visibleLine(from))}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`;
+  return [
+    `${localTime(sentAt)} ${author}:${text === "" ? "" : ` ${visibleMessage(text)}`}`,
+    ...reactions.map((reaction) => `  * ${visibleLine(reaction.from)}: ${visibleLine(reaction.emoji)}`),
+  ].join("\n");
+}
+
+function notesOn({ direction, state, edited, deleted }: HistoryMessage): readonly string[] {
+  const isOnTheWay = direction === "out" && state !== undefined && state !== "stored";
+  return [...(isOnTheWay ? [state] : []), ...(edited ? ["edited"] : []), ...(deleted ? ["taken back"] : [])];
 }
