@@ -70,6 +70,8 @@ async function join(
 export async function applyCommit(core: Core, device: DeviceId, frame: FrameOf<"commit">): Promise<FrameBody> {
   const { book, sessions, store, runtime, notices, self } = core;
   const { sessionId, commit } = frame;
+  // Whoever was removed here does not know it: without a session they begin anew, as a stranger.
+  if (book.find(device, sessionId) === undefined) return resetOf(self, device, sessionId);
   if (store.contacts.findByDevice(device) === undefined) {
     throw new ChatError("ENVELOPE_INVALID", "nobody's record lists that device", { reason: "identity" });
   }

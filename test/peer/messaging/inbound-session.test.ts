@@ -137,6 +137,23 @@ describe("commits of a peer", () => {
     expect(types(await opener.exchange(await opener.frameOf(sealed)))).toEqual(["ack"]);
   });
 
+  test("of somebody who was removed are answered with a reset, and they begin anew as a stranger", async () => {
+    const { bob, opener, mallory } = await attacked();
+    await opener.openSession();
+    const { session } = opener;
+    if (session === undefined) throw new Error("no session");
+    const { commit } = await opener.sessions.beginCommit(session);
+    await bob.operations.contactsRemove({ username: "mallory" });
+    const recipientDevice = publicKeyOfDevice(bob.person.device);
+    expect(types(await opener.exchange({ type: "commit", sessionId: session.id, recipientDevice, commit }))).toEqual([
+      "reset",
+    ]);
+    expect(bob.contact(mallory)).toBeUndefined();
+    expect(types(await opener.openSession())).toEqual(["opened"]);
+    expect(types(await opener.write())).toEqual(["ack"]);
+    expect(bob.contact(mallory)).toMatchObject({ accepted: false });
+  });
+
   test("that are garbage, or of another session, change nothing", async () => {
     const { world, bob, opener } = await attacked();
     await opener.openSession();
