@@ -2,7 +2,7 @@ import * as z from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { ChatError } from "./errors.ts";
 import { LIMITS } from "./protocol.ts";
-import { bytesOf } from "./schemas.ts";
+import { bytesOf, unixMilliseconds } from "./schemas.ts";
 
 /*
  * What a message says: the body of an envelope, by its kind. Members that this version does not know are left to later
@@ -21,11 +21,9 @@ export const ENVELOPE_KINDS = {
 
 const messageId = bytesOf(LIMITS.messageIdBytes);
 const text = z.string();
-/** Milliseconds since the Unix epoch. */
-const expiresAt = z.int().min(0);
 
 const schemas = {
-  text: z.object({ text, replyTo: messageId.optional(), expiresAt: expiresAt.optional() }),
+  text: z.object({ text, replyTo: messageId.optional(), expiresAt: unixMilliseconds.optional() }),
   edit: z.object({ target: messageId, text }),
   delete: z.object({ target: messageId }),
   reaction: z.object({ target: messageId, emoji: z.string() }),

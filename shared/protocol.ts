@@ -100,6 +100,8 @@ export const LIMITS = {
   /** In one frame of gossip. */
   gossipMaxNotes: 8,
   textMaxBytes: 15 * 1024,
+  /** Ten years: a text that is to be kept for a time is forgotten by then, whatever its author says. */
+  textLifetimeMaxSeconds: 10 * 366 * 24 * 3600,
   messageIdBytes: 16,
   reactionMaxBytes: 32,
   readMarksPerMessage: 256,

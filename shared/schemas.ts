@@ -42,6 +42,9 @@ export const deviceIdSchema = parsed<DeviceId>(parseDeviceId).meta(DEVICE_ID_SHA
 /** Seconds since the Unix epoch, up to the year 9999. */
 export const unixSeconds = z.int().min(0).max(253_402_300_799);
 
+/** Milliseconds since the Unix epoch, up to the year 9999: what every program can print as a date. */
+export const unixMilliseconds = z.int().min(0).max(253_402_300_799_999);
+
 /** 1, 2, 3, ... */
 export const sequence = z.int().min(1);
 

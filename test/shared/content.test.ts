@@ -39,6 +39,7 @@ describe("contents", () => {
     ["a text that is too long", "text", { text: "é".repeat(LIMITS.textMaxBytes / 2 + 1) }, "size"],
     ["an answer to what is no id", "text", { text: "hi", replyTo: new Uint8Array(15) }, "schema"],
     ["a text that expires at no time", "text", { text: "hi", expiresAt: -1 }, "schema"],
+    ["a text that expires when no calendar goes on", "text", { text: "hi", expiresAt: 253_402_300_800_000 }, "schema"],
     ["an edit of nothing", "edit", { text: "hi" }, "schema"],
     ["an edit that is too long", "edit", { target, text: "x".repeat(LIMITS.textMaxBytes + 1) }, "size"],
     ["a deletion of no id", "delete", { target: "id" }, "schema"],

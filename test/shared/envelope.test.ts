@@ -127,7 +127,7 @@ describe("envelopes", () => {
     const text = "x".repeat(LIMITS.textMaxBytes);
     const id = new Uint8Array(LIMITS.messageIdBytes);
     const contents: Content[] = [
-      { kind: "text", text, replyTo: id, expiresAt: Number.MAX_SAFE_INTEGER },
+      { kind: "text", text, replyTo: id, expiresAt: 253_402_300_799_999 },
       { kind: "edit", text, target: id },
       { kind: "read", targets: Array.from({ length: LIMITS.readMarksPerMessage }, () => id) },
     ];
