@@ -20,7 +20,7 @@ import { OutboxWatch } from "./messaging/outbox-watch.ts";
 import type { ContactStore } from "./messaging/ports.ts";
 import { PresenceBoard } from "./messaging/presence-board.ts";
 import { parseRelayPolicy } from "./messaging/relay-choice.ts";
-import { systemRuntime } from "./messaging/runtime.ts";
+import { systemRuntime, unhurriedClock } from "./messaging/runtime.ts";
 import { queueForContact } from "./messaging/send-message.ts";
 import type { Store } from "./messaging/store.ts";
 import { createAccess } from "./messaging/tokens/token-access.ts";
@@ -45,7 +45,11 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const opened = await openForWork(options);
   const { self, store, profile, naming } = opened;
   const log: Log = options.silent ? () => undefined : createLog(options.verbose ? "debug" : "warn");
-  const feed = new EventFeed(store);
+  // A clock that is wrong, or leaps ahead, makes nothing old.
+  const unhurried = unhurriedClock(runtime);
+  const expiryNow = () => unhurried() + opened.clock.offsetMs;
+  const serverNow = () => opened.clock.now();
+  const feed = new EventFeed({ self, store, expiryNow });
   const watch = new OutboxWatch(store, runtime);
   const gaps = new GapTimers({ store, runtime, show: () => feed.wake(), failed: (error) => notices.failed(error) });
   const contacts = announcing(inTransactions(store), feed);
@@ -58,7 +62,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     feed.emit({ type: "typing", from, until: isoTime(runtime.now() + TYPING_LASTS_MS) });
   };
   const engine = lazyEngine({
-    ...{ opened, options, policy, hiding, runtime, resolver, keyLog, notices, heardTyping, log },
+    ...{ opened, options, policy, hiding, runtime, expiryNow, resolver, keyLog, notices, heardTyping, log },
   });
   gaps.refresh();
   if (options.network) await rotation.settle(options.signal);
@@ -85,6 +89,8 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
     self,
     store,
     runtime,
+    expiryNow,
+    serverNow,
     resolver,
     keyLog,
     auditor,
@@ -127,8 +133,9 @@ export const queueMessage: Programs["queueMessage"] = async ({ settings, directo
   try {
     if (opened.restored) throw new ChatError("PROFILE_BUSY", "this profile was restored from a copy and is in use");
     const { self, store, profile } = opened;
+    const serverNow = () => opened.clock.now();
     const acceptor = new Acceptor({ self, store, runtime: systemRuntime });
-    return await queueForContact({ self, store, acceptor, runtime: systemRuntime, server: profile.server }, params);
+    return await queueForContact({ self, store, acceptor, serverNow, server: profile.server }, params);
   } finally {
     opened.close();
   }

@@ -34,6 +34,8 @@ export type EngineDeps = {
   readonly options: OpenOptions;
   readonly policy: RelayPolicy;
   readonly runtime: Runtime;
+  /** As `Core.expiryNow`. */
+  readonly expiryNow: () => number;
   readonly resolver: Resolver;
   readonly keyLog: KeyLog;
   readonly hiding: Hiding;
@@ -67,7 +69,7 @@ export function lazyEngine(deps: EngineDeps): LazyEngine {
 type RunningEngine = Engine & { stop(signal: AbortSignal): Promise<void> };
 
 async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
-  const { opened, options, policy, runtime, resolver, keyLog, hiding, notices, heardTyping, log } = deps;
+  const { opened, options, policy, runtime, expiryNow, resolver, keyLog, hiding, notices, heardTyping, log } = deps;
   const { self, store, naming, keystore, clock, profile, settings } = opened;
   const { deviceSeed } = keystore.secrets;
   const allowLocal = settings.allowLocal ?? profile.allowLocal;
@@ -95,7 +97,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const book = new SessionBook(sessions, store);
   const seals = parcelSeals(runtime.randomBytes);
   const grants = new Grants({ store, runtime, seals });
-  const core: Core = { self, store, runtime, sessions, book, resolver, gossip, grants, notices };
+  const core: Core = { self, store, runtime, expiryNow, sessions, book, resolver, gossip, grants, notices };
   const reach = allowLocal ? "loopback" : relayReachAt(naming.url);
   const mailboxes = mailboxNetwork({ allowLocal, reach, own: policy.own, runtime });
   const mail = { ...core, naming, mailboxes, seals, grants };
@@ -171,16 +173,17 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
         network,
       )
     : undefined;
-  const expiryNow = unhurriedClock(runtime);
+  const unhurriedNow = unhurriedClock(runtime);
+  if (publisher !== undefined) await atMost(FIRST_PUBLISH_MS, publisher.start(), runtime);
+  // By now the naming server has said what the time is: what has expired does not leave any more.
   const upkeep = repeat({ runtime, failed: notices.failed }, () => {
     const answersRead = mailbox.hasRead || !usesRelays;
-    const given = giveUpOld({ self, store }, { nowMs: expiryNow(), answersRead });
+    const given = giveUpOld({ self, store }, { nowMs: unhurriedNow(), answersRead });
     const forgotten = forgetExpired({ self, store }, expiryNow());
     notices.outboxChanged([...given, ...forgotten].map(({ messageId }) => messageId));
     store.restoreReserve();
     delivery.start();
   });
-  if (publisher !== undefined) await atMost(FIRST_PUBLISH_MS, publisher.start(), runtime);
   look?.beginIfDue();
   if (daemon) {
     if (usesRelays) mailbox.use(relays.withRole("mailbox"));

@@ -16,9 +16,11 @@ export function amendmentTable(database: Database, sealer: Sealer): AmendmentSto
     `INSERT INTO amendments (target, author, kind, sealed) VALUES (?, ?, ?, ?)
      ON CONFLICT (target, author, kind) DO UPDATE SET sealed = excluded.sealed`,
   );
-  const remove = database.prepare("DELETE FROM amendments WHERE target = ?");
+  const remove = database.prepare(
+    "DELETE FROM amendments WHERE target = ?1 AND author = ?2 AND kind = coalesce(?3, kind)",
+  );
   return {
-    forget: (target) => void remove.run(target),
+    forget: (target, author, kind) => void remove.run(target, sealer.tag("name", author), kind ?? null),
     save(target, amendment) {
       const author = sealer.tag("name", amendment.author);
       const { kind } = amendment;

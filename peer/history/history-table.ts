@@ -1,4 +1,4 @@
-import type { HistoryEntry, HistoryQuery, HistoryStore, OutboxStore } from "../messaging/store.ts";
+import type { Expired, HistoryEntry, HistoryQuery, HistoryStore, OutboxStore } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import type { Sealer } from "./sealer.ts";
@@ -25,12 +25,14 @@ export function historyTable(
   const page = database.prepare<MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages
      WHERE conversation = ? AND id < ? AND readable = ${SHOW.text} AND (inbound = 0 OR cursor IS NOT NULL) AND at >= ? AND at < ?
+       AND (expires_at IS NULL OR expires_at > ?)
      ORDER BY id DESC LIMIT ${PAGE}`,
   );
   const read = (row: MessageRow): HistoryEntry => {
     const place = row.id;
     if (row.inbound === 1) return { place, direction: "in", ...rows.visible(row) };
-    return { place, direction: "out", ...rows.own(row), state: outbox.stateOf(row.key), path: outbox.pathOf(row.key) };
+    const became = { state: outbox.stateOf(row.key), path: outbox.pathOf(row.key) };
+    return { place, direction: "out", ...rows.own(row), ...became, expiresAtMs: row.expires_at ?? undefined };
   };
   return {
     addOwn(message, show, expiresAtMs) {
@@ -41,7 +43,7 @@ export function historyTable(
     },
     findOwn(messageId) {
       const row = find.get(messageId);
-      return row && rows.own(row);
+      return row && { ...rows.own(row), ...rows.kept(row) };
     },
     removeOwn: (messageId) => void remove.run(messageId),
     eraseOwn(messageId) {
@@ -52,15 +54,15 @@ export function historyTable(
       const rowsDue = expired.all(nowMs);
       for (const row of rowsDue) hide.run(rows.sealWithout(row), row.id);
       return rowsDue.map((row) => {
-        const own = row.inbound === 0;
-        return { messageId: (own ? rows.own(row) : rows.inbound(row)).messageId, own };
+        if (row.inbound === 1) return expiredOf(rows.inbound(row), { own: false, other: rows.inbound(row).from });
+        return expiredOf(rows.own(row), { own: true, other: rows.own(row).to });
       });
     },
     list(query) {
       const found: HistoryEntry[] = [];
       for (let before = query.olderThan ?? Number.MAX_SAFE_INTEGER; found.length < query.limit; ) {
         const tag = rows.conversationTag(query.conversation);
-        const some = page.all(tag, before, query.sinceMs, query.beforeMs);
+        const some = page.all(tag, before, query.sinceMs, query.beforeMs, query.nowMs);
         found.push(...some.map(read).filter((entry) => matches(entry, query)));
         before = some.at(-1)?.id ?? 0;
         if (some.length < PAGE) break;
@@ -70,7 +72,15 @@ export function historyTable(
   };
 }
 
+function expiredOf(
+  { messageId, kind }: Pick<Expired, "messageId" | "kind">,
+  whose: Pick<Expired, "own" | "other">,
+): Expired {
+  return { messageId, kind, ...whose };
+}
+
 /** Texts are sealed, so searching means opening them. */
-function matches({ text }: HistoryEntry, { search }: HistoryQuery): boolean {
+function matches({ text, content }: HistoryEntry, { search }: HistoryQuery): boolean {
+  if (content === undefined) return false;
   return search === undefined || text.toLocaleLowerCase().includes(search.toLocaleLowerCase());
 }

@@ -1,7 +1,9 @@
 import { hex } from "../../shared/bytes.ts";
+import { ENVELOPE_KINDS } from "../../shared/content.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import type { InboxStore, Lane } from "../messaging/store.ts";
+import type { Username } from "../../shared/username.ts";
+import type { InboxStore, KeptText, Lane } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import { sealedTable } from "./sealed-table.ts";
@@ -62,7 +64,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
      WHERE cursor > ? AND (readable IN (${SHOW.text}, ${SHOW.change}) OR gap_before > 0) ORDER BY cursor LIMIT ?`,
   );
   const byMessage = database.prepare<MessageRow>(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE message_id = ? AND inbound = 1 AND readable = ${SHOW.text}`,
+    `SELECT ${MESSAGE_COLUMNS} FROM messages INDEXED BY messages_by_message WHERE message_id = ? AND inbound = 1 ORDER BY id`,
   );
   const bySender = database.prepare<MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages
@@ -89,7 +91,9 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   );
   const newest = database.prepare<{ cursor: number }>("SELECT coalesce(max(cursor), 0) AS cursor FROM messages");
   const usage = database.prepare<{ messages: number; bytes: number }>(
-    "SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages WHERE sender = ? AND inbound = 1",
+    // Counted from the first message on that came since: a clock that is set back hides none.
+    `SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages WHERE sender = ?1 AND inbound = 1
+     AND id >= (SELECT min(id) FROM messages WHERE sender = ?1 AND inbound = 1 AND at >= ?2)`,
   );
   return {
     hasEnvelope(device, envelopeId) {
@@ -118,7 +122,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
       const changedAt = changes.get()?.next ?? 1;
       setMark.run(tag, deviceTag(lane.device), seq, changedAt, lanes.seal(hex(tag), lane));
     },
-    add(message, show, expiresAtMs) {
+    add(message, show, { expiresAtMs, bytes = message.body.length } = {}) {
       insert.run(
         message.envelopeId,
         message.messageId,
@@ -128,15 +132,20 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
         message.link,
         message.seq,
         message.receivedAtMs,
-        message.body.length,
+        bytes,
         SHOW[show],
         rows.seal(message.envelopeId, message),
         expiresAtMs ?? null,
       );
     },
-    findMessage(messageId) {
-      const row = byMessage.get(messageId);
-      return row && rows.inbound(row);
+    texts(messageId) {
+      const found = new Map<Username, KeptText & { from: Username }>();
+      for (const row of byMessage.all(messageId)) {
+        const { from, kind } = rows.inbound(row);
+        // The first is the message; another device of theirs may have sent it again.
+        if (kind === ENVELOPE_KINDS.text && !found.has(from)) found.set(from, { from, ...rows.kept(row) });
+      }
+      return [...found.values()];
     },
     requests() {
       const found = requested.all().map((row) => ({ from: rows.inbound(row).from, messages: row.messages }));
@@ -167,6 +176,6 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     heldLanes: () => heldLanes.all().map(openLane),
     visibleAfter: (cursor, limit) => visibleAfter.all(cursor, limit).map((row) => rows.visible(row)),
     newestCursor: () => newest.get()?.cursor ?? 0,
-    usage: (from) => usage.get(sealer.tag("name", from)) ?? { messages: 0, bytes: 0 },
+    usage: (from, sinceMs) => usage.get(sealer.tag("name", from), sinceMs) ?? { messages: 0, bytes: 0 },
   };
 }

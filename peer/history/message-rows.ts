@@ -1,6 +1,7 @@
 import { hex } from "../../shared/bytes.ts";
-import { type Content, decodeContent, encodeContent } from "../../shared/content.ts";
-import type { InboundMessage, OwnMessage, Show, VisibleMessage } from "../messaging/store.ts";
+import { type Content, decodeContent, ENVELOPE_KINDS, encodeContent } from "../../shared/content.ts";
+import { isChatError } from "../../shared/errors.ts";
+import type { InboundMessage, KeptText, OwnMessage, Show, VisibleMessage } from "../messaging/store.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -12,10 +13,11 @@ export type MessageRow = {
   readable: number;
   cursor: number | null;
   gap_before: number;
+  expires_at: number | null;
   sealed: Uint8Array;
 };
 
-export const MESSAGE_COLUMNS = "id, key, inbound, readable, cursor, gap_before, sealed";
+export const MESSAGE_COLUMNS = "id, key, inbound, readable, cursor, gap_before, expires_at, sealed";
 
 export type MessageRows = {
   seal(key: Uint8Array, message: InboundMessage | OwnMessage): Uint8Array;
@@ -25,6 +27,7 @@ export type MessageRows = {
   inbound(row: MessageRow): InboundMessage & WithContent;
   visible(row: MessageRow): VisibleMessage;
   own(row: MessageRow): OwnMessage & WithContent;
+  kept(row: MessageRow): KeptText;
 };
 
 type Stored<Message> = Omit<Message, "text">;
@@ -32,6 +35,7 @@ type WithContent = { readonly content: Content | undefined };
 
 /** Who sees a message: `readable` in the table. */
 export const SHOW = { nothing: 0, text: 1, change: 2, request: 3 } as const satisfies Record<Show, number>;
+const SHOWS = ["nothing", "text", "change", "request"] as const;
 
 export function messageRows(sealer: Sealer): MessageRows {
   const sealed = sealedTable<Stored<InboundMessage> | Stored<OwnMessage>>(sealer, "messages");
@@ -46,21 +50,56 @@ export function messageRows(sealer: Sealer): MessageRows {
     seal: (key, { text: _, ...message }) => sealed.seal(hex(key), message),
     sealWithout(row) {
       const { content: _, text: __, ...message } = row.inbound === 1 ? inbound(row) : own(row);
-      return sealed.seal(hex(row.key), { ...message, body: encodeContent({ kind: "text", text: "" }) });
+      // Of a change there is nothing left to forget.
+      const body = message.kind === ENVELOPE_KINDS.text ? encodeContent({ kind: "text", text: "" }) : message.body;
+      return sealed.seal(hex(row.key), { ...message, body });
     },
     inbound,
     own,
+    kept: (row) => ({ show: showOf(row), expiresAtMs: row.expires_at ?? undefined }),
     conversationTag: (conversation) => sealer.tag("conversation", hex(conversation)),
     visible(row) {
       const { messageId, from, text, content, sentAtMs, receivedAtMs, seq, kind, path } = inbound(row);
       const place = { cursor: row.cursor ?? 0, gapBefore: row.gap_before };
-      const shown = { readable: row.readable === SHOW.text, change: row.readable === SHOW.change };
-      return { messageId, from, text, content, sentAtMs, receivedAtMs, seq, kind, path, ...place, ...shown };
+      const isKnown = content !== undefined;
+      const shown = {
+        readable: isKnown && row.readable === SHOW.text,
+        change: isKnown && row.readable === SHOW.change,
+      };
+      const expiresAtMs = row.expires_at ?? undefined;
+      return {
+        messageId,
+        from,
+        text,
+        content,
+        sentAtMs,
+        receivedAtMs,
+        seq,
+        kind,
+        path,
+        ...place,
+        ...shown,
+        expiresAtMs,
+      };
     },
   };
 }
 
 function withContent<Message extends { kind: string; body: Uint8Array }>(message: Message) {
-  const content = decodeContent(message.kind, message.body);
+  const content = readContent(message);
   return { ...message, content, text: content?.kind === "text" ? content.text : "" };
+}
+
+/** What an earlier version took and this one refuses says nothing, and keeps nobody from the messages around it. */
+function readContent({ kind, body }: { kind: string; body: Uint8Array }): Content | undefined {
+  try {
+    return decodeContent(kind, body);
+  } catch (error) {
+    if (isChatError(error, "ENVELOPE_INVALID")) return undefined;
+    throw error;
+  }
+}
+
+function showOf({ readable }: MessageRow): Show {
+  return SHOWS.find((show) => SHOW[show] === readable) ?? "nothing";
 }

@@ -215,4 +215,19 @@ const VERSION_7 = `
   UPDATE outbox SET left_once = 1 WHERE relayed IS NOT NULL;
 `;
 
-export const MIGRATIONS: Migrations = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
+/** What a request asked for, as a keyed tag: its message may be forgotten before it is repeated. */
+const VERSION_8 = `
+  ALTER TABLE requests ADD COLUMN said BLOB;
+  CREATE INDEX messages_by_message ON messages (message_id) WHERE inbound = 1;
+`;
+
+export const MIGRATIONS: Migrations = [
+  VERSION_1,
+  VERSION_2,
+  VERSION_3,
+  VERSION_4,
+  VERSION_5,
+  VERSION_6,
+  VERSION_7,
+  VERSION_8,
+];

@@ -1,4 +1,4 @@
-import { utf8, utf8Text } from "../../shared/bytes.ts";
+import { equalBytes, hex, utf8, utf8Text } from "../../shared/bytes.ts";
 import type { CursorStore, RequestStore, SettingStore, Store } from "../messaging/store.ts";
 import { amendmentTable } from "./amendment-table.ts";
 import { contactTable } from "./contact-table.ts";
@@ -68,11 +68,18 @@ function settingsIn(meta: MetaStore): SettingStore {
 }
 
 function requestTable(database: Database, sealer: Sealer): RequestStore {
-  const find = database.prepare<{ message_id: Uint8Array }>("SELECT message_id FROM requests WHERE key_tag = ?");
-  const insert = database.prepare("INSERT INTO requests (key_tag, message_id) VALUES (?, ?)");
+  const find = database.prepare<{ message_id: Uint8Array; said: Uint8Array | null }>(
+    "SELECT message_id, said FROM requests WHERE key_tag = ?",
+  );
+  const insert = database.prepare("INSERT INTO requests (key_tag, message_id, said) VALUES (?, ?, ?)");
+  const tagOf = (said: Uint8Array) => sealer.tag("request-said", hex(said));
   return {
-    find: (key) => find.get(sealer.tag("request", key))?.message_id,
-    save: (key, messageId) => void insert.run(sealer.tag("request", key), messageId),
+    find(key, said) {
+      const row = find.get(sealer.tag("request", key));
+      if (row === undefined) return undefined;
+      return { messageId: row.message_id, isSame: row.said === null ? undefined : equalBytes(row.said, tagOf(said)) };
+    },
+    save: (key, { messageId, said }) => void insert.run(sealer.tag("request", key), messageId, tagOf(said)),
   };
 }
 

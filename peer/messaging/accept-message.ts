@@ -1,8 +1,12 @@
+import { concat, utf8 } from "../../shared/bytes.ts";
 import { type Content, encodeContent } from "../../shared/content.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { ChatError } from "../../shared/errors.ts";
+import { sha256 } from "../../shared/hash.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import { applyChange, expiryOf, isChange, withoutValue } from "./apply-change.ts";
+import { applyChange, isChange, withoutValue } from "./apply-change.ts";
+import { ownExpiry } from "./expiry.ts";
+import { knownMessages } from "./known-message.ts";
 import { envelopeFor } from "./outgoing-envelope.ts";
 import type { Contact } from "./ports.ts";
 import type { Runtime } from "./runtime.ts";
@@ -16,13 +20,16 @@ export type AcceptDeps = { readonly self: Self; readonly store: Store; readonly 
 export type Draft = {
   readonly to: Contact;
   readonly content: Content;
-  /** `send --id`: the same key, recipient and text again is the same message. */
+  /** `send --id`: the same key, recipient and text again is the same message, also once its text is forgotten. */
   readonly requestKey?: string | undefined;
 };
 
+/** Of one that was taken back before it left, no more is known. */
+export type Accepted = Pick<OwnMessage, "messageId">;
+
 type Waiting = {
   readonly draft: Draft;
-  readonly accepted: (message: OwnMessage) => void;
+  readonly accepted: (message: Accepted) => void;
   readonly refused: (error: unknown) => void;
 };
 
@@ -40,7 +47,7 @@ export class Acceptor {
    *
    * @throws ChatError ID_CONFLICT when the key stands for another message; STORAGE
    */
-  accept(draft: Draft): Promise<OwnMessage> {
+  accept(draft: Draft): Promise<Accepted> {
     return new Promise((accepted, refused) => {
       if (this.#waiting.length === 0) this.#afterQuiet(1);
       this.#waiting.push({ draft, accepted, refused });
@@ -72,7 +79,7 @@ export class Acceptor {
 }
 
 /** Its sequence, its history entry, and an envelope for each device of the recipient; in a transaction. */
-function acceptOne({ self, store, runtime }: AcceptDeps, { to, content, requestKey }: Draft): OwnMessage | ChatError {
+function acceptOne({ self, store, runtime }: AcceptDeps, { to, content, requestKey }: Draft): Accepted | ChatError {
   const repeated = requestKey === undefined ? undefined : findRepeated(store, requestKey, { to, content });
   if (repeated !== undefined) return repeated;
   const conversation = directConversation(self.username, to.username);
@@ -86,20 +93,24 @@ function acceptOne({ self, store, runtime }: AcceptDeps, { to, content, requestK
     text: content.kind === "text" ? content.text : "",
     acceptedAtMs: runtime.now(),
   };
-  record(store, message, content, self);
+  record({ self, store, runtime }, message, content);
   for (const device of to.devices) addToOutbox(self, store, message, device);
   const contact = store.contacts.find(to.username);
   if (contact?.accepted === false) store.contacts.save({ ...contact, accepted: true });
-  if (requestKey !== undefined) store.requests.save(requestKey, message.messageId);
+  if (requestKey !== undefined) store.requests.save(requestKey, { ...message, said: hashOf({ to, content }) });
   return message;
 }
 
 /** What this profile itself sees of its message. */
-function record(store: Store, message: OwnMessage, content: Content, { username }: Self): void {
+function record({ self, store, runtime }: AcceptDeps, message: OwnMessage, content: Content): void {
   if (isChange(content)) {
-    store.history.addOwn({ ...message, body: encodeContent(withoutValue(content)) }, "change");
-    applyChange(store, content, { author: username, own: true });
-  } else store.history.addOwn(message, content.kind === "text" ? "text" : "nothing", expiryOf(content));
+    const known = knownMessages({ store, self, nowMs: runtime.now() }, content.target);
+    const about = known.find(({ other }) => other === message.to);
+    // A deletion goes out even so; anything else is forgotten with the message, on its way too.
+    const expiresAtMs = content.kind === "delete" ? undefined : about?.expiresAtMs;
+    store.history.addOwn({ ...message, body: encodeContent(withoutValue(content)) }, "change", expiresAtMs);
+    applyChange(store, content, { author: self.username, own: true });
+  } else store.history.addOwn(message, content.kind === "text" ? "text" : "nothing", ownExpiry(content));
 }
 
 /** Signs a message for a device and queues it; in a transaction. */
@@ -116,11 +127,20 @@ function addToOutbox(self: Self, store: Store, message: OwnMessage, device: Cont
   });
 }
 
-function findRepeated(store: Store, key: string, { to, content }: Draft): OwnMessage | ChatError | undefined {
-  const messageId = store.requests.find(key);
-  if (messageId === undefined) return undefined;
-  const message = store.history.findOwn(messageId);
-  const isSame = message?.to === to.username && content.kind === "text" && message.text === content.text;
-  if (message !== undefined && isSame) return message;
+function findRepeated(store: Store, key: string, draft: Draft): Accepted | ChatError | undefined {
+  const found = store.requests.find(key, hashOf(draft));
+  if (found === undefined) return undefined;
+  if (found.isSame ?? isStored(store, found.messageId, draft)) return found;
   return new ChatError("ID_CONFLICT", "another message was sent with this --id; nothing was sent");
+}
+
+function isStored(store: Store, messageId: Uint8Array, { to, content }: Draft): boolean {
+  const message = store.history.findOwn(messageId);
+  return message?.to === to.username && content.kind === "text" && message.text === content.text;
+}
+
+/** What makes two requests the same. Since when a text expires depends on when it was asked for. */
+function hashOf({ to, content }: Draft): Uint8Array {
+  const said = content.kind === "text" ? { ...content, expiresAt: undefined } : content;
+  return sha256(concat(utf8(`${to.username} ${content.kind} `), encodeContent(said)));
 }

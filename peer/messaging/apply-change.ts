@@ -1,5 +1,6 @@
 import type { Content } from "../../shared/content.ts";
 import type { Username } from "../../shared/username.ts";
+import type { KnownMessage } from "./known-message.ts";
 import type { Store } from "./store.ts";
 
 /** Contents that say something about an earlier message. */
@@ -9,11 +10,41 @@ export function isChange(content: Content | undefined): content is Change {
   return content?.kind === "edit" || content?.kind === "delete" || content?.kind === "reaction";
 }
 
+/** What becomes of a change: told to whoever listens, only taken note of, or passed over. */
+export type Verdict = {
+  readonly effect: "told" | "noted" | "none";
+  /** It is forgotten with the message that it is about. */
+  readonly expiresAtMs?: number | undefined;
+};
+
+type Said = {
+  readonly change: Change;
+  readonly author: Username;
+  /** Nothing of theirs is shown yet. */
+  readonly isHeld: boolean;
+};
+
+/**
+ * Whose word counts: about a text its author's, and a reaction of either of the two people. What is gone stays gone. Where
+ * the message has not come yet, the word is kept for it.
+ *
+ * @param known  the messages of the id that the change is about
+ */
+export function judgeChange(known: readonly KnownMessage[], { change, author, isHeld }: Said): Verdict {
+  const about = known.find((one) => one.other === author && (change.kind === "reaction" || one.author === author));
+  const isForeign = about === undefined && known.length > 0;
+  if (isForeign || about?.state === "gone") return { effect: "none" };
+  if (change.kind === "delete") return { effect: isHeld || about?.state === "waiting" ? "noted" : "told" };
+  const { expiresAtMs } = about ?? {};
+  if (about?.state === "waiting") return { effect: "noted", expiresAtMs };
+  return isHeld ? { effect: "none" } : { effect: "told", expiresAtMs };
+}
+
 /**
  * Takes note of a change, whether the message it is about is here yet or not; in a transaction. What was deleted is
- * forgotten, not only hidden. Whose word counts about which message is decided where it is shown.
+ * forgotten, not only hidden, and nothing changes it any more.
  *
- * @param author  who said so; `self` for this profile
+ * @param author  who said so; `own`: this profile
  */
 export function applyChange(
   { amendments, history, inbox }: Store,
@@ -21,18 +52,14 @@ export function applyChange(
   { author, own }: { author: Username; own: boolean },
 ): void {
   const { target } = change;
-  if (change.kind === "edit") amendments.save(target, { kind: "edit", author, value: change.text });
+  const isDeleted = amendments.of(target).some((said) => said.kind === "delete" && said.author === author);
+  if (change.kind === "edit" && !isDeleted) amendments.save(target, { kind: "edit", author, value: change.text });
   if (change.kind === "reaction") amendments.save(target, { kind: "reaction", author, value: change.emoji });
   if (change.kind !== "delete") return;
   amendments.save(target, { kind: "delete", author, value: "" });
   amendments.save(target, { kind: "edit", author, value: "" });
   if (own) history.eraseOwn(target);
   else inbox.erase(author, target);
-}
-
-/** When a message is to be forgotten, milliseconds since the Unix epoch. */
-export function expiryOf(content: Content | undefined): number | undefined {
-  return content?.kind === "text" ? content.expiresAt : undefined;
 }
 
 /** What of a change is kept with the message that said it: its value stands with the message that it is about. */

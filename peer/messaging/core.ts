@@ -13,6 +13,8 @@ export type Core = {
   readonly self: Self;
   readonly store: Store;
   readonly runtime: Runtime;
+  /** The naming server's time, which no leap of this computer's clock moves ahead: for what expires. */
+  readonly expiryNow: () => number;
   readonly sessions: SecureSessions;
   readonly book: SessionBook;
   readonly resolver: Resolver;

@@ -1,6 +1,8 @@
 import { ChatError } from "../../shared/errors.ts";
+import { isExpired } from "./known-message.ts";
 import { viewChange, viewMessage } from "./message-view.ts";
-import type { Asked, ChatEvent, ConsumeOptions, Consumer, Feed } from "./operations.ts";
+import type { Asked, ChatEvent, ConsumeOptions, Consumer, Feed, FeedOptions } from "./operations.ts";
+import type { Self } from "./self.ts";
 import { Signal } from "./signal.ts";
 import type { Store, VisibleMessage } from "./store.ts";
 
@@ -11,18 +13,27 @@ const MAX_PENDING_EVENTS = 256;
 const LISTENER = "listen";
 
 type PassingEvent = Exclude<ChatEvent, { cursor: number }>;
-type Reader = { readonly signal: Signal; readonly passing: PassingEvent[]; readonly asked: Asked };
+type Reader = { readonly signal: Signal; readonly passing: PassingEvent[]; readonly asked: FeedOptions };
+
+export type FeedDeps = {
+  readonly self: Pick<Self, "username">;
+  readonly store: Store;
+  /** As `Core.expiryNow`. */
+  readonly expiryNow: () => number;
+};
 
 /** Messages from the store, in the order of their cursors, and what happens beside them. */
 export class EventFeed implements Feed {
+  readonly #deps: FeedDeps;
   readonly #store: Store;
   readonly #readers = new Set<Reader>();
   readonly #consumers = new Set<string>();
-  /** What happened before anybody read: the first reader gets it. */
+  /** What happened before anybody read who is told everything: the first such reader gets it. */
   readonly #early: PassingEvent[] = [];
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(deps: FeedDeps) {
+    this.#deps = deps;
+    this.#store = deps.store;
   }
 
   /** Messages became visible. */
@@ -31,7 +42,7 @@ export class EventFeed implements Feed {
   }
 
   emit(event: PassingEvent): void {
-    const isEarly = this.#readers.size === 0 && isForAll(event);
+    const isEarly = isForAll(event) && [...this.#readers].every(({ asked }) => asked.narrowed);
     if (isEarly && this.#early.length < MAX_PENDING_EVENTS) this.#early.push(event);
     for (const { signal, passing, asked } of this.#readers) {
       if (!isForAll(event) && !isAskedFor(event, asked)) continue;
@@ -51,10 +62,17 @@ export class EventFeed implements Feed {
     }
     const reader = readerOf(consumer);
     let place = this.#placeOf(reader, since);
+    let handedOut = place;
+    const handOut = (event: ChatEvent) => {
+      if ("cursor" in event) handedOut = Math.max(handedOut, event.cursor);
+    };
     this.#consumers.add(consumer);
     return {
-      events: (signal) => this.events({ since: place, ...asked, signal }),
+      events: (signal) => told(this.events({ since: place, ...asked, signal }), handOut),
       acknowledge: (cursor) => {
+        if (cursor > handedOut) {
+          throw new ChatError("REQUEST_INVALID", "no event with that cursor was given out yet", { reason: "cursor" });
+        }
         if (cursor > place) this.#store.cursors.set(reader, cursor);
         place = Math.max(place, cursor);
       },
@@ -81,9 +99,10 @@ export class EventFeed implements Feed {
     return newest;
   }
 
-  async *events(options: { since?: number; signal: AbortSignal } & Asked): AsyncIterable<ChatEvent> {
+  async *events(options: FeedOptions): AsyncIterable<ChatEvent> {
     let cursor = options.since ?? this.#store.cursors.get(LISTENER) ?? 0;
-    const reader: Reader = { signal: new Signal(), passing: this.#early.splice(0), asked: options };
+    const passing = options.narrowed ? [] : this.#early.splice(0);
+    const reader: Reader = { signal: new Signal(), passing, asked: options };
     const stop = () => reader.signal.raise();
     this.#readers.add(reader);
     options.signal.addEventListener("abort", stop);
@@ -106,8 +125,18 @@ export class EventFeed implements Feed {
   }
 
   #event(message: VisibleMessage): ChatEvent | undefined {
-    if (message.readable) return { type: "message", ...viewMessage(this.#store, message) };
-    return message.change ? viewChange(this.#store, message) : undefined;
+    const { self, store, expiryNow } = this.#deps;
+    if (isExpired(message, expiryNow())) return undefined;
+    if (message.readable) return { type: "message", ...viewMessage(store, message, self.username) };
+    return message.change ? viewChange(store, message) : undefined;
+  }
+}
+
+/** The same events; `tell` hears of each before it is given out. */
+async function* told(events: AsyncIterable<ChatEvent>, tell: (event: ChatEvent) => void): AsyncIterable<ChatEvent> {
+  for await (const event of events) {
+    tell(event);
+    yield event;
   }
 }
 

@@ -1,5 +1,4 @@
 import { hex } from "../../shared/bytes.ts";
-import type { Content } from "../../shared/content.ts";
 import type { Username } from "../../shared/username.ts";
 import type { ChatEvent, ChatMessage, HistoryMessage } from "./operations.ts";
 import type { Amendment, HistoryEntry, Store, VisibleMessage } from "./store.ts";
@@ -11,13 +10,13 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** A message as it stands now, with what was said about it since. */
-export function viewMessage(store: Views, message: VisibleMessage): ChatMessage {
+/** A message as it stands now, with what was said about it since. @param self  whose profile this is */
+export function viewMessage(store: Views, message: VisibleMessage, self: Username): ChatMessage {
   const { messageId, from, sentAtMs, receivedAtMs, seq, path, cursor } = message;
   return {
     id: hex(messageId),
     from,
-    ...amended(store, { ...message, author: from }),
+    ...amended(store, { ...message, author: from, reader: self }),
     sentAt: isoTime(sentAtMs),
     receivedAt: isoTime(receivedAtMs),
     seq,
@@ -29,13 +28,13 @@ export function viewMessage(store: Views, message: VisibleMessage): ChatMessage 
 
 /** @param self  whose profile this is */
 export function viewEntry(store: Views, entry: HistoryEntry, self: Username): HistoryMessage {
-  if (entry.direction === "in") return { ...viewMessage(store, entry), direction: "in" };
+  if (entry.direction === "in") return { ...viewMessage(store, entry, self), direction: "in" };
   const { messageId, acceptedAtMs, seq, state, path } = entry;
   const at = isoTime(acceptedAtMs);
   return {
     id: hex(messageId),
     from: self,
-    ...amended(store, { ...entry, author: self }),
+    ...amended(store, { ...entry, author: self, reader: entry.to }),
     sentAt: at,
     receivedAt: at,
     seq,
@@ -47,37 +46,46 @@ export function viewEntry(store: Views, entry: HistoryEntry, self: Username): Hi
   };
 }
 
-/** What somebody said about an earlier message; undefined for what is none. */
+/**
+ * What somebody said about an earlier message; undefined for what is none, and for a word that nothing is left of, because
+ * its message was deleted or has expired.
+ */
 export function viewChange(
   store: Views,
   { content, from, receivedAtMs, cursor }: VisibleMessage,
 ): ChatEvent | undefined {
   if (content === undefined || !("target" in content)) return undefined;
   const about = { id: hex(content.target), from, receivedAt: isoTime(receivedAtMs), cursor };
-  const said = store.amendments.of(content.target).find(({ author, kind }) => author === from && kind === content.kind);
   if (content.kind === "delete") return { type: "delete", ...about };
-  if (content.kind === "edit") return { type: "edit", ...about, text: said?.value ?? "" };
-  return { type: "reaction", ...about, emoji: said?.value ?? "" };
+  const said = store.amendments.of(content.target).filter(({ author }) => author === from);
+  const value = said.find(({ kind }) => kind === content.kind)?.value;
+  if (value === undefined) return undefined;
+  if (content.kind === "reaction") return { type: "reaction", ...about, emoji: value };
+  return said.some(({ kind }) => kind === "delete") ? undefined : { type: "edit", ...about, text: value };
 }
 
 type Shown = Pick<ChatMessage, "text" | "replyTo" | "expiresAt" | "edited" | "deleted" | "reactions">;
 
-function amended(
-  { amendments }: Views,
-  message: { messageId: Uint8Array; text: string; content: Content | undefined; author: Username },
-): Shown {
-  const { messageId, text, content, author } = message;
+type Amendable = Pick<VisibleMessage, "messageId" | "text" | "content" | "expiresAtMs"> & {
+  readonly author: Username;
+  /** The other one of the two. */
+  readonly reader: Username;
+};
+
+function amended({ amendments }: Views, message: Amendable): Shown {
+  const { messageId, text, content, author, reader, expiresAtMs } = message;
   const said = amendments.of(messageId);
   // Only authors change what they wrote.
   const by = (kind: Amendment["kind"]) => said.find((one) => one.kind === kind && one.author === author);
-  const reactions = said.filter(({ kind, value }) => kind === "reaction" && value !== "");
-  const { replyTo, expiresAt } = content?.kind === "text" ? content : {};
+  const isTheirs = (one: Amendment) => one.author === author || one.author === reader;
+  const reactions = said.filter((one) => one.kind === "reaction" && one.value !== "" && isTheirs(one));
+  const replyTo = content?.kind === "text" ? content.replyTo : undefined;
   const isDeleted = by("delete") !== undefined;
   const edit = by("edit");
   return {
     text: isDeleted ? "" : (edit?.value ?? text),
     ...(replyTo !== undefined && { replyTo: hex(replyTo) }),
-    ...(expiresAt !== undefined && { expiresAt: isoTime(expiresAt) }),
+    ...(expiresAtMs !== undefined && { expiresAt: isoTime(expiresAtMs) }),
     ...(edit !== undefined && !isDeleted && { edited: true }),
     ...(isDeleted && { deleted: true }),
     ...(reactions.length > 0 && { reactions: reactions.map(({ author: from, value: emoji }) => ({ from, emoji })) }),

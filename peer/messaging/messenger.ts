@@ -65,6 +65,10 @@ export type MessengerDeps = {
   readonly self: Self;
   readonly store: Store;
   readonly runtime: Runtime;
+  /** As `Core.expiryNow`. */
+  readonly expiryNow: () => number;
+  /** Milliseconds since the Unix epoch, as the naming server sees it: for when a text is to expire. */
+  readonly serverNow: () => number;
   readonly resolver: Resolver;
   readonly keyLog: KeyLog;
   readonly auditor: Auditor;
@@ -112,7 +116,7 @@ export function createOperations(deps: MessengerDeps): Operations {
   };
 }
 
-function history({ self, store, server }: MessengerDeps, params: HistoryParams): HistoryPage {
+function history({ self, store, server, expiryNow }: MessengerDeps, params: HistoryParams): HistoryPage {
   const username = readAddressee(params.with, server);
   const limit = params.limit ?? HISTORY_LIMIT;
   // One more than asked for says whether there is any.
@@ -122,6 +126,7 @@ function history({ self, store, server }: MessengerDeps, params: HistoryParams):
     sinceMs: readTime(params.since, 0),
     beforeMs: readTime(params.before, Number.MAX_SAFE_INTEGER),
     search: params.search,
+    nowMs: expiryNow(),
     ...(params.olderThan !== undefined && { olderThan: params.olderThan }),
   });
   const entries = found.slice(-limit);

@@ -471,13 +471,17 @@ export type OperationName = keyof Operations;
  * `shown` moves the place of this profile's `listen` past a cursor.
  */
 export interface Feed {
-  /** `since`: the cursor after which to begin, instead of the remembered place. */
-  /** `receipts`: what becomes of own messages too. `typing`: who writes just now. */
-  events(options: { since?: number; signal: AbortSignal } & Asked): AsyncIterable<ChatEvent>;
+  events(options: FeedOptions): AsyncIterable<ChatEvent>;
   shown(cursor: number): void;
   /** @throws ChatError PROFILE_BUSY (reason `consumer`) while somebody reads under that name */
   consume(options: ConsumeOptions): Promise<Consumer>;
 }
+
+export type FeedOptions = {
+  /** The cursor after which to begin, instead of the remembered place. */
+  readonly since?: number;
+  readonly signal: AbortSignal;
+} & Asked;
 
 export type ConsumeOptions = {
   /** Under which the place is remembered. Without a name there is none: the reading begins with what is to come, unless `since` says where. */
@@ -492,13 +496,15 @@ export type Asked = {
   readonly receipts?: boolean;
   /** Who writes just now. */
   readonly typing?: boolean;
+  /** Whoever reads this is not told everything: what waits for the owner is not for them. */
+  readonly narrowed?: boolean;
 };
 
 /** A reading of the feed whose place is remembered under a name: each event until it is acknowledged, in order. */
 export interface Consumer {
   /** Once for each consumer. Ends with `signal`; throws where the daemon it reads from ends. */
   events(signal: AbortSignal): AsyncIterable<ChatEvent>;
-  /** That event and all before it will not come again. */
+  /** That event, which was given out, and all before it will not come again. @throws ChatError REQUEST_INVALID */
   acknowledge(cursor: number): void | Promise<void>;
   /** Frees the name. */
   close(): void;

@@ -1,7 +1,7 @@
 import { ENVELOPE_KINDS, encodeTombstone } from "../../shared/content.ts";
 import { type Envelope, openEnvelope, sealEnvelope } from "../../shared/envelope.ts";
 import type { Self } from "./self.ts";
-import type { OutboxRow, Store } from "./store.ts";
+import type { Expired, OutboxRow, Store } from "./store.ts";
 
 /** After this long a message that nobody took is given up, visibly; after twice as long its tombstone is, too. */
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;
@@ -32,12 +32,19 @@ export function cancelMessage({ self, store }: Deps, messageId: Uint8Array): num
 export function forgetExpired({ self, store }: Deps, nowMs: number): readonly OutboxRow[] {
   return store.transaction(() => {
     const gone = store.history.expire(nowMs);
-    for (const { messageId } of gone) store.amendments.forget(messageId);
+    for (const one of gone) forgetWhatWasSaid(self, store, one);
     const rows = gone.filter(({ own }) => own).flatMap(({ messageId }) => store.outbox.ofMessage(messageId));
     const waiting = rows.filter(({ state, tombstone }) => (state === "queued" || state === "relayed") && !tombstone);
     for (const row of waiting) entomb(self, store, row, NO_REASON);
     return waiting;
   });
+}
+
+/** Ids are their authors' choice: what was said about another message of the same id stays. */
+function forgetWhatWasSaid({ username }: Self, { amendments }: Store, { messageId, kind, own, other }: Expired): void {
+  if (kind !== ENVELOPE_KINDS.text) return;
+  amendments.forget(messageId, other);
+  amendments.forget(messageId, username, own ? undefined : "reaction");
 }
 
 /**

@@ -122,7 +122,7 @@ function storeAll(
 
 /** Nothing to answer but an ack, or the refusal; in a transaction. */
 function storeOne(
-  { self, store, runtime, notices }: Core,
+  { self, store, runtime, expiryNow, notices }: Core,
   {
     opened,
     frame,
@@ -135,7 +135,8 @@ function storeOne(
 ): FrameBody | undefined {
   try {
     if (contact === undefined) throw mismatch("identity", "nobody's record lists that device");
-    const outcome = storeEnvelope({ self, store, nowMs: runtime.now(), path, displayed }, opened, contact);
+    const now = { nowMs: runtime.now(), expiryNowMs: expiryNow() };
+    const outcome = storeEnvelope({ self, store, ...now, path, displayed }, opened, contact);
     const { incarnation, conversation } = opened.envelope;
     const lane: Lane = { device: opened.sender, incarnation, conversation };
     if (outcome === "repeated") return undefined;

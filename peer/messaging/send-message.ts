@@ -8,6 +8,7 @@ import { readText } from "../../shared/text.ts";
 import type { Username } from "../../shared/username.ts";
 import { readOther } from "./addressee.ts";
 import { mayBeThere } from "./cancel-message.ts";
+import { type KnownMessage, knownMessages } from "./known-message.ts";
 import type { MessengerDeps } from "./messenger.ts";
 import type { ChangeParams, Operations, SendParams, SendResult } from "./operations.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
@@ -37,7 +38,7 @@ async function send(deps: MessengerDeps, params: SendParams): Promise<SendResult
   const username = readOther(params.to, deps);
   const draft = readDraft(params);
   const to = await recipient(deps, username, params);
-  const content = contentFor(to, draft, deps.runtime.now());
+  const content = contentFor(to, draft, deps.serverNow());
   const timeoutMs = params.timeoutMs - (deps.runtime.monotonic() - startedMs);
   return dispatch(deps, to, content, { ...params, timeoutMs });
 }
@@ -62,7 +63,7 @@ function contentFor(to: Contact, { expireSeconds = to.expireSeconds, ...said }: 
  * @throws ChatError PROFILE_BUSY for anybody else
  */
 export async function queueForContact(
-  deps: Pick<MessengerDeps, "self" | "store" | "acceptor" | "server" | "runtime">,
+  deps: Pick<MessengerDeps, "self" | "store" | "acceptor" | "server" | "serverNow">,
   params: SendParams,
 ): Promise<SendResult> {
   const username = readOther(params.to, deps);
@@ -70,7 +71,7 @@ export async function queueForContact(
   if (to === undefined)
     throw new ChatError("PROFILE_BUSY", `this profile is in use, and ${username} is not a contact yet`);
   assertMayWrite(to);
-  const content = contentFor(to, readDraft(params), deps.runtime.now());
+  const content = contentFor(to, readDraft(params), deps.serverNow());
   const { messageId } = await deps.acceptor.accept({ to, content, requestKey: params.id });
   return sendResult(deps.store, messageId, username);
 }
@@ -78,6 +79,7 @@ export async function queueForContact(
 async function edit(deps: MessengerDeps, params: ChangeParams & { text: string }): Promise<SendResult> {
   const text = readText(utf8(params.text));
   const { to, messageId } = ownMessage(deps, params.id);
+  if (knownHere(deps, messageId).every(({ author }) => author !== deps.self.username)) throw unknownMessage();
   return dispatch(deps, await pinned(deps, to), { kind: "edit", target: messageId, text }, params);
 }
 
@@ -100,9 +102,9 @@ async function react(deps: MessengerDeps, params: ChangeParams & { emoji: string
     throw new ChatError("MESSAGE_TOO_LARGE", `a reaction has at most ${LIMITS.reactionMaxBytes} bytes`);
   }
   const target = readMessageId(params.id);
-  const to = deps.store.history.findOwn(target)?.to ?? deps.store.inbox.findMessage(target)?.from;
-  if (to === undefined) throw unknownMessage();
-  return dispatch(deps, await pinned(deps, to), { kind: "reaction", target, emoji }, params);
+  const [about] = knownHere(deps, target);
+  if (about === undefined) throw unknownMessage();
+  return dispatch(deps, await pinned(deps, about.other), { kind: "reaction", target, emoji }, params);
 }
 
 /** Nothing is said to somebody whom the user tells nothing. */
@@ -200,6 +202,11 @@ function ownMessage({ store }: MessengerDeps, id: string) {
   const message = store.history.findOwn(readMessageId(id));
   if (message?.kind !== "text") throw unknownMessage();
   return message;
+}
+
+/** What of that id can still be seen. */
+function knownHere({ self, store, expiryNow }: MessengerDeps, messageId: Uint8Array): readonly KnownMessage[] {
+  return knownMessages({ self, store, nowMs: expiryNow() }, messageId).filter(({ state }) => state === "shown");
 }
 
 export function readMessageId(id: string): Uint8Array {

@@ -1,12 +1,14 @@
 import { equalBytes } from "../../shared/bytes.ts";
-import { type Content, decodeContent, ENVELOPE_KINDS, encodeContent } from "../../shared/content.ts";
+import { type Content, type ContentOf, decodeContent, ENVELOPE_KINDS, encodeContent } from "../../shared/content.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../shared/device-id.ts";
 import { type Envelope, linkOf, type OpenedEnvelope } from "../../shared/envelope.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import { applyChange, expiryOf, isChange, withoutValue } from "./apply-change.ts";
+import { applyChange, type Change, isChange, judgeChange, withoutValue } from "./apply-change.ts";
+import { expiryOnArrival } from "./expiry.ts";
 import { inboxMode } from "./inbox-mode.ts";
+import { knownMessages } from "./known-message.ts";
 import type { Path } from "./path.ts";
 import type { Contact } from "./ports.ts";
 import type { Self } from "./self.ts";
@@ -15,7 +17,10 @@ import type { InboundMessage, Lane, Store } from "./store.ts";
 type Arrival = {
   readonly self: Self;
   readonly store: Store;
+  /** Milliseconds since the Unix epoch, by this computer's clock. */
   readonly nowMs: number;
+  /** The same, for what expires. */
+  readonly expiryNowMs: number;
   readonly path: Path;
   /** Those own messages were shown to whoever wrote this. */
   readonly displayed?: (messageIds: readonly Uint8Array[]) => void;
@@ -29,7 +34,7 @@ type Arrival = {
  *   CONTACT_BLOCKED, QUOTA; then nothing is written
  */
 export function storeEnvelope(
-  { self, store, nowMs, path, displayed }: Arrival,
+  { self, store, nowMs, expiryNowMs, path, displayed }: Arrival,
   opened: OpenedEnvelope,
   contact: Contact,
 ): "stored" | "repeated" {
@@ -55,9 +60,11 @@ export function storeEnvelope(
   const arrival = { sentAtMs: envelope.sentAt, receivedAtMs: nowMs, path };
   const message = { messageId, envelopeId, from, ...lane, seq, link: linkOf(envelope), kind, ...arrival };
   const isRequest = !contact.accepted && inboxMode(store) === "requests";
-  take(store, { message, body, content, isRequest, displayed });
+  take({ self, store, nowMs: expiryNowMs }, { message, body, content, isRequest, displayed });
   return "stored";
 }
+
+const NOTHING_SAID = { kind: "text", text: "" } as const;
 
 type Arrived = {
   readonly message: Omit<InboundMessage, "body" | "text">;
@@ -67,24 +74,41 @@ type Arrived = {
   readonly displayed: Arrival["displayed"];
 };
 
+type Here = Pick<Arrival, "self" | "store" | "nowMs">;
+
 /** Keeps what was said, and does what it says. */
-function take(store: Store, { message, body, content, isRequest, displayed }: Arrived): void {
-  const { from, messageId } = message;
-  const said = { author: from, own: false } as const;
-  if (isChange(content)) {
-    store.inbox.add({ ...message, body: encodeContent(withoutValue(content)), text: "" }, "change");
-    applyChange(store, content, said);
-  } else if (content?.kind === "text" && !store.inbox.hasMessage(from, messageId)) {
-    const { text } = content;
-    store.inbox.add({ ...message, body, text }, isRequest ? "request" : "text", expiryOf(content));
-    // A device of theirs may have taken back what another one is still sending.
-    if (store.amendments.of(messageId).some(({ kind, author }) => kind === "delete" && author === from)) {
-      store.inbox.erase(from, messageId);
-    }
-  } else {
-    // A person's restored or second device may send a message again under another envelope: one line, ever.
+function take(here: Here, arrived: Arrived): void {
+  const { message, body, content, displayed } = arrived;
+  const { store } = here;
+  if (isChange(content)) takeChange(here, arrived, content);
+  else if (content?.kind === "text") takeText(here, arrived, content);
+  else {
     store.inbox.add({ ...message, body, text: "" }, "nothing");
-    if (content?.kind === "read") displayed?.(store.outbox.markDisplayed(from, content.targets));
+    if (content?.kind === "read") displayed?.(store.outbox.markDisplayed(message.from, content.targets));
+  }
+}
+
+function takeChange(here: Here, { message, body, isRequest }: Arrived, change: Change): void {
+  const { store } = here;
+  const said = { change, author: message.from, isHeld: isRequest };
+  const { effect, expiresAtMs } = judgeChange(knownMessages(here, change.target), said);
+  const kept = { ...message, body: encodeContent(withoutValue(change)), text: "" };
+  store.inbox.add(kept, effect === "told" ? "change" : "nothing", { expiresAtMs, bytes: body.length });
+  if (effect !== "none") applyChange(store, change, { author: message.from, own: false });
+}
+
+function takeText({ store, nowMs }: Here, { message, body, isRequest }: Arrived, content: ContentOf<"text">): void {
+  const { from, messageId, sentAtMs } = message;
+  // A person's restored or second device may send a message again under another envelope: one line, ever. A device of
+  // theirs may have taken back what another one is still sending.
+  const isRepeated = store.inbox.hasMessage(from, messageId);
+  const isDeleted = store.amendments.of(messageId).some(({ kind, author }) => kind === "delete" && author === from);
+  const { text } = isRepeated || isDeleted ? NOTHING_SAID : content;
+  const kept = { ...message, body: isRepeated || isDeleted ? encodeContent(NOTHING_SAID) : body, text };
+  if (isRepeated) store.inbox.add(kept, "nothing", { bytes: body.length });
+  else {
+    const expiresAtMs = expiryOnArrival(content, sentAtMs, nowMs);
+    store.inbox.add(kept, isRequest ? "request" : "text", { expiresAtMs, bytes: body.length });
   }
 }
 
@@ -110,7 +134,7 @@ function checkChain(store: Store, lane: Lane, { seq, prevHash }: Envelope): void
 function checkQuota(store: Store, contact: Contact, bytes: number): void {
   if (contact.accepted) return;
   if (inboxMode(store) === "contacts") throw new ChatError("QUOTA", "the recipient takes nothing from strangers");
-  const used = store.inbox.usage(contact.username);
+  const used = store.inbox.usage(contact.username, contact.pinnedAtMs);
   if (used.messages >= LIMITS.strangerMaxMessages || used.bytes + bytes > LIMITS.strangerMaxBytes) {
     throw new ChatError("QUOTA", "the recipient takes no more from you until they answer");
   }

@@ -208,10 +208,18 @@ export type VisibleMessage = Pick<
   readonly readable: boolean;
   /** It says something about an earlier message. */
   readonly change: boolean;
+  /** When it is to be forgotten here. */
+  readonly expiresAtMs: number | undefined;
 };
 
 /** `text`: a message. `change`: of an earlier one. `request`: a stranger's, which waits to be accepted. */
 export type Show = "nothing" | "text" | "change" | "request";
+
+/** How a text is kept: `nothing` once it has expired. */
+export type KeptText = { readonly show: Show; readonly expiresAtMs: number | undefined };
+
+/** @property bytes  of what came, where less of it is kept */
+export type Keeping = { readonly expiresAtMs?: number | undefined; readonly bytes?: number };
 
 export interface InboxStore {
   hasEnvelope(device: DeviceId, envelopeId: Uint8Array): boolean;
@@ -227,10 +235,10 @@ export interface InboxStore {
   /** The newest marks of a device, for the hello. */
   marks(device: DeviceId, limit: number): readonly (Omit<Lane, "device"> & { readonly seq: number })[];
   setMark(lane: Lane, seq: number): void;
-  /** Stores a message that nobody sees yet. @param expiresAtMs  when its text is to be forgotten */
-  add(message: InboundMessage, show: Show, expiresAtMs?: number): void;
-  /** That person's message by its id, by whichever of their devices. */
-  findMessage(messageId: Uint8Array): InboundMessage | undefined;
+  /** Stores a message that nobody sees yet. */
+  add(message: InboundMessage, show: Show, keeping?: Keeping): void;
+  /** The texts that came under that id: one for each person, by whichever of their devices. */
+  texts(messageId: Uint8Array): readonly (KeptText & { readonly from: Username })[];
   /** People whose messages wait to be accepted, and how many there are. */
   requests(): readonly { readonly from: Username; readonly messages: number }[];
   /** Their messages are shown from now on, behind all that is visible. */
@@ -251,8 +259,8 @@ export interface InboxStore {
   visibleAfter(cursor: number, limit: number): readonly VisibleMessage[];
   /** The newest cursor given, 0 before the first. */
   newestCursor(): number;
-  /** What a person who was never answered has stored here. */
-  usage(from: Username): { readonly messages: number; readonly bytes: number };
+  /** What a person has stored here since then, milliseconds since the Unix epoch. */
+  usage(from: Username, sinceMs: number): { readonly messages: number; readonly bytes: number };
 }
 
 export type HistoryQuery = {
@@ -263,6 +271,8 @@ export type HistoryQuery = {
   readonly search: string | undefined;
   /** Only what stands before that place. */
   readonly olderThan?: number;
+  /** What has expired by then is not told. */
+  readonly nowMs: number;
 };
 
 /** `place`: in the order of the history; times may repeat, and go back. */
@@ -272,18 +282,28 @@ export type HistoryEntry = { readonly place: number } & (
         readonly state: OutboxState;
         readonly path: Path | null;
         readonly content: Content | undefined;
+        readonly expiresAtMs: number | undefined;
       })
 );
 
+/** A text, or a change of one, that was forgotten. */
+export type Expired = {
+  readonly messageId: Uint8Array;
+  readonly kind: string;
+  readonly own: boolean;
+  /** With whom it was exchanged. */
+  readonly other: Username;
+};
+
 export interface HistoryStore {
   addOwn(message: OwnMessage, show: Show, expiresAtMs?: number): void;
-  findOwn(messageId: Uint8Array): OwnMessage | undefined;
+  findOwn(messageId: Uint8Array): (OwnMessage & KeptText) | undefined;
   /** An own message was never sent: nothing of it stays. */
   removeOwn(messageId: Uint8Array): void;
   /** Forgets what it said; its place stays. */
   eraseOwn(messageId: Uint8Array): void;
   /** Forgets the texts that were to be kept until then, and hides them. */
-  expire(nowMs: number): readonly { readonly messageId: Uint8Array; readonly own: boolean }[];
+  expire(nowMs: number): readonly Expired[];
   /** The newest entries that match, oldest first. */
   list(query: HistoryQuery): readonly HistoryEntry[];
 }
@@ -299,13 +319,18 @@ export interface AmendmentStore {
   /** Takes the place of what that person said before of that kind. */
   save(target: Uint8Array, amendment: Amendment): void;
   of(target: Uint8Array): readonly Amendment[];
-  forget(target: Uint8Array): void;
+  /** What that person said about a message; of one kind, or all of it. */
+  forget(target: Uint8Array, author: Username, kind?: Amendment["kind"]): void;
 }
 
-/** `send --id`: the caller's key and the message it stands for. */
+/** `send --id`: the caller's key and the message it stands for. `said`: a hash of what was asked for. */
 export interface RequestStore {
-  find(key: string): Uint8Array | undefined;
-  save(key: string, messageId: Uint8Array): void;
+  /** Whether it was asked for the same; undefined where that was not noted. */
+  find(
+    key: string,
+    said: Uint8Array,
+  ): { readonly messageId: Uint8Array; readonly isSame: boolean | undefined } | undefined;
+  save(key: string, request: { readonly messageId: Uint8Array; readonly said: Uint8Array }): void;
 }
 
 /** What the user has set, one short text each. */

@@ -58,6 +58,8 @@ export type PeerOptions = {
   readonly log?: KeyLog;
   /** Which relays keep this person's mailboxes, by multiaddr. */
   readonly relays?: readonly string[];
+  /** What the naming server's clock is ahead of this computer's. */
+  readonly clockOffsetMs?: number;
   /** Stands between the rules and the sessions. */
   readonly wrapSessions?: (sessions: SecureSessions) => SecureSessions;
 };
@@ -103,7 +105,8 @@ export class MessagingPeer {
     // The library checks lifetimes against the system's clock.
     const made = createSecureSessions({ device: self.device, deviceSeed: seedOf(person), now: () => Date.now() });
     this.sessions = options.wrapSessions?.(made) ?? made;
-    this.feed = new EventFeed(store);
+    const expiryNow = () => runtime.now() + (options.clockOffsetMs ?? 0);
+    this.feed = new EventFeed({ self, store, expiryNow });
     const watch = new OutboxWatch(store, runtime);
     const failed = (error: unknown) => void this.failures.push(error);
     this.#gaps = new GapTimers({ store, runtime, show: () => this.feed.wake(), failed });
@@ -144,7 +147,7 @@ export class MessagingPeer {
     });
     const seals = parcelSeals((length) => runtime.randomBytes(length));
     const grants = new Grants({ store, runtime, seals });
-    this.core = { self, store, runtime, sessions: this.sessions, book, resolver, gossip, grants, notices };
+    this.core = { self, store, runtime, expiryNow, sessions: this.sessions, book, resolver, gossip, grants, notices };
     this.typing = new Typing({
       contacts: store.contacts,
       runtime,
@@ -186,6 +189,8 @@ export class MessagingPeer {
       self,
       store,
       runtime,
+      expiryNow,
+      serverNow: expiryNow,
       resolver,
       keyLog: directory.log,
       auditor: createAuditor({
@@ -260,7 +265,8 @@ export class MessagingPeer {
 
   upkeep(): void {
     const nowMs = this.#runtime.now();
-    const changed = [...giveUpOld(this, { nowMs, answersRead: this.mailbox.hasRead }), ...forgetExpired(this, nowMs)];
+    const given = giveUpOld(this, { nowMs, answersRead: this.mailbox.hasRead });
+    const changed = [...given, ...forgetExpired(this, this.core.expiryNow())];
     this.core.notices.outboxChanged(changed.map(({ messageId }) => messageId));
   }
 

@@ -27,11 +27,11 @@ export function narrowFeed(feed: Feed, guard: TokenGuard): Feed {
   return {
     events(options) {
       guard.begin("subscribe", "read");
-      return allowed(feed.events(options), guard);
+      return allowed(feed.events({ ...options, narrowed: true }), guard);
     },
     async consume(options) {
       guard.begin("consume", "read");
-      const consumer = await feed.consume({ ...options, consumer: `token/${guard.id}` });
+      const consumer = await feed.consume({ ...options, narrowed: true, consumer: `token/${guard.id}` });
       return {
         events: (signal) => allowed(consumer.events(signal), guard),
         acknowledge: (cursor) => consumer.acknowledge(cursor),

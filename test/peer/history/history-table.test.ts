@@ -11,6 +11,7 @@ const everything: HistoryQuery = {
   sinceMs: 0,
   beforeMs: Number.MAX_SAFE_INTEGER,
   search: undefined,
+  nowMs: 0,
 };
 
 /** Bob's messages 1 and 3, own 2 and 4; bob's 5 is held back, 6 is a tombstone. */
@@ -128,13 +129,18 @@ describe("history", () => {
     const { history, inbox, transaction, texts } = talk();
     transaction(() => {
       history.addOwn(own(8), "text", 1000);
-      inbox.add(inbound(9), "text", 2000);
+      inbox.add(inbound(9), "text", { expiresAtMs: 2000 });
       inbox.release(laneOfBob, 9, 0);
     });
     expect(transaction(() => history.expire(999))).toEqual([]);
-    expect(transaction(() => history.expire(1000))).toEqual([{ messageId: own(8).messageId, own: true }]);
+    expect(texts({ nowMs: 1000 })).toEqual(["text 1", "own 2", "text 3", "own 4", "text 9"]);
+    expect(transaction(() => history.expire(1000))).toEqual([
+      { messageId: own(8).messageId, kind: "text", own: true, other: "bob" },
+    ]);
     expect(texts()).toEqual(["text 1", "own 2", "text 3", "own 4", "text 9"]);
-    expect(transaction(() => history.expire(5000))).toEqual([{ messageId: inbound(9).messageId, own: false }]);
+    expect(transaction(() => history.expire(5000))).toEqual([
+      { messageId: inbound(9).messageId, kind: "text", own: false, other: "bob" },
+    ]);
     expect(texts()).toEqual(["text 1", "own 2", "text 3", "own 4"]);
     expect(history.findOwn(own(8).messageId)?.text).toBe("");
   });

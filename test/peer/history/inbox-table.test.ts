@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { InboxStore, Lane } from "../../../peer/messaging/store.ts";
-import { bob, carol, idOf, inbound, laneOfBob, openedStore } from "../../support/opened-store.ts";
+import { encodeCbor } from "../../../shared/cbor.ts";
+import { alice, bob, carol, idOf, inbound, laneOfBob, openedStore } from "../../support/opened-store.ts";
 
 function withMessages(...seqs: number[]) {
   const store = openedStore();
@@ -102,7 +103,49 @@ describe("the inbox", () => {
   test("counts what somebody has stored here", () => {
     const { inbox } = withMessages(1, 2);
     const bytes = inbound(1).body.length + inbound(2).body.length;
-    expect(inbox.usage(bob.username)).toEqual({ messages: 2, bytes });
-    expect(inbox.usage(carol.username)).toEqual({ messages: 0, bytes: 0 });
+    expect(inbox.usage(bob.username, 0)).toEqual({ messages: 2, bytes });
+    expect(inbox.usage(carol.username, 0)).toEqual({ messages: 0, bytes: 0 });
+  });
+
+  test("counts from a time on, by what came and not by what is kept of it, though the clock is set back", () => {
+    const { inbox, transaction } = withMessages(1, 2);
+    transaction(() => inbox.add(inbound(3, { receivedAtMs: 0 }), "change", { bytes: 5000 }));
+    const bytes = inbound(2).body.length + 5000;
+    expect(inbox.usage(bob.username, inbound(2).receivedAtMs)).toEqual({ messages: 2, bytes });
+    expect(inbox.usage(bob.username, inbound(2).receivedAtMs + 1)).toEqual({ messages: 0, bytes: 0 });
+  });
+
+  test("knows the texts of an id, one for each person, and how they are kept", () => {
+    const { inbox, history, transaction } = withMessages(1);
+    const { messageId } = inbound(1);
+    transaction(() => {
+      inbox.add(inbound(2, { messageId }), "nothing");
+      inbox.add(inbound(3, { messageId, from: carol.username }), "request", { expiresAtMs: 1000 });
+      inbox.add(inbound(4, { messageId, from: alice.username, kind: "edit" }), "change");
+    });
+    expect(inbox.texts(messageId)).toEqual([
+      { from: "bob", show: "text", expiresAtMs: undefined },
+      { from: "carol", show: "request", expiresAtMs: 1000 },
+    ]);
+    transaction(() => history.expire(1000));
+    expect(inbox.texts(messageId)[1]).toEqual({ from: "carol", show: "nothing", expiresAtMs: undefined });
+  });
+
+  test("passes over what an earlier version took and this one cannot read", () => {
+    const { inbox, history, transaction } = withMessages(1, 3);
+    const body = encodeCbor({ text: "from a far future", expiresAt: 9_000_000_000_000_000 });
+    transaction(() => {
+      inbox.add(inbound(2, { body }), "text", { expiresAtMs: 9_000_000_000_000_000 });
+      for (const seq of [1, 2, 3]) inbox.release(laneOfBob, seq, 0);
+    });
+    expect(inbox.visibleAfter(0, 9).map(({ seq, readable }) => [seq, readable])).toEqual([
+      [1, true],
+      [2, false],
+      [3, true],
+    ]);
+    const { conversation } = laneOfBob;
+    const everything = { conversation, limit: 9, sinceMs: 0, beforeMs: Number.MAX_SAFE_INTEGER, search: undefined };
+    expect(history.list({ ...everything, nowMs: 0 }).map(({ seq }) => seq)).toEqual([1, 3]);
+    expect(transaction(() => history.expire(Number.MAX_SAFE_INTEGER))).toMatchObject([{ kind: "text" }]);
   });
 });

@@ -181,13 +181,14 @@ describe("the store", () => {
   test("remembers requests, cursors and single facts", () => {
     const { requests, cursors, meta, transaction } = openedStore();
     transaction(() => {
-      requests.save("nightly", idOf("message", 16));
+      requests.save("nightly", { messageId: idOf("message", 16), said: idOf("backup done") });
       meta.set("birth", idOf("mark"));
       meta.set("birth", idOf("newer"));
     });
     cursors.set("listen", 7);
-    expect(requests.find("nightly")).toEqual(idOf("message", 16));
-    expect(requests.find("other")).toBeUndefined();
+    expect(requests.find("nightly", idOf("backup done"))).toEqual({ messageId: idOf("message", 16), isSame: true });
+    expect(requests.find("nightly", idOf("backup failed"))).toMatchObject({ isSame: false });
+    expect(requests.find("other", idOf("backup done"))).toBeUndefined();
     expect([cursors.get("listen"), cursors.get("other")]).toEqual([7, undefined]);
     expect(new Uint8Array(meta.get("birth") ?? [])).toEqual(idOf("newer"));
     expect(meta.get("other")).toBeUndefined();
@@ -221,7 +222,7 @@ describe("the store", () => {
       store.inbox.release(laneOfBob, 1, 0);
       store.history.addOwn(own(1, { to: carol.username, text: "at the station" }), "text");
       store.outbox.add(outgoing(1, { to: carol.username, device: carol.device }));
-      store.requests.save("nightly report", idOf("message", 16));
+      store.requests.save("nightly report", { messageId: idOf("message", 16), said: Buffer.from("all is well") });
       store.meta.set("birth", Buffer.from("born yesterday"));
     });
     store.cursors.set("listen", 1);
@@ -234,6 +235,7 @@ describe("the store", () => {
       "a welcome",
       "plaintext",
       "nightly",
+      "all is well",
       "yesterday",
       contact.record.slice(0, 40),
     ];

@@ -7,7 +7,7 @@ import type { MessagingPeer } from "../../support/messaging-peer.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
 
 const [ALICE, BOB] = [parseUsername("alice"), parseUsername("bob")];
-const EVERYTHING = { limit: 100, sinceMs: 0, beforeMs: Number.MAX_SAFE_INTEGER, search: undefined };
+const EVERYTHING = { limit: 100, sinceMs: 0, beforeMs: Number.MAX_SAFE_INTEGER, search: undefined, nowMs: 0 };
 const WAIT = { wait: "queued", timeoutMs: 0 } as const;
 const DAY = 24 * 60 * 60_000;
 
@@ -258,7 +258,7 @@ describe("strangers", () => {
   test("are refused where only contacts may write, and nothing of theirs is kept", async () => {
     const { alice, bob, sent } = await stranger("contacts");
     expect(bob.inbox()).toEqual([]);
-    expect(bob.store.inbox.usage(alice.person.username)).toEqual({ messages: 0, bytes: 0 });
+    expect(bob.store.inbox.usage(alice.person.username, 0)).toEqual({ messages: 0, bytes: 0 });
     expect(alice.store.outbox.stateOf(Buffer.from(sent.id, "hex"))).toBe("failed");
     expect(alice.outbox()).toMatchObject([{ error: "QUOTA" }]);
   });

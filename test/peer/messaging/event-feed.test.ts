@@ -171,6 +171,28 @@ async function consume(peer: MessagingPeer, consumer?: string, since?: number | 
   return { seen, stop, acknowledge: (cursor: number) => reading.acknowledge(cursor) };
 }
 
+describe("what happened before anybody read", () => {
+  test("waits for who is told everything, and is not given to who is told a part of it", async () => {
+    const world = new MessagingWorld();
+    const { bob } = await world.acquainted();
+    bob.feed.emit({ type: "presence", username: "carol", online: true });
+    const part = new AbortController();
+    const seen: ChatEvent[] = [];
+    const reading = (async () => {
+      for await (const event of bob.feed.events({ narrowed: true, signal: part.signal })) seen.push(event);
+    })();
+    await world.settle();
+    bob.feed.emit({ type: "presence", username: "carol", online: false });
+    await world.settle();
+    const owner = listen(bob);
+    await world.settle();
+    expect(owner.seen.filter(({ type }) => type === "presence")).toMatchObject([{ online: true }, { online: false }]);
+    expect(seen.filter(({ type }) => type === "presence")).toMatchObject([{ online: false }]);
+    part.abort();
+    await Promise.all([owner.stop(), reading]);
+  });
+});
+
 describe("consumers", () => {
   test("each get everything, and go on behind what each has acknowledged, also after a restart", async () => {
     const world = new MessagingWorld();
@@ -202,6 +224,24 @@ describe("consumers", () => {
     const again = await consume(bob, "bot");
     await world.settle();
     expect(again.seen).toEqual([]);
+    await again.stop();
+  });
+
+  test("cannot acknowledge what they were not given yet: nothing that comes later is lost by it", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const bot = await consume(bob, "bot");
+    for (const cursor of [1, Number.MAX_SAFE_INTEGER]) {
+      await expectError(async () => bot.acknowledge(cursor), "REQUEST_INVALID", "cursor");
+    }
+    await world.settle();
+    await expectError(async () => bot.acknowledge(2), "REQUEST_INVALID", "cursor");
+    await bot.acknowledge(1);
+    await bot.stop();
+    await alice.send(bob, "later");
+    const again = await consume(bob, "bot");
+    await world.settle();
+    expect(texts(again.seen)).toEqual(["later"]);
     await again.stop();
   });
 

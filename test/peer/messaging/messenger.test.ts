@@ -115,7 +115,8 @@ describe("while another process holds the profile", () => {
     const world = new MessagingWorld();
     const { alice, bob } = await world.acquainted();
     const acceptor = new Acceptor(alice.core);
-    const deps = { self: alice.self, store: alice.store, acceptor, runtime: alice.core.runtime, server: AUDIENCE };
+    const { self, store, core } = alice;
+    const deps = { self, store, acceptor, serverNow: core.expiryNow, server: AUDIENCE };
     const params = { text: "from another process", wait: "queued", timeoutMs: 0 } as const;
     await expect(queueForContact(deps, { ...params, to: "carol" })).rejects.toMatchObject({ code: "PROFILE_BUSY" });
     await expect(queueForContact(deps, { ...params, to: "alice" })).rejects.toMatchObject({ code: "SELF_SEND" });
