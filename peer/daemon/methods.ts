@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { ChatError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/protocol.ts";
 import type { OperationName, Operations } from "../messaging/operations.ts";
 import { isConsumerName } from "./consumer-name.ts";
 import { isOperationName } from "./operation-names.ts";
@@ -9,11 +10,7 @@ const word = z.string().min(1).max(256);
 const text = z.string().max(64 * 1024);
 const DAY_MS = 24 * 3_600_000;
 
-/** As long as texts may be kept: ten years. */
-const seconds = z
-  .int()
-  .min(1)
-  .max(10 * 366 * 24 * 3600);
+const seconds = z.int().min(1).max(LIMITS.textLifetimeMaxSeconds);
 const waiting = {
   wait: z.enum(["queued", "relayed", "stored", "displayed"]),
   timeoutMs: z.int().min(0).max(DAY_MS),

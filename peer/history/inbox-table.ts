@@ -2,8 +2,7 @@ import { hex } from "../../shared/bytes.ts";
 import { ENVELOPE_KINDS } from "../../shared/content.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import type { Username } from "../../shared/username.ts";
-import type { InboxStore, KeptText, Lane } from "../messaging/store.ts";
+import type { InboxStore, Lane } from "../messaging/store.ts";
 import type { Database } from "./database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import { sealedTable } from "./sealed-table.ts";
@@ -64,7 +63,10 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
      WHERE cursor > ? AND (readable IN (${SHOW.text}, ${SHOW.change}) OR gap_before > 0) ORDER BY cursor LIMIT ?`,
   );
   const byMessage = database.prepare<MessageRow>(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages INDEXED BY messages_by_message WHERE message_id = ? AND inbound = 1 ORDER BY id`,
+    // The first of each sender is the message: what they send again under its id is none.
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id IN (
+       SELECT min(id) FROM messages INDEXED BY messages_by_message WHERE message_id = ? AND inbound = 1 GROUP BY sender
+     ) ORDER BY id`,
   );
   const bySender = database.prepare<MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages
@@ -139,13 +141,10 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
       );
     },
     texts(messageId) {
-      const found = new Map<Username, KeptText & { from: Username }>();
-      for (const row of byMessage.all(messageId)) {
+      return byMessage.all(messageId).flatMap((row) => {
         const { from, kind } = rows.inbound(row);
-        // The first is the message; another device of theirs may have sent it again.
-        if (kind === ENVELOPE_KINDS.text && !found.has(from)) found.set(from, { from, ...rows.kept(row) });
-      }
-      return [...found.values()];
+        return kind === ENVELOPE_KINDS.text ? [{ from, ...rows.kept(row) }] : [];
+      });
     },
     requests() {
       const found = requested.all().map((row) => ({ from: rows.inbound(row).from, messages: row.messages }));

@@ -218,7 +218,7 @@ const VERSION_7 = `
 /** What a request asked for, as a keyed tag: its message may be forgotten before it is repeated. */
 const VERSION_8 = `
   ALTER TABLE requests ADD COLUMN said BLOB;
-  CREATE INDEX messages_by_message ON messages (message_id) WHERE inbound = 1;
+  CREATE INDEX messages_by_message ON messages (message_id, sender) WHERE inbound = 1;
 `;
 
 export const MIGRATIONS: Migrations = [

@@ -96,7 +96,10 @@ function acceptOne({ self, store, runtime }: AcceptDeps, { to, content, requestK
   record({ self, store, runtime }, message, content);
   for (const device of to.devices) addToOutbox(self, store, message, device);
   const contact = store.contacts.find(to.username);
-  if (contact?.accepted === false) store.contacts.save({ ...contact, accepted: true });
+  if (contact?.accepted === false) {
+    store.contacts.save({ ...contact, accepted: true });
+    store.inbox.accept(to.username);
+  }
   if (requestKey !== undefined) store.requests.save(requestKey, { ...message, said: hashOf({ to, content }) });
   return message;
 }

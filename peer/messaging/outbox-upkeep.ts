@@ -1,7 +1,9 @@
-import { ENVELOPE_KINDS, encodeTombstone } from "../../shared/content.ts";
+import { equalBytes } from "../../shared/bytes.ts";
+import { decodeContent, ENVELOPE_KINDS, encodeTombstone } from "../../shared/content.ts";
 import { type Envelope, openEnvelope, sealEnvelope } from "../../shared/envelope.ts";
+import { isChange } from "./apply-change.ts";
 import type { Self } from "./self.ts";
-import type { Expired, OutboxRow, Store } from "./store.ts";
+import type { Expired, OutboxRow, OwnMessage, Store } from "./store.ts";
 
 /** After this long a message that nobody took is given up, visibly; after twice as long its tombstone is, too. */
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;
@@ -23,9 +25,29 @@ export function cancelMessage({ self, store }: Deps, messageId: Uint8Array): num
     const rows = store.outbox.ofMessage(messageId);
     const open = rows.filter((row) => row.state !== "stored" && !row.tombstone);
     for (const row of open) entomb(self, store, row, NO_REASON);
-    if (open.length > 0 && open.length === rows.length) store.history.removeOwn(messageId);
+    if (open.length > 0 && open.length === rows.length) {
+      cancelChanges({ self, store }, messageId);
+      store.history.removeOwn(messageId);
+    }
     return open.length;
   });
+}
+
+/** What was said about it since would tell what it said. That it was taken back goes out. */
+function cancelChanges({ self, store }: Deps, target: Uint8Array): void {
+  if (store.amendments.of(target).length === 0) return;
+  store.amendments.forget(target, self.username);
+  for (const row of store.outbox.open()) {
+    const change = store.history.findOwn(row.messageId);
+    if (row.tombstone || change === undefined || !isAbout(change, target)) continue;
+    entomb(self, store, row, NO_REASON);
+    store.history.removeOwn(row.messageId);
+  }
+}
+
+function isAbout({ kind, body }: OwnMessage, target: Uint8Array): boolean {
+  const content = decodeContent(kind, body);
+  return isChange(content) && content.kind !== "delete" && equalBytes(content.target, target);
 }
 
 /** Forgets what was to be kept until now, here and, where it has not left yet, on its way. */

@@ -140,6 +140,8 @@ async function dispatch(
   const startedMs = runtime.monotonic();
   const requestKey = content.kind === "text" ? id : undefined;
   const message = await acceptor.accept({ to, content, requestKey });
+  // Who is answered is accepted: what waited of theirs shows now.
+  if (!to.accepted) deps.feedChanged();
   const running = wait === "queued" ? deps.running() : await deps.engine();
   running?.delivery.deliver(to.username, to.devices);
   if (wait !== "queued") {

@@ -117,6 +117,14 @@ describe("a stranger whose messages wait", () => {
     ]);
   });
 
+  test("is shown once they are answered, as after they were accepted", async () => {
+    const { world, bob, opener } = await waiting();
+    await opener.write();
+    await bob.send("mallory", "who are you?");
+    expect(await told(world, bob)).toMatchObject([{ type: "message", text: "message 1" }]);
+    expect((await bob.operations.inbox({})).requests).toEqual([]);
+  });
+
   test("cannot change what was shown of them before, but can take it back", async () => {
     const { world, bob, opener } = await waiting();
     await bob.operations.inbox({ mode: "open" });
@@ -332,5 +340,24 @@ describe("the same --id", () => {
     const { id } = await alice.operations.send(ASKED);
     await alice.operations.remove({ id, wait: "queued", timeoutMs: 0 });
     expect(await alice.operations.send(ASKED)).toMatchObject({ id, state: "failed" });
+  });
+});
+
+describe("what is taken back before it left", () => {
+  test("is not told by what it was changed to, either", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    world.network.part(alice.self.device, bob.self.device);
+    const wait = { wait: "queued", timeoutMs: 0 } as const;
+    const { id } = await alice.send(bob, "regretted");
+    const other = await alice.send(bob, "not regretted");
+    await alice.operations.edit({ id, text: "regretted, edited", ...wait });
+    await alice.operations.edit({ id: other.id, text: "not regretted, edited", ...wait });
+    await alice.operations.remove({ id, ...wait });
+    expect(alice.store.amendments.of(Buffer.from(id, "hex"))).toEqual([]);
+    world.network.join(alice.self.device, bob.self.device);
+    await world.pass(10 * 60_000);
+    const events = (await told(world, bob)).map((event) => ("text" in event ? event.text : event.type));
+    expect(events).toEqual(["hello bob", "not regretted, edited", "not regretted, edited"]);
   });
 });
