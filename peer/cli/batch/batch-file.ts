@@ -18,6 +18,9 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_ITEMS = 10_000;
 const MAX_WORD_LENGTH = 256;
 const MEMBERS = new Set(["to", "text", "id"]);
+const ESCAPED = /\\./g;
+/** Some editors put one before the text. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
 
 /**
  * Reads messages, a JSON object `{to, text, id?}` a line; empty lines are skipped. `-` is standard input. All of it is
@@ -46,7 +49,7 @@ async function readFile(file: string, stdin: Readable, signal: AbortSignal): Pro
 
 function decode(bytes: Buffer): string {
   try {
-    return utf8Text(bytes);
+    return utf8Text(bytes).replace(BYTE_ORDER_MARK, "");
   } catch {
     throw new ChatError("USAGE", "a batch is text in UTF-8; nothing was sent");
   }
@@ -57,6 +60,7 @@ function readLine(text: string, line: number): BatchItem {
     const { to, text: message, id } = readObject(text);
     if (!isWord(to) || typeof message !== "string") throw wrong("to and text are wanted, each a string");
     if (id !== undefined && !isWord(id)) throw wrong("id is a string of 1 to 256 characters");
+    assertSaidOnce(text, id === undefined ? 2 : 3);
     if (!message.isWellFormed()) throw new ChatError("MESSAGE_NOT_TEXT", "the message is not text; nothing was sent");
     return { to, text: readText(utf8(message)), line, ...(id !== undefined && { id }) };
   } catch (error) {
@@ -71,6 +75,12 @@ function readObject(text: string): Readonly<Record<string, unknown>> {
   const unknown = Object.keys(value).find((name) => !MEMBERS.has(name));
   if (unknown !== undefined) throw wrong(`unknown member ${JSON.stringify(unknown)}`);
   return { ...value };
+}
+
+/** Of members with one name, a parser keeps the last. Names and values are strings here, so one more has quotes of its own. */
+function assertSaidOnce(json: string, members: number): void {
+  const quotes = json.replace(ESCAPED, "").split('"').length - 1;
+  if (quotes !== 4 * members) throw wrong("a member stands there twice");
 }
 
 function parseJson(text: string): unknown {

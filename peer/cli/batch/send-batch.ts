@@ -55,12 +55,18 @@ async function acceptAll(
   send: (item: BatchItem) => Promise<SendResult>,
 ): Promise<readonly (SendResult | ChatError)[]> {
   const accepted: (SendResult | ChatError)[] = [];
-  const people = Map.groupBy(items.entries(), ([, { to }]) => to.toLowerCase());
+  const people = Map.groupBy(items.entries(), ([, { to }]) => personOf(to));
   const lanes = [...people.values()].map((lane) => async () => {
     for (const [index, item] of lane) accepted[index] = await attempt(() => send(item), signal);
   });
   await Promise.all(inParallel(lanes));
   return accepted;
+}
+
+/** `bob`, `Bob` and `bob@names.example.org` are one person: a profile knows one naming server. */
+function personOf(typed: string): string {
+  const [name = typed] = typed.toLowerCase().split("@");
+  return name;
 }
 
 /** An interruption ends everything; another error is the outcome of that one message. */

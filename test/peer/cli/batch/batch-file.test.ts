@@ -31,6 +31,9 @@ describe("a file of messages", () => {
     ["a text that is a number", '{"to":"bob","text":5}', "USAGE"],
     ["an id that is empty", '{"to":"bob","text":"hi","id":""}', "USAGE"],
     ["a member that has no meaning", '{"to":"bob","txt":"hi","text":"hi"}', "USAGE"],
+    ["a recipient twice", '{"to":"carol","text":"hi","to":"bob"}', "USAGE"],
+    ["a text twice, once escaped", '{"to":"bob","text":5,"\\u0074ext":"hi"}', "USAGE"],
+    ["an id twice", '{"to":"bob","text":"hi","id":["a"],"id":"k"}', "USAGE"],
     ["an empty text", '{"to":"bob","text":""}', "MESSAGE_EMPTY"],
     ["a long text", JSON.stringify({ to: "bob", text: "x".repeat(20_000) }), "MESSAGE_TOO_LARGE"],
     ["half a character", '{"to":"bob","text":"\\ud800"}', "MESSAGE_NOT_TEXT"],
@@ -38,6 +41,13 @@ describe("a file of messages", () => {
     const error = await expectError(read(`{"to":"bob","text":"hi"}\n${line}\n`), code);
     expect(error.details).toEqual({ line: 2 });
     expect(error.message).toMatch(/^line 2: .*; nothing was sent$/);
+  });
+
+  test("may begin with a byte order mark, and hold quotes and backslashes", async () => {
+    const text = '"\\" and \\u0022, "to":"carol"';
+    const line = JSON.stringify({ to: "bob", text, id: '"' });
+    expect(await read(`\uFEFF${line}`)).toEqual([{ to: "bob", text, id: '"', line: 1 }]);
+    await expectError(read(`${line}\n\uFEFF${line}`), "USAGE");
   });
 
   test("with too many messages is refused", async () => {

@@ -62,6 +62,20 @@ describe("a batch", () => {
     ]);
   });
 
+  test("keeps the order of one person's messages, however they are called", async () => {
+    const { operations, log } = outbox();
+    const names = ["bob", "Bob@names.example.org", "BOB", "bob@names.example.org"];
+    const called = names.map((to, index) => ({ to, text: String(index) }));
+    const outcomes = sendBatch(operations, called, { wait: "queued", timeoutMs: 5000, signal: never });
+    const first = outcomes.next();
+    for (let done = 1; done <= names.length; done += 1) {
+      expect(log).toHaveLength(done);
+      await settle();
+    }
+    await first;
+    expect(await Array.fromAsync(outcomes)).toHaveLength(3);
+  });
+
   test("goes on behind a message that is refused", async () => {
     const { operations, log } = outbox({ carol: new ChatError("NAME_UNKNOWN", "nobody") });
     const outcomes = await Array.fromAsync(
