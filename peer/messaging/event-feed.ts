@@ -1,4 +1,5 @@
 import { ChatError } from "../../shared/errors.ts";
+import { inboxMode } from "./inbox-mode.ts";
 import { isExpired } from "./known-message.ts";
 import { viewChange, viewMessage } from "./message-view.ts";
 import type { Asked, ChatEvent, ConsumeOptions, Consumer, Feed, FeedOptions } from "./operations.ts";
@@ -111,7 +112,7 @@ export class EventFeed implements Feed {
         yield* reader.passing.splice(0);
         const page = this.#store.inbox.visibleAfter(cursor, PAGE);
         for (const message of page) {
-          if (message.gapBefore > 0) yield gapBefore(message);
+          if (message.gapBefore > 0 && !this.#isHeld(message)) yield gapBefore(message);
           const event = this.#event(message);
           if (event !== undefined) yield event;
           cursor = message.cursor;
@@ -122,6 +123,12 @@ export class EventFeed implements Feed {
       this.#readers.delete(reader);
       options.signal.removeEventListener("abort", stop);
     }
+  }
+
+  /** Of people who wait to be accepted, nothing is told. */
+  #isHeld({ from, readable, change }: VisibleMessage): boolean {
+    if (readable || change || inboxMode(this.#store) !== "requests") return false;
+    return this.#store.contacts.find(from)?.accepted !== true;
   }
 
   #event(message: VisibleMessage): ChatEvent | undefined {

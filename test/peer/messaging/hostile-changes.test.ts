@@ -117,6 +117,21 @@ describe("a stranger whose messages wait", () => {
     ]);
   });
 
+  test("has no gap in what they sent shown, before they are accepted", async () => {
+    const { world, bob, opener } = await waiting();
+    await opener.write();
+    opener.envelope();
+    await opener.write();
+    opener.envelope();
+    await opener.write({ kind: "tombstone", body: encodeCbor({}) });
+    await world.pass(10_000);
+    expect(await told(world, bob)).toEqual([]);
+    await bob.operations.contactsAccept({ username: "mallory" });
+    const events = await told(world, bob);
+    expect(events.filter(({ type }) => type === "message")).toMatchObject([{ seq: 1 }, { seq: 3 }]);
+    expect(events.filter(({ type }) => type === "gap")).toMatchObject([{ fromSeq: 4 }, { fromSeq: 2, toSeq: 2 }]);
+  });
+
   test("is shown once they are answered, as after they were accepted", async () => {
     const { world, bob, opener } = await waiting();
     await opener.write();
