@@ -93,9 +93,12 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   );
   const newest = database.prepare<{ cursor: number }>("SELECT coalesce(max(cursor), 0) AS cursor FROM messages");
   const usage = database.prepare<{ messages: number; bytes: number }>(
-    // Counted from the first message on that came since: a clock that is set back hides none.
     `SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages WHERE sender = ?1 AND inbound = 1
-     AND id >= (SELECT min(id) FROM messages WHERE sender = ?1 AND inbound = 1 AND at >= ?2)`,
+     AND id > coalesce((SELECT id FROM usage_marks WHERE sender = ?1), 0)`,
+  );
+  const countAnew = database.prepare(
+    `INSERT INTO usage_marks (sender, id) SELECT ?1, coalesce(max(id), 0) FROM messages WHERE true
+     ON CONFLICT (sender) DO UPDATE SET id = excluded.id`,
   );
   return {
     hasEnvelope(device, envelopeId) {
@@ -175,6 +178,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     heldLanes: () => heldLanes.all().map(openLane),
     visibleAfter: (cursor, limit) => visibleAfter.all(cursor, limit).map((row) => rows.visible(row)),
     newestCursor: () => newest.get()?.cursor ?? 0,
-    usage: (from, sinceMs) => usage.get(sealer.tag("name", from), sinceMs) ?? { messages: 0, bytes: 0 },
+    countAnew: (from) => void countAnew.run(sealer.tag("name", from)),
+    usage: (from) => usage.get(sealer.tag("name", from)) ?? { messages: 0, bytes: 0 },
   };
 }

@@ -221,6 +221,15 @@ const VERSION_8 = `
   CREATE INDEX messages_by_message ON messages (message_id, sender) WHERE inbound = 1;
 `;
 
+/** From where on counts what somebody has stored who was removed. */
+const VERSION_9 = `
+  CREATE TABLE usage_marks (
+    sender BLOB PRIMARY KEY,
+    -- of the last message that does not count
+    id INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: Migrations = [
   VERSION_1,
   VERSION_2,
@@ -230,4 +239,5 @@ export const MIGRATIONS: Migrations = [
   VERSION_6,
   VERSION_7,
   VERSION_8,
+  VERSION_9,
 ];

@@ -76,6 +76,7 @@ function removeContact(deps: MessengerDeps, typed: string): Contact {
       store.mailbox.forget(device);
     }
     store.contacts.remove(contact.username);
+    store.inbox.countAnew(contact.username);
   });
   for (const device of contact.devices) deps.running()?.delivery.forget(device);
   deps.watch.changed(waiting.map(({ messageId }) => messageId));

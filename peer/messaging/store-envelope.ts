@@ -134,7 +134,7 @@ function checkChain(store: Store, lane: Lane, { seq, prevHash }: Envelope): void
 function checkQuota(store: Store, contact: Contact, bytes: number): void {
   if (contact.accepted) return;
   if (inboxMode(store) === "contacts") throw new ChatError("QUOTA", "the recipient takes nothing from strangers");
-  const used = store.inbox.usage(contact.username, contact.pinnedAtMs);
+  const used = store.inbox.usage(contact.username);
   if (used.messages >= LIMITS.strangerMaxMessages || used.bytes + bytes > LIMITS.strangerMaxBytes) {
     throw new ChatError("QUOTA", "the recipient takes no more from you until they answer");
   }

@@ -259,8 +259,10 @@ export interface InboxStore {
   visibleAfter(cursor: number, limit: number): readonly VisibleMessage[];
   /** The newest cursor given, 0 before the first. */
   newestCursor(): number;
-  /** What a person has stored here since then, milliseconds since the Unix epoch. */
-  usage(from: Username, sinceMs: number): { readonly messages: number; readonly bytes: number };
+  /** From now on what that person has stored here until now does not count. */
+  countAnew(from: Username): void;
+  /** What a person has stored here that counts. */
+  usage(from: Username): { readonly messages: number; readonly bytes: number };
 }
 
 export type HistoryQuery = {

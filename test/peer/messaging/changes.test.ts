@@ -258,7 +258,7 @@ describe("strangers", () => {
   test("are refused where only contacts may write, and nothing of theirs is kept", async () => {
     const { alice, bob, sent } = await stranger("contacts");
     expect(bob.inbox()).toEqual([]);
-    expect(bob.store.inbox.usage(alice.person.username, 0)).toEqual({ messages: 0, bytes: 0 });
+    expect(bob.store.inbox.usage(alice.person.username)).toEqual({ messages: 0, bytes: 0 });
     expect(alice.store.outbox.stateOf(Buffer.from(sent.id, "hex"))).toBe("failed");
     expect(alice.outbox()).toMatchObject([{ error: "QUOTA" }]);
   });

@@ -96,7 +96,7 @@ describe("who may write", () => {
       if (refusals(answers).length > 0) break;
     }
     expect(stored).toBe(Math.floor(LIMITS.strangerMaxBytes / body.length));
-    expect(at.bob.store.inbox.usage(at.mallory.username, 0).bytes).toBeLessThanOrEqual(LIMITS.strangerMaxBytes);
+    expect(at.bob.store.inbox.usage(at.mallory.username).bytes).toBeLessThanOrEqual(LIMITS.strangerMaxBytes);
   });
 });
 
