@@ -6,8 +6,16 @@ import type { Messenger } from "./context.ts";
 export type ApiPlace = { readonly path: string; readonly mode: number };
 
 export const API_OPTIONS = {
-  "api-socket": { value: "PATH", describe: "serve programs that have a token there too: see p2pchat token" },
-  "api-mode": { value: "MODE", describe: "600 (unless said otherwise): this user's programs; 660: its group's too" },
+  "api-socket": {
+    value: "PATH",
+    completes: "file",
+    describe: "serve programs that have a token there too: see p2pchat token",
+  },
+  "api-mode": {
+    value: "MODE",
+    completes: ["600", "660"],
+    describe: "600 (unless said otherwise): this user's programs; 660: its group's too",
+  },
 } as const satisfies Readonly<Record<string, Option>>;
 
 /** @throws ChatError USAGE */

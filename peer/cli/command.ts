@@ -14,8 +14,11 @@ export type Option = {
   readonly standsAlone?: true;
 };
 
-/** What a shell offers in a place: names of contacts, files, directories, or these words. */
-export type Completes = "contact" | "file" | "directory" | readonly string[];
+/** What only a daemon can tell: names of contacts and tokens, ids of messages. */
+export type Told = "contact" | "token" | "message" | "own-message" | "waiting-message";
+
+/** What a shell offers in a place: what a daemon tells, files, directories, or these words. */
+export type Completes = Told | "file" | "directory" | readonly string[];
 
 /** What was typed, as text: numbers, durations and times are read by the command. */
 export interface Args {

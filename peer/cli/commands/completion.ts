@@ -1,5 +1,6 @@
 import { ChatError, isChatError } from "../../../shared/errors.ts";
-import type { Command } from "../command.ts";
+import type { HistoryMessage, Operations } from "../../messaging/operations.ts";
+import type { Command, Told } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { GLOBAL_OPTIONS } from "../options.ts";
@@ -8,7 +9,9 @@ import { findDaemon } from "../reach-profile.ts";
 /** A shell waits for the answer with every key. */
 const PATIENCE_MS = 1000;
 /** What a shell may be given as it is. */
-const HARMLESS = /^[a-z0-9-]+$/;
+const HARMLESS = /^[A-Za-z0-9._-]+$/;
+/** What somebody may want to name again is recent. */
+const RECENT = { talks: 32, messagesOfEach: 10, messages: 20 } as const;
 
 /** @param commands  all of them, this one included */
 export function completionOf(commands: () => readonly Command[]): Command {
@@ -23,7 +26,7 @@ export function completionOf(commands: () => readonly Command[]): Command {
     ],
     run: async (args, context) => {
       const shell = args.required("shell");
-      const text = shell === "contacts" ? await contactNames(context) : await scriptFor(shell, commands());
+      const text = isTold(shell) ? await toldByDaemon(context, TELL[shell]) : await scriptFor(shell, commands());
       await context.output.print({ type: "completion", fields: { shell, text }, text });
       return EXIT.ok;
     },
@@ -40,17 +43,46 @@ async function scriptFor(shell: string, commands: readonly Command[]): Promise<s
   throw new ChatError("USAGE", `there is no completion for "${shell}": bash, zsh, fish`);
 }
 
-/** For the scripts: one name a line, of a daemon that runs. Names are sealed, and nothing is opened or asked for here. */
-async function contactNames(context: CliContext): Promise<string> {
+type Tell = (operations: Operations) => Promise<readonly string[]>;
+
+const TELL: Readonly<Record<Told, Tell>> = {
+  contact: async ({ contactsList }) => (await contactsList()).contacts.map(({ username }) => username),
+  token: async ({ tokenList }) => (await tokenList()).tokens.map(({ name }) => name),
+  message: (operations) => recentMessages(operations, () => true),
+  "own-message": (operations) => recentMessages(operations, ({ direction }) => direction === "out"),
+  "waiting-message": async ({ outboxList }) => [...new Set((await outboxList()).items.map(({ id }) => id))],
+};
+
+function isTold(text: string): text is Told {
+  return Object.hasOwn(TELL, text);
+}
+
+/** For the scripts: one a line, of a daemon that runs. Names are sealed, and nothing is opened or asked for here. */
+async function toldByDaemon(context: CliContext, tell: Tell): Promise<string> {
   try {
     const client = await findDaemon(context, PATIENCE_MS);
     if (client === undefined) return "";
-    const { contacts } = await client.operations.contactsList();
+    const told = await tell(client.operations);
     client.close();
-    const names = contacts.map(({ username }) => username);
-    return names.filter((name) => HARMLESS.test(name)).join("\n");
+    return told.filter((word) => HARMLESS.test(word)).join("\n");
   } catch (error) {
     if (!isChatError(error)) throw error;
     return "";
   }
+}
+
+/** Ids, newest first. */
+async function recentMessages(
+  { contactsList, history }: Operations,
+  isWanted: (message: HistoryMessage) => boolean,
+): Promise<readonly string[]> {
+  const { contacts } = await contactsList();
+  const talks = contacts.slice(0, RECENT.talks).map(({ username }) => {
+    return history({ with: username, limit: RECENT.messagesOfEach });
+  });
+  return (await Promise.all(talks))
+    .flatMap(({ messages }) => messages.filter((message) => isWanted(message) && !message.deleted))
+    .toSorted((a, b) => b.sentAt.localeCompare(a.sentAt))
+    .slice(0, RECENT.messages)
+    .map(({ id }) => id);
 }

@@ -8,6 +8,7 @@ export const deleteMessage: Command = {
   summary: "take back a message that you sent: both sides forget it",
   positionals: { id: "of the message, as send and history --json print it" },
   options: DELIVERY_OPTIONS,
+  completes: { id: "own-message" },
   examples: [["p2pchat delete 0a1b2c3d4e5f60718293a4b5c6d7e8f9", "nothing of it stays on either side"]],
   run: async (args, context) => {
     const delivery = readDelivery(args);

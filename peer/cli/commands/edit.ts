@@ -11,6 +11,7 @@ export const edit: Command = {
   summary: "give a message that you sent another text, for both sides",
   positionals: { id: "of the message, as send and history --json print it", message: "the new text, or piped in" },
   options: DELIVERY_OPTIONS,
+  completes: { id: "own-message" },
   examples: [['p2pchat edit 0a1b2c3d4e5f60718293a4b5c6d7e8f9 "at six, not five"', "they see the new text"]],
   run: async (args, context) => {
     const delivery = readDelivery(args);

@@ -34,11 +34,16 @@ export const listen: Command = {
     notify: {
       value: "WHAT",
       bare: "text",
+      completes: ["text", "names", "off"],
       describe: "show messages on the desktop: text, names (who wrote, not what) or off (P2PCHAT_NOTIFY)",
     },
     consumer: { value: "NAME", describe: "read under a name whose place is kept, also beside another p2pchat listen" },
     ack: { describe: "take cursors from standard input, one a line: what is not acknowledged comes again" },
-    exec: { value: "CMD", describe: "run it for each event, which it reads as JSON; exit code 0 acknowledges" },
+    exec: {
+      value: "CMD",
+      completes: "file",
+      describe: "run it for each event, which it reads as JSON; exit code 0 acknowledges",
+    },
     jobs: { value: "N", describe: "run so many at a time, those of one sender in order; 1 unless said otherwise" },
     ...API_OPTIONS,
     "exec-timeout": { value: "TIME", describe: "end a command that takes longer; 1m unless said otherwise" },

@@ -18,7 +18,7 @@ export const outbox: Command = {
     action: "list (unless said otherwise), retry or cancel",
     id: "the message; retry without one tries all",
   },
-  completes: { action: ["list", "retry", "cancel"] },
+  completes: { action: ["list", "retry", "cancel"], id: "waiting-message" },
   examples: [
     ["p2pchat outbox", "what is not delivered yet"],
     ["p2pchat outbox retry", "try all of it now"],

@@ -7,6 +7,7 @@ export const react: Command = {
   summary: "say something short about a message; without an emoji, take it back",
   positionals: { id: "of the message, as listen --json and history --json print it", emoji: "or a few letters" },
   options: DELIVERY_OPTIONS,
+  completes: { id: "message" },
   examples: [
     ["p2pchat react 0a1b2c3d4e5f60718293a4b5c6d7e8f9 +1", "say yes"],
     ["p2pchat react 0a1b2c3d4e5f60718293a4b5c6d7e8f9", "take it back"],

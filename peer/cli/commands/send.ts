@@ -24,10 +24,11 @@ export const send: Command = {
   options: {
     ...DELIVERY_OPTIONS,
     id: { value: "KEY", describe: "your name for this message: the same again changes nothing" },
-    "reply-to": { value: "ID", describe: "the message that this one answers" },
+    "reply-to": { value: "ID", completes: "message", describe: "the message that this one answers" },
     expire: { value: "TIME", describe: "both sides forget it after this time, such as 1h or 7d" },
     batch: {
       value: "FILE",
+      completes: "file",
       describe: "send what its lines say, each a JSON object {to, text, id?}; - reads standard input",
       standsAlone: true,
     },

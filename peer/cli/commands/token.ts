@@ -22,7 +22,7 @@ export const token: Command = {
     expires: { value: "TIME", describe: "create: not good any more after this time, such as 30d" },
     name: { value: "NAME", describe: "create: what it is called here" },
   },
-  completes: { action: ["list", "create", "revoke", "log"] },
+  completes: { action: ["list", "create", "revoke", "log"], token: "token" },
   examples: [
     ["p2pchat token create --can send:bob --rate 10/m --name backup", "shows the token, this once"],
     ["p2pchat token revoke backup", "cuts off whoever uses it"],

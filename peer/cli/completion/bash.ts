@@ -1,5 +1,5 @@
 import type { Completes } from "../command.ts";
-import type { CompletedOption, CompletionModel } from "./model.ts";
+import { type CompletedOption, type CompletionModel, isTold } from "./model.ts";
 
 /** The completion script for bash 3.2 and newer, which needs nothing else installed. */
 export function bashScript(model: CompletionModel): string {
@@ -12,7 +12,9 @@ _p2pchat() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
-    if [[ -n $option ]]; then
+    if [[ $word == = ]]; then
+      option=\${COMP_WORDS[i - 1]}
+    elif [[ -n $option ]]; then
       case $option in --profile | --home) profile+=("$option" "$word") ;; esac
       option=
     elif [[ $word == -- ]]; then
@@ -25,6 +27,10 @@ _p2pchat() {
       place=$((place + 1))
     fi
   done
+  if [[ $cur == = ]]; then
+    option=\${COMP_WORDS[COMP_CWORD - 1]}
+    cur=
+  fi
   if [[ -n $option ]]; then
     case $command:$option in
 ${optionCases(model)}
@@ -43,14 +49,18 @@ ${positionalCases(model)}
   fi
 }
 
-_p2pchat_contacts() {
-  COMPREPLY=($(compgen -W "$(p2pchat "\${profile[@]}" completion contacts 2>/dev/null)" -- "$cur"))
+# Words from elsewhere are never read as anything but words: compgen -W would run what stands in them.
+_p2pchat_told() {
+  local told
+  while IFS= read -r told; do
+    if [[ -n $told && $told == "$cur"* && $told != *[!A-Za-z0-9._-]* ]]; then COMPREPLY+=("$told"); fi
+  done < <(p2pchat "\${profile[@]}" completion "$1" 2>/dev/null)
 }
 
 _p2pchat_paths() {
-  local IFS=$'\\n'
+  local path
   compopt -o filenames 2>/dev/null
-  COMPREPLY=($(compgen "$1" -- "$cur"))
+  while IFS= read -r path; do COMPREPLY+=("$path"); done < <(compgen "$1" -- "$cur")
 }
 
 complete -F _p2pchat p2pchat
@@ -78,7 +88,7 @@ function positionalCases({ commands }: CompletionModel): string {
 }
 
 function offer(completes: Completes): string {
-  if (completes === "contact") return "_p2pchat_contacts";
+  if (isTold(completes)) return `_p2pchat_told ${completes}`;
   if (completes === "file") return "_p2pchat_paths -f";
   if (completes === "directory") return "_p2pchat_paths -d";
   return words(completes);

@@ -1,5 +1,5 @@
 import type { Completes } from "../command.ts";
-import { type CompletedOption, type CompletionModel, quoted } from "./model.ts";
+import { type CompletedOption, type CompletionModel, isTold, quoted } from "./model.ts";
 
 /** The completion script for fish 3. */
 export function fishScript(model: CompletionModel): string {
@@ -11,7 +11,7 @@ export function fishScript(model: CompletionModel): string {
       ...positionals.flatMap((completes, place) =>
         completes === undefined
           ? []
-          : [`complete -c p2pchat -n '__p2pchat_at ${name} ${place}'${offer(completes, { positional: true })}`],
+          : [`complete -c p2pchat -n '__p2pchat_at ${name} ${place}'${offer(completes, { isDemanded: false })}`],
       ),
     ]),
   ];
@@ -51,7 +51,7 @@ function __p2pchat_at
     end
 end
 
-function __p2pchat_contacts
+function __p2pchat_told
     set -l profile
     set -l tokens (commandline -opc)
     for index in (seq 2 (math (count $tokens) - 1))
@@ -59,7 +59,7 @@ function __p2pchat_contacts
             set -a profile $tokens[$index] $tokens[(math $index + 1)]
         end
     end
-    p2pchat $profile completion contacts 2>/dev/null
+    p2pchat $profile completion $argv[1] 2>/dev/null
 end
 
 complete -c p2pchat -f
@@ -68,14 +68,15 @@ ${lines.join("\n")}
 }
 
 function optionLine(condition: string, { flag, describe, hasValue, completes }: CompletedOption): string {
-  const value = hasValue ? (completes === undefined ? " -x" : offer(completes, { positional: false })) : "";
+  const value = completes === undefined ? (hasValue ? " -x" : "") : offer(completes, { isDemanded: hasValue });
   return `complete -c p2pchat${condition} -l ${flag.slice(2)}${value} -d ${quoted(describe)}`;
 }
 
 /** `-x`: a value and no file names; `-r`: a value; `-F`: file names after all. */
-function offer(completes: Completes, { positional }: { positional: boolean }): string {
-  if (completes === "contact") return `${positional ? "" : " -x"} -a '(__p2pchat_contacts)'`;
+function offer(completes: Completes, { isDemanded }: { isDemanded: boolean }): string {
+  const demand = isDemanded ? " -x" : "";
+  if (isTold(completes)) return `${demand} -a '(__p2pchat_told ${completes})'`;
   if (completes === "file") return " -r -F";
   if (completes === "directory") return " -x -a '(__fish_complete_directories)'";
-  return `${positional ? "" : " -x"} -a ${quoted(completes.join(" "))}`;
+  return `${demand} -a ${quoted(completes.join(" "))}`;
 }

@@ -1,4 +1,4 @@
-import type { Command, Completes, Option } from "../command.ts";
+import type { Command, Completes, Option, Told } from "../command.ts";
 
 /** What can be typed, in the form that every shell's script is made of. */
 export type CompletionModel = {
@@ -20,6 +20,7 @@ export type CompletedOption = {
   /** With its dashes. */
   readonly flag: string;
   readonly describe: string;
+  /** The next word is its value; one that may stand alone has its value behind `=`. */
   readonly hasValue: boolean;
   readonly completes: Completes | undefined;
 };
@@ -55,6 +56,11 @@ function completeOptions(options: Readonly<Record<string, Option>>): readonly Co
   return Object.entries(options).map(([name, { describe, value, bare, completes }]) => {
     return { flag: `--${name}`, describe, hasValue: value !== undefined && bare === undefined, completes };
   });
+}
+
+/** The scripts ask `p2pchat completion` for it by that word. */
+export function isTold(completes: Completes): completes is Told {
+  return typeof completes === "string" && completes !== "file" && completes !== "directory";
 }
 
 /** Text between single quotes; each shell has its own way to write an apostrophe there, so it becomes another one. */

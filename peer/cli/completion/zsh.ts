@@ -1,5 +1,5 @@
 import type { Completes } from "../command.ts";
-import { type CompletedOption, type CompletionModel, quoted } from "./model.ts";
+import { type CompletedOption, type CompletionModel, isTold, quoted } from "./model.ts";
 
 /** The completion script for zsh: a file `_p2pchat` in a directory of `fpath`, or evaluated behind `compinit`. */
 export function zshScript(model: CompletionModel): string {
@@ -25,6 +25,10 @@ _p2pchat() {
       place+=1
     fi
   done
+  if [[ -z $option && \${words[CURRENT]} == --*=* ]]; then
+    option=\${words[CURRENT]%%=*}
+    compset -P '*='
+  fi
   if [[ -n $option ]]; then
     case $command:$option in
 ${model.commands.flatMap(({ name, options }) => casesOf(name, options)).join("\n")}
@@ -59,9 +63,9 @@ ${model.commands
   fi
 }
 
-_p2pchat_contacts() {
-  local -a contacts=(\${(f)"$(p2pchat "\${profile[@]}" completion contacts 2>/dev/null)"})
-  compadd -a contacts
+_p2pchat_told() {
+  local -a told=(\${(f)"$(p2pchat "\${profile[@]}" completion "$1" 2>/dev/null)"})
+  compadd -a told
 }
 
 if [[ \${funcstack[1]} == _p2pchat ]]; then _p2pchat "$@"; else compdef _p2pchat p2pchat; fi
@@ -79,7 +83,7 @@ function described({ flag, describe }: CompletedOption): string {
 }
 
 function offer(completes: Completes): string {
-  if (completes === "contact") return "_p2pchat_contacts";
+  if (isTold(completes)) return `_p2pchat_told ${completes}`;
   if (completes === "file") return "_files";
   return completes === "directory" ? "_files -/" : `compadd -- ${completes.join(" ")}`;
 }

@@ -1,13 +1,28 @@
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { HistoryMessage, OutboxItem } from "../../../../peer/messaging/operations.ts";
 import { terminal, terminalWithDaemon } from "../../../support/fake-daemon.ts";
+import { MESSAGE } from "../../../support/fake-operations.ts";
 import { hasShell, shellEnvironment, typeInShell } from "../../../support/shells.ts";
+
+const LATER = "2026-11-20T19:00:00.000Z";
+
+function entry(changed: Partial<HistoryMessage>): HistoryMessage {
+  return { ...MESSAGE, direction: "in", ...changed };
+}
+
+function waiting(device: string): OutboxItem {
+  return { id: WAITING, to: "bob", device, state: "queued", queuedAt: LATER, attempts: 1 };
+}
 
 /** A home with a daemon that knows bob, and the completion script of a shell in it. */
 async function withScript(shell: string) {
-  const own = await terminalWithDaemon();
+  const own = await terminalWithDaemon({
+    history: async () => ({ messages: [entry({}), entry({ id: OWN, direction: "out", sentAt: LATER })], older: null }),
+    outboxList: async () => ({ items: [waiting("12D3KooWBob"), waiting("12D3KooWBob2")] }),
+  });
   const { stdout, code } = await own.run(["completion", shell]);
   expect(code).toBe(0);
   const path = join(own.home, `completion.${shell}`);
@@ -26,6 +41,8 @@ async function outputOf(command: string, args: readonly string[], env: Record<st
   return seen.split("\n").filter((line) => line !== "");
 }
 
+const [OWN, WAITING] = ["ab".repeat(16), "cd".repeat(16)];
+
 /** What is offered for the last word. */
 const CASES: [string[], string[]][] = [
   [["sen"], ["send"]],
@@ -42,11 +59,37 @@ const CASES: [string[], string[]][] = [
   [["key", "change-passphrase", "--new-passphrase-file", "completion."], ["COMPLETION"]],
   [["presence", "of"], ["off"]],
   [["completion", "z"], ["zsh"]],
+  [["listen", "--exec", "completion."], ["COMPLETION"]],
+  [["send", "--batch", "completion."], ["COMPLETION"]],
+  [["listen", "--api-socket", "completion."], ["COMPLETION"]],
+  [
+    ["listen", "--api-mode", "6"],
+    ["600", "660"],
+  ],
+  [["token", "revoke", ""], ["backup"]],
+  [["edit", ""], [OWN]],
+  [["delete", ""], [OWN]],
+  [
+    ["react", ""],
+    [OWN, MESSAGE.id],
+  ],
+  [["send", "bob", "--reply-to", "0"], [MESSAGE.id]],
+  [["outbox", "cancel", ""], [WAITING]],
 ];
 
 test.runIf(hasShell("bash"))("bash is offered commands, options, values, files and contacts", async () => {
   const { path, env } = await withScript("bash");
-  for (const [words, offered] of CASES) {
+  // There, the equals sign is a word of its own.
+  const joined: typeof CASES = [
+    [["listen", "--notify", "=", "n"], ["names"]],
+    [
+      ["listen", "--notify", "="],
+      ["text", "names", "off"],
+    ],
+    [["send", "bob", "--wait", "=", "q"], ["queued"]],
+    [["send", "--timeout", "=", "10s", "b"], ["bob"]],
+  ];
+  for (const [words, offered] of [...CASES, ...joined]) {
     const line = ["p2pchat", ...words].map((word) => `'${word}'`).join(" ");
     const script = `source '${path}'; COMP_WORDS=(${line}); COMP_CWORD=${words.length}; _p2pchat; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const expected = offered.map((word) => (word === "COMPLETION" ? "completion.bash" : word));
@@ -56,11 +99,15 @@ test.runIf(hasShell("bash"))("bash is offered commands, options, values, files a
 
 test.runIf(hasShell("fish"))("fish is offered the same", async () => {
   const { path, env } = await withScript("fish");
-  for (const [words, offered] of CASES) {
+  const joined: typeof CASES = [
+    [["listen", "--notify=n"], ["--notify=names"]],
+    [["send", "bob", "--wait=q"], ["--wait=queued"]],
+  ];
+  for (const [words, offered] of [...CASES, ...joined]) {
     const script = `source ${path}; complete -C "p2pchat ${words.join(" ")}"`;
     const found = (await outputOf("fish", ["--no-config", "-c", script], env)).map((line) => line.split("\t")[0]);
     const expected = offered.map((word) => (word === "COMPLETION" ? "completion.fish" : word));
-    expect([words, found]).toEqual([words, expected]);
+    expect([words, found.toSorted()]).toEqual([words, expected.toSorted()]);
   }
 });
 
@@ -70,6 +117,13 @@ describe("typed with the tabulator key, the name of a contact is completed", () 
     const typed = [`source ${path}\n`, "p2pchat veri\tbo\t\n", "exit\n"];
     const seen = await typeInShell("bash --norc --noprofile -i", typed, { ...env, PS1: "READY " });
     expect(seen).toContain("Compare it with bob");
+  });
+
+  test.runIf(hasShell("zsh") && hasShell("script"))("in zsh, as is the value behind an equals sign", async () => {
+    const { path, env } = await withScript("zsh");
+    const typed = [`autoload -U compinit; compinit -u -D; source ${path}\n`, "p2pchat listen --notify=na\t--port=x\n"];
+    const seen = await typeInShell("zsh -f -i", [...typed, "exit\n"], { ...env, PS1: "READY " });
+    expect(seen).toContain("--notify=names");
   });
 
   test.runIf(hasShell("zsh") && hasShell("script"))("in zsh", async () => {
@@ -82,8 +136,8 @@ describe("typed with the tabulator key, the name of a contact is completed", () 
 
 test("names are asked of a daemon only: nothing is opened, said or waited for without one", async () => {
   const { run } = terminal();
-  expect(await run(["completion", "contacts"])).toMatchObject({ code: 0, stdout: "", stderr: "" });
-  expect(await run(["--profile", "absent", "completion", "contacts"])).toMatchObject({
+  expect(await run(["completion", "contact"])).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  expect(await run(["--profile", "absent", "completion", "contact"])).toMatchObject({
     code: 0,
     stdout: "",
     stderr: "",
@@ -93,7 +147,16 @@ test("names are asked of a daemon only: nothing is opened, said or waited for wi
 test("a name that a shell could read as more than a word is not handed to one", async () => {
   const names = ["bob", "$(touch x)", "a b", "`id`", "-rf", "carol-2"].map((username) => ({ username }));
   const { run } = await terminalWithDaemon({ contactsList: async () => ({ contacts: names as never }) });
-  expect((await run(["completion", "contacts"])).stdout).toBe("bob\n-rf\ncarol-2\n");
+  expect((await run(["completion", "contact"])).stdout).toBe("bob\n-rf\ncarol-2\n");
+});
+
+test.runIf(hasShell("bash"))("bash runs nothing that stands in a name, whoever told it", async () => {
+  const { home, path, env } = await withScript("bash");
+  const hostile = ["$(touch canary)", "`touch canary`", "bob;touch canary", "$HOME", "*", "bob"];
+  writeFileSync(join(home, "bin", "p2pchat"), `#!/bin/sh\ncat <<'END'\n${hostile.join("\n")}\nEND\n`);
+  const script = `source '${path}'; COMP_WORDS=(p2pchat verify ''); COMP_CWORD=2; _p2pchat; printf '%s\n' "\${COMPREPLY[@]}"`;
+  expect(await outputOf("bash", ["-c", script], env)).toEqual(["bob"]);
+  expect(existsSync(join(home, "canary"))).toBe(false);
 });
 
 test("another shell is refused", async () => {
