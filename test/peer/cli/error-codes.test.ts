@@ -94,6 +94,20 @@ test("those that are met below the command line are produced by a test there", (
   expect(MET_BELOW.filter((code) => missing.includes(code))).toEqual([]);
 });
 
+test("codes that nothing gives a reason for are called unused, and no others are", () => {
+  const tables = /(?:errors|exit-codes|advice|problem)\.ts$/;
+  const sources = ["shared", "naming-server", "peer"].flatMap((directory) =>
+    readdirSync(join(ROOT, directory), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts") && !tables.test(name))
+      .map((name) => readFileSync(join(ROOT, directory, name), "utf8")),
+  );
+  const rows = rowsOf("Error codes");
+  const calledUnused = ERROR_CODES.filter((code) => rows.get(code)?.[1]?.startsWith("not used"));
+  expect(calledUnused).toEqual(missingIn(sources.join("\n")));
+  const met = ERROR_CODES.filter((code) => !calledUnused.includes(code)).map((code) => EXIT_CODES[code]);
+  expect(met).not.toContain(EXIT.privacy);
+});
+
 test("advice is given for no code that does not exist", () => {
   expect(Object.keys(ADVICE).filter((code) => !(code in EXIT_CODES))).toEqual([]);
 });
