@@ -17,7 +17,7 @@ import { isoTime } from "./messaging/message-view.ts";
 import { createOperations } from "./messaging/messenger.ts";
 import { standDown } from "./messaging/old-copy.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
-import type { ContactStore } from "./messaging/ports.ts";
+import type { ContactStore } from "./messaging/ports/contacts.ts";
 import { PresenceBoard } from "./messaging/presence-board.ts";
 import { parseRelayPolicy } from "./messaging/relay-choice.ts";
 import { systemRuntime, unhurriedClock } from "./messaging/runtime.ts";

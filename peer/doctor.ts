@@ -8,7 +8,7 @@ import type { AddressKind, Doctor, ProfileInsight } from "./cli/context.ts";
 import { inspectDatabase } from "./history/inspect-database.ts";
 import { parseKeystoreFile } from "./identity/keystore-file.ts";
 import { findProfile } from "./identity/profile-file.ts";
-import type { Trouble } from "./messaging/operations.ts";
+import type { Trouble } from "./messaging/operations/status.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import { probeServer } from "./naming/probe-server.ts";
 import { DATABASE_FILE, KEYSTORE_FILE, PROFILE_FILE, readAuthorities } from "./open-profile.ts";

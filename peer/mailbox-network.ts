@@ -1,6 +1,6 @@
 import { ChatError } from "../shared/errors.ts";
 import { isWithinReach, type RelayReach } from "../shared/relay-reach.ts";
-import type { MailboxNetwork } from "./messaging/ports.ts";
+import type { MailboxNetwork } from "./messaging/ports/mailboxes.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 
 type Options = {

@@ -10,7 +10,7 @@ import { type OpenStore, openStore } from "./history/store.ts";
 import { type Keystore, openKeystore } from "./identity/keystore.ts";
 import { askPassphrase } from "./identity/passphrase.ts";
 import { findProfile, type Profile } from "./identity/profile-file.ts";
-import type { KeyLog } from "./messaging/ports.ts";
+import type { KeyLog } from "./messaging/ports/key-log.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 import type { Self } from "./messaging/self.ts";
 import { type Clock, createClock } from "./naming/clock.ts";

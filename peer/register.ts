@@ -12,7 +12,7 @@ import { askNewPassphrase, askPassphrase } from "./identity/passphrase.ts";
 import { openProfileDirectory } from "./identity/profile-directory.ts";
 import { findProfile, writeProfile } from "./identity/profile-file.ts";
 import { acquireProfileLock } from "./identity/profile-lock.ts";
-import type { Identity } from "./messaging/operations.ts";
+import type { Identity } from "./messaging/operations/status.ts";
 import { replenishKeyPackages } from "./messaging/publisher.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import { type Clock, createClock } from "./naming/clock.ts";

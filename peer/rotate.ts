@@ -7,8 +7,8 @@ import { type NameRecord, parseNameRecord, signNameRecord } from "../shared/name
 import { assertLogged } from "./contacts/logged.ts";
 import { ownRecordsOf } from "./history/own-records.ts";
 import { type Keystore, newSecrets, openAlike, rewriteKeystore } from "./identity/keystore.ts";
-import type { KeyRotation } from "./messaging/operations.ts";
-import type { KeyLog } from "./messaging/ports.ts";
+import type { KeyRotation } from "./messaging/operations/keys.ts";
+import type { KeyLog } from "./messaging/ports/key-log.ts";
 import { KEYSTORE_FILE, type OpenProfile, ROTATION_FILE } from "./open-profile.ts";
 
 /**

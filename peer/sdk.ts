@@ -1,17 +1,10 @@
 import { ChatError, type ErrorCode } from "../shared/errors.ts";
 import { openProfileDirectory } from "./identity/profile-directory.ts";
-import type {
-  ChatEvent,
-  ChatMessage,
-  ContactView,
-  DeliveryState,
-  HistoryMessage,
-  Identity,
-  Operations,
-  PresenceEvent,
-  SendResult,
-  Status,
-} from "./messaging/operations.ts";
+import type { ContactView } from "./messaging/operations/contacts.ts";
+import type { ChatEvent, PresenceEvent } from "./messaging/operations/feed.ts";
+import type { ChatMessage, DeliveryState, HistoryMessage, SendResult } from "./messaging/operations/messages.ts";
+import type { Identity, Status } from "./messaging/operations/status.ts";
+import type { Operations } from "./messaging/operations.ts";
 import type { Chat, ChatOperations, EventsOptions } from "./sdk/chat.ts";
 import { connectChat } from "./sdk/connect.ts";
 import { openChat } from "./sdk/open.ts";

@@ -4,7 +4,7 @@
  * each address.
  */
 import { randomBytes } from "node:crypto";
-import type { Channel } from "../../peer/messaging/ports.ts";
+import type { Channel } from "../../peer/messaging/ports/transport.ts";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import type { Network } from "../../peer/network/network.ts";
 import { startNetwork } from "../../peer/network/node.ts";

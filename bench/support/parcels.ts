@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { sealFor } from "../../peer/messaging/outgoing-envelope.ts";
-import type { SecureSessions, Session } from "../../peer/messaging/ports.ts";
+import type { SecureSessions, Session } from "../../peer/messaging/ports/sessions.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { parcelSeals } from "../../peer/sessions/parcel-seal.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";

@@ -1,16 +1,11 @@
 import type { Readable, Writable } from "node:stream";
 import type { ChatError } from "../../shared/errors.ts";
 import type { RelayRole } from "../../shared/relay-descriptor.ts";
-import type {
-  Access,
-  Feed,
-  Identity,
-  Operations,
-  PresenceFeed,
-  SendParams,
-  SendResult,
-  Trouble,
-} from "../messaging/operations.ts";
+import type { Feed, PresenceFeed } from "../messaging/operations/feed.ts";
+import type { SendParams, SendResult } from "../messaging/operations/messages.ts";
+import type { Identity, Trouble } from "../messaging/operations/status.ts";
+import type { Access } from "../messaging/operations/tokens.ts";
+import type { Operations } from "../messaging/operations.ts";
 import type { Settings } from "./config.ts";
 import type { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";

@@ -1,5 +1,5 @@
 import { ChatError } from "../../shared/errors.ts";
-import type { SendResult, Waiting } from "../messaging/operations.ts";
+import type { SendResult, Waiting } from "../messaging/operations/messages.ts";
 import type { Args, Option } from "./command.ts";
 import { describeTrouble } from "./describe-trouble.ts";
 import { parseDuration } from "./duration.ts";

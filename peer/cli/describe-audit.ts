@@ -1,5 +1,5 @@
 import type { AuditProblem } from "../messaging/audit-finding.ts";
-import type { KeyAudit } from "../messaging/operations.ts";
+import type { KeyAudit } from "../messaging/operations/keys.ts";
 import { localTime } from "./instant.ts";
 import { table } from "./table.ts";
 import { visibleMessage, visibleReason } from "./visible-text.ts";

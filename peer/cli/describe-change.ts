@@ -1,4 +1,4 @@
-import type { KeyChange } from "../messaging/operations.ts";
+import type { KeyChange } from "../messaging/operations/contacts.ts";
 import { localTime } from "./instant.ts";
 
 /** What is known of a changed key, and what follows from it, for whoever is asked to accept it. */

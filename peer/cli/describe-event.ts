@@ -1,4 +1,4 @@
-import type { ChatEvent } from "../messaging/operations.ts";
+import type { ChatEvent } from "../messaging/operations/feed.ts";
 import { localTime } from "./instant.ts";
 import { visibleLine, visibleMessage, visibleReason } from "./visible-text.ts";
 

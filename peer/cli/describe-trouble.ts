@@ -1,4 +1,4 @@
-import type { DeviceDelivery } from "../messaging/operations.ts";
+import type { DeviceDelivery } from "../messaging/operations/messages.ts";
 import { visibleReason } from "./visible-text.ts";
 
 /** Why a message is not there yet, or never will be: in words where the code would say something else. */

@@ -1,6 +1,6 @@
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import { readUsername } from "../../shared/username.ts";
-import type { Identity } from "../messaging/operations.ts";
+import type { Identity } from "../messaging/operations/status.ts";
 import { ADVICE } from "./advice.ts";
 import { askLine, askYesOrNo } from "./ask.ts";
 import type { CliContext, RegisterOptions } from "./context.ts";

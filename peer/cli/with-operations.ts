@@ -1,4 +1,5 @@
-import type { Operations, PresenceFeed } from "../messaging/operations.ts";
+import type { PresenceFeed } from "../messaging/operations/feed.ts";
+import type { Operations } from "../messaging/operations.ts";
 import type { CliContext, ProfileDirectory, ProfileLock } from "./context.ts";
 import { reachProfile } from "./reach-profile.ts";
 

@@ -5,7 +5,7 @@ import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { type NameRecord, verifySelfSigned, verifySuccession } from "../../shared/name-record.ts";
 import type { AuditedRecord, NameAudit } from "../messaging/audit.ts";
 import type { AuditProblem, RecordChange } from "../messaging/audit-finding.ts";
-import type { LoggedRecord, LogStatus } from "../messaging/ports.ts";
+import type { LoggedRecord, LogStatus } from "../messaging/ports/key-log.ts";
 
 /** All that is known of a name; nothing of it is verified but the log's copy. */
 export type AuditFacts = {

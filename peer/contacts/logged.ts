@@ -1,6 +1,6 @@
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
-import type { KeyLog } from "../messaging/ports.ts";
+import type { KeyLog } from "../messaging/ports/key-log.ts";
 import { isServerUnusable } from "./records.ts";
 
 /** How old a verified copy of the log may be for a record that is known already. */

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { equalBytes } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
-import type { Contact, ContactStore, NameAnswer } from "../messaging/ports.ts";
+import type { Contact, ContactStore } from "../messaging/ports/contacts.ts";
+import type { NameAnswer } from "../messaging/ports/naming-server.ts";
 import { keyChanged } from "./follow.ts";
 
 /** Pins the record of somebody new. */

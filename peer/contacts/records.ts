@@ -1,6 +1,6 @@
 import { ChatError, type ErrorCode, isChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
-import type { NameAnswer, NamingServer } from "../messaging/ports.ts";
+import type { NameAnswer, NamingServer } from "../messaging/ports/naming-server.ts";
 import type { History } from "./follow.ts";
 
 /** The records of one naming server; those made for another are refused. */

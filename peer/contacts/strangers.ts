@@ -1,7 +1,7 @@
 import { equalBytes } from "../../shared/bytes.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import type { Contact, ContactStore } from "../messaging/ports.ts";
+import type { Contact, ContactStore } from "../messaging/ports/contacts.ts";
 
 /**
  * Strangers who write are contacts to be, until the user answers, compares keys with, blocks or removes them. There are

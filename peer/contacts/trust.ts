@@ -1,7 +1,8 @@
 import { equalBytes } from "../../shared/bytes.ts";
 import { isChatError } from "../../shared/errors.ts";
 import { parseNameRecord } from "../../shared/name-record.ts";
-import type { Contact, NameAnswer } from "../messaging/ports.ts";
+import type { Contact } from "../messaging/ports/contacts.ts";
+import type { NameAnswer } from "../messaging/ports/naming-server.ts";
 import type { Examining } from "./examine.ts";
 import { follow, verifyFirst } from "./follow.ts";
 import { assertLogged } from "./logged.ts";

@@ -2,7 +2,7 @@ import { lstatSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { dirname, resolve } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import type { Access } from "../messaging/operations.ts";
+import type { Access } from "../messaging/operations/tokens.ts";
 import { ControlConnection } from "./control-connection.ts";
 import type { ControlServer } from "./control-server.ts";
 import { listenAt, stopServer } from "./private-socket.ts";

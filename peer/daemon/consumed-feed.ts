@@ -1,5 +1,5 @@
 import { ChatError } from "../../shared/errors.ts";
-import type { ChatEvent, ConsumeOptions, Consumer, Feed } from "../messaging/operations.ts";
+import type { ChatEvent, ConsumeOptions, Consumer, Feed } from "../messaging/operations/feed.ts";
 import { readAcknowledgement, readConsumption } from "./methods.ts";
 
 type Reading = { readonly consumer: Consumer; readonly events: AsyncIterator<ChatEvent> };

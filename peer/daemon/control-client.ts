@@ -3,15 +3,8 @@ import { lstatSync, type Stats } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import type {
-  ChatEvent,
-  ConsumeOptions,
-  Consumer,
-  OperationName,
-  Operations,
-  PresenceEvent,
-  PresenceFeed,
-} from "../messaging/operations.ts";
+import type { ChatEvent, ConsumeOptions, Consumer, PresenceEvent, PresenceFeed } from "../messaging/operations/feed.ts";
+import type { OperationName, Operations } from "../messaging/operations.ts";
 import { OPERATION_NAMES } from "./operation-names.ts";
 import { CONTROL_VERSION, decodeError, encodeLine, isObject, LineReader } from "./rpc.ts";
 

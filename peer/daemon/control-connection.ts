@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { ChatError } from "../../shared/errors.ts";
-import type { Access, Entry, Feed, Operations, PresenceFeed } from "../messaging/operations.ts";
+import type { Feed, PresenceFeed } from "../messaging/operations/feed.ts";
+import type { Access, Entry } from "../messaging/operations/tokens.ts";
+import type { Operations } from "../messaging/operations.ts";
 import { ConsumedFeed } from "./consumed-feed.ts";
 import { readAuthentication, readCall, readSubscription } from "./methods.ts";
 import { encodeError, encodeLine, isObject, LineReader, RPC_ERROR, type RpcId } from "./rpc.ts";

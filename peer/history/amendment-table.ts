@@ -1,5 +1,5 @@
 import { hex } from "../../shared/bytes.ts";
-import type { Amendment, AmendmentStore } from "../messaging/store.ts";
+import type { Amendment, AmendmentStore } from "../messaging/store/history.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";

@@ -1,7 +1,7 @@
 import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { sha256 } from "../../shared/hash.ts";
-import type { MailboxStore } from "../messaging/store.ts";
+import type { MailboxStore } from "../messaging/store/mailbox.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";

@@ -1,6 +1,6 @@
 import { equalBytes, hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
-import type { Contact, ContactStore } from "../messaging/ports.ts";
+import type { Contact, ContactStore } from "../messaging/ports/contacts.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";

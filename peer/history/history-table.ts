@@ -1,4 +1,5 @@
-import type { Expired, HistoryEntry, HistoryQuery, HistoryStore, OutboxStore } from "../messaging/store.ts";
+import type { Expired, HistoryEntry, HistoryQuery, HistoryStore } from "../messaging/store/history.ts";
+import type { OutboxStore } from "../messaging/store/outbox.ts";
 import type { Database } from "./database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import type { Sealer } from "./sealer.ts";

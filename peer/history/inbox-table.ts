@@ -2,7 +2,7 @@ import { hex } from "../../shared/bytes.ts";
 import { ENVELOPE_KINDS } from "../../shared/content.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import type { InboxStore, Lane } from "../messaging/store.ts";
+import type { InboxStore, Lane } from "../messaging/store/inbox.ts";
 import type { Database } from "./database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import { sealedTable } from "./sealed-table.ts";

@@ -1,5 +1,5 @@
 import { decode, encode } from "cborg";
-import type { LogEvidence, LogHead, LogStore } from "../messaging/store.ts";
+import type { LogEvidence, LogHead, LogStore } from "../messaging/store/log.ts";
 import type { Database } from "./database.ts";
 import type { MetaStore } from "./meta-table.ts";
 

@@ -2,7 +2,7 @@ import { decode, encode } from "cborg";
 import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { RelayDescriptorPayload } from "../../shared/relay-descriptor.ts";
-import type { Grant, GrantGiven, MailboxSecret, MailboxStore, WaitingParcel } from "../messaging/store.ts";
+import type { Grant, GrantGiven, MailboxSecret, MailboxStore, WaitingParcel } from "../messaging/store/mailbox.ts";
 import { answerTable } from "./answer-table.ts";
 import type { Database } from "./database.ts";
 import type { MetaStore } from "./meta-table.ts";

@@ -1,7 +1,8 @@
 import { hex } from "../../shared/bytes.ts";
 import { type Content, decodeContent, ENVELOPE_KINDS, encodeContent } from "../../shared/content.ts";
 import { isChatError } from "../../shared/errors.ts";
-import type { InboundMessage, KeptText, OwnMessage, Show, VisibleMessage } from "../messaging/store.ts";
+import type { OwnMessage } from "../messaging/store/history.ts";
+import type { InboundMessage, KeptText, Show, VisibleMessage } from "../messaging/store/inbox.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 

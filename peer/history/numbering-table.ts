@@ -1,5 +1,5 @@
 import { hex } from "../../shared/bytes.ts";
-import type { NumberingStore } from "../messaging/store.ts";
+import type { NumberingStore } from "../messaging/store/outbox.ts";
 import type { Database } from "./database.ts";
 import type { Sealer } from "./sealer.ts";
 

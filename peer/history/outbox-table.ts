@@ -3,7 +3,7 @@ import { type ErrorCode, isErrorCode } from "../../shared/errors.ts";
 import { pad, unpad } from "../../shared/padding.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { Path } from "../messaging/path.ts";
-import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore, Relayed } from "../messaging/store.ts";
+import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore, Relayed } from "../messaging/store/outbox.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";

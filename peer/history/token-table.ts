@@ -1,4 +1,4 @@
-import type { ApiToken, TokenStore, TokenUse } from "../messaging/store.ts";
+import type { ApiToken, TokenStore, TokenUse } from "../messaging/store/tokens.ts";
 import type { Database } from "./database.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";

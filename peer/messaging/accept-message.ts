@@ -8,10 +8,11 @@ import { applyChange, isChange, withoutValue } from "./apply-change.ts";
 import { ownExpiry } from "./expiry.ts";
 import { knownMessages } from "./known-message.ts";
 import { envelopeFor } from "./outgoing-envelope.ts";
-import type { Contact } from "./ports.ts";
+import type { Contact } from "./ports/contacts.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
-import type { OwnMessage, Store } from "./store.ts";
+import type { OwnMessage } from "./store/history.ts";
+import type { Store } from "./store.ts";
 
 const MAX_GROUP = 64;
 

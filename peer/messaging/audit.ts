@@ -1,7 +1,7 @@
 import type { NameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
 import type { AuditProblem, RecordChange } from "./audit-finding.ts";
-import type { LogStatus } from "./ports.ts";
+import type { LogStatus } from "./ports/key-log.ts";
 
 export type AuditedRecord = {
   readonly record: NameRecord;

@@ -1,9 +1,9 @@
 import { ChatError } from "../../shared/errors.ts";
 import type { MessengerDeps } from "./messenger.ts";
-import type { Cancelled } from "./operations.ts";
+import type { Cancelled } from "./operations/messages.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
 import { readMessageId } from "./send-message.ts";
-import type { OutboxRow } from "./store.ts";
+import type { OutboxRow } from "./store/outbox.ts";
 
 /** How long a process that ends with the command stays to leave word of it. */
 const PATIENCE_MS = 10_000;

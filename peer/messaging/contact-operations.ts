@@ -7,8 +7,9 @@ import { inboxMode, setInboxMode } from "./inbox-mode.ts";
 import { describeChange } from "./key-change.ts";
 import { isoTime } from "./message-view.ts";
 import type { MessengerDeps } from "./messenger.ts";
-import type { ContactView, Operations, RecordView, TrustResult, VerifyResult } from "./operations.ts";
-import type { Contact } from "./ports.ts";
+import type { ContactView, RecordView, TrustResult, VerifyResult } from "./operations/contacts.ts";
+import type { Operations } from "./operations.ts";
+import type { Contact } from "./ports/contacts.ts";
 
 type ContactOperations = Pick<
   Operations,

@@ -1,6 +1,6 @@
 import type { Username } from "../../shared/username.ts";
-import type { PresenceFeed } from "./operations.ts";
-import type { Contact, ContactStore } from "./ports.ts";
+import type { PresenceFeed } from "./operations/feed.ts";
+import type { Contact, ContactStore } from "./ports/contacts.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** After an error that trying again at once would not cure. */

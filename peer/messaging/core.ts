@@ -1,11 +1,13 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { Gossip } from "./gossip.ts";
 import type { Grants } from "./mailbox/grants.ts";
-import type { Resolver, SecureSessions } from "./ports.ts";
+import type { Resolver } from "./ports/contacts.ts";
+import type { SecureSessions } from "./ports/sessions.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 import type { SessionBook } from "./session-book.ts";
-import type { Lane, Store } from "./store.ts";
+import type { Lane } from "./store/inbox.ts";
+import type { Store } from "./store.ts";
 import type { Released } from "./visibility.ts";
 
 /** What both directions of delivery work with. */

@@ -5,7 +5,7 @@ import type { Core } from "./core.ts";
 import { greetAll } from "./greeting.ts";
 import { serveChannel } from "./inbound-lane.ts";
 import { PeerSender, type SenderDeps } from "./peer-sender.ts";
-import type { Channel } from "./ports.ts";
+import type { Channel } from "./ports/transport.ts";
 import { readdress } from "./readdress.ts";
 
 /** Both directions: one sender for each device with something waiting, and an answer to every channel that opens. */

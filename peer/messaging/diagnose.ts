@@ -1,6 +1,6 @@
 import { isChatError } from "../../shared/errors.ts";
 import type { MessengerDeps } from "./messenger.ts";
-import type { Diagnosis, Trouble } from "./operations.ts";
+import type { Diagnosis, Trouble } from "./operations/status.ts";
 
 /** For all questions together. */
 const PATIENCE_MS = 15_000;

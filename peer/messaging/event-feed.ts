@@ -2,10 +2,11 @@ import { ChatError } from "../../shared/errors.ts";
 import { inboxMode } from "./inbox-mode.ts";
 import { isExpired } from "./known-message.ts";
 import { viewChange, viewMessage } from "./message-view.ts";
-import type { Asked, ChatEvent, ConsumeOptions, Consumer, Feed, FeedOptions } from "./operations.ts";
+import type { Asked, ChatEvent, ConsumeOptions, Consumer, Feed, FeedOptions } from "./operations/feed.ts";
 import type { Self } from "./self.ts";
 import { Signal } from "./signal.ts";
-import type { Store, VisibleMessage } from "./store.ts";
+import type { VisibleMessage } from "./store/inbox.ts";
+import type { Store } from "./store.ts";
 
 const PAGE = 64;
 /** Whoever reads this slowly loses passing events, never messages: those are read from the store. */

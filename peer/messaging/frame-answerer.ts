@@ -7,7 +7,7 @@ import type { Core } from "./core.ts";
 import { acceptSession, applyCommit } from "./inbound-session.ts";
 import { isOwnFault } from "./own-fault.ts";
 import { type Arrival, receiveMessages, refusal } from "./receive-messages.ts";
-import type { SessionVia } from "./store.ts";
+import type { SessionVia } from "./store/sessions.ts";
 
 export type Source = Arrival & { readonly via: SessionVia; readonly signal: AbortSignal };
 

@@ -3,7 +3,9 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { asChatError, ChatError, isChatError } from "../../shared/errors.ts";
 import { decodeGossip, encodeGossip, encodeLogClaim, type LogClaim, readLogClaim } from "../../shared/gossip.ts";
 import type { Username } from "../../shared/username.ts";
-import type { Channel, Contact, ContactStore, KeyLog, Transport } from "./ports.ts";
+import type { Contact, ContactStore } from "./ports/contacts.ts";
+import type { KeyLog } from "./ports/key-log.ts";
+import type { Channel, Transport } from "./ports/transport.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 

@@ -3,7 +3,7 @@ import { decodeFrame, encodeFrame, type Frame, type FrameBody, type FrameOf } fr
 import { LIMITS } from "../../shared/protocol.ts";
 import type { Core } from "./core.ts";
 import { FrameAnswerer, leadingMessages } from "./frame-answerer.ts";
-import type { Channel } from "./ports.ts";
+import type { Channel } from "./ports/transport.ts";
 
 /** Answers a channel that another device opened, until either side closes it or `signal` fires. Never throws. */
 export async function serveChannel(core: Core, channel: Channel, signal: AbortSignal): Promise<void> {

@@ -6,9 +6,9 @@ import { sha256 } from "../../shared/hash.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import { signReset } from "../../shared/session-reset.ts";
 import type { Core } from "./core.ts";
-import type { SecureSessions, Session } from "./ports.ts";
+import type { SecureSessions, Session } from "./ports/sessions.ts";
 import type { Self } from "./self.ts";
-import type { SessionVia } from "./store.ts";
+import type { SessionVia } from "./store/sessions.ts";
 
 /**
  * Joins the session that a device opened, or finds that it has. The key package's secret goes in the transaction that

@@ -1,4 +1,4 @@
-import type { InboxMode } from "./operations.ts";
+import type { InboxMode } from "./operations/contacts.ts";
 import type { Store } from "./store.ts";
 
 const SETTING = "inbox-mode";

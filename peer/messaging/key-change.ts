@@ -4,8 +4,9 @@ import { viewLog } from "./key-operations.ts";
 import { logCodeOf } from "./log-watch.ts";
 import { isoTime } from "./message-view.ts";
 import type { MessengerDeps } from "./messenger.ts";
-import type { KeyChange, LogState } from "./operations.ts";
-import type { Contact } from "./ports.ts";
+import type { KeyChange } from "./operations/contacts.ts";
+import type { LogState } from "./operations/keys.ts";
+import type { Contact } from "./ports/contacts.ts";
 
 const PATIENCE_MS = 10_000;
 

@@ -5,8 +5,9 @@ import type { AuditedRecord } from "./audit.ts";
 import { logCodeOf } from "./log-watch.ts";
 import { isoTime } from "./message-view.ts";
 import type { MessengerDeps } from "./messenger.ts";
-import type { AuditRecordView, KeyAudit, KeyView, LogKeys, LogState, LogView, Operations } from "./operations.ts";
-import type { LogStatus } from "./ports.ts";
+import type { AuditRecordView, KeyAudit, KeyView, LogKeys, LogState, LogView } from "./operations/keys.ts";
+import type { Operations } from "./operations.ts";
+import type { LogStatus } from "./ports/key-log.ts";
 
 /** How old a verified copy of the log will do for being shown. */
 const COPY_MAX_AGE_MS = 60 * 60_000;

@@ -1,6 +1,7 @@
 import type { Username } from "../../shared/username.ts";
 import type { Self } from "./self.ts";
-import type { KeptText, Store } from "./store.ts";
+import type { KeptText } from "./store/inbox.ts";
+import type { Store } from "./store.ts";
 
 /** A text that is here under some id, or was. */
 export type KnownMessage = {

@@ -1,7 +1,10 @@
 import { hex } from "../../shared/bytes.ts";
 import type { Username } from "../../shared/username.ts";
-import type { ChatEvent, ChatMessage, HistoryMessage } from "./operations.ts";
-import type { Amendment, HistoryEntry, Store, VisibleMessage } from "./store.ts";
+import type { ChatEvent } from "./operations/feed.ts";
+import type { ChatMessage, HistoryMessage } from "./operations/messages.ts";
+import type { Amendment, HistoryEntry } from "./store/history.ts";
+import type { VisibleMessage } from "./store/inbox.ts";
+import type { Store } from "./store.ts";
 
 type Views = Pick<Store, "amendments" | "contacts">;
 

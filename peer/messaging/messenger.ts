@@ -15,23 +15,20 @@ import type { LogFinding } from "./log-watch.ts";
 import type { MailboxStatus } from "./mailbox/mailbox-keeper.ts";
 import type { LookOptions } from "./mailbox/passing-look.ts";
 import { isoTime, viewEntry } from "./message-view.ts";
-import type {
-  HistoryPage,
-  HistoryParams,
-  Identity,
-  KeyRotation,
-  Operations,
-  OutboxItem,
-  Status,
-  VisibilityView,
-} from "./operations.ts";
+import type { KeyRotation } from "./operations/keys.ts";
+import type { HistoryPage, HistoryParams, OutboxItem } from "./operations/messages.ts";
+import type { Identity, Status, VisibilityView } from "./operations/status.ts";
+import type { Operations } from "./operations.ts";
 import type { OutboxWatch } from "./outbox-watch.ts";
-import type { KeyLog, NamingServer, Resolver } from "./ports.ts";
+import type { Resolver } from "./ports/contacts.ts";
+import type { KeyLog } from "./ports/key-log.ts";
+import type { NamingServer } from "./ports/naming-server.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 import { sendOperations, why } from "./send-message.ts";
-import type { OutboxRow, Store } from "./store.ts";
+import type { OutboxRow } from "./store/outbox.ts";
+import type { Store } from "./store.ts";
 import { tokenOperations } from "./tokens/token-operations.ts";
 import type { TokenUses } from "./tokens/token-uses.ts";
 import type { Typing } from "./typing.ts";

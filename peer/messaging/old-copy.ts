@@ -5,7 +5,8 @@ import { ChatError } from "../../shared/errors.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OutboxWatch } from "./outbox-watch.ts";
 import type { Self } from "./self.ts";
-import type { OutboxRow, Store } from "./store.ts";
+import type { OutboxRow } from "./store/outbox.ts";
+import type { Store } from "./store.ts";
 
 /** A peer's claim to have more than this profile remembers sending, or another message than `row` under its number. */
 export type Claim = { readonly to: OutboxRow["to"]; readonly row: OutboxRow | undefined };

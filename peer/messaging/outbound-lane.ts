@@ -5,11 +5,11 @@ import { asChatError, ChatError } from "../../shared/errors.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameOf } from "../../shared/frames.ts";
 import { type Claim, oldCopy, provesOldCopy } from "./old-copy.ts";
 import { OutboundSession, type SessionDeps } from "./outbound-session.ts";
-import type { Channel } from "./ports.ts";
+import type { Channel } from "./ports/transport.ts";
 import { Progress } from "./progress.ts";
 import { refusesMessage, refusesSender, refusesSession } from "./refusals.ts";
 import { SendWindow } from "./send-window.ts";
-import type { OutboxRow } from "./store.ts";
+import type { OutboxRow } from "./store/outbox.ts";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 

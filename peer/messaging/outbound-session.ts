@@ -5,10 +5,10 @@ import { encodeFrame, type FrameOf } from "../../shared/frames.ts";
 import { sha256 } from "../../shared/hash.ts";
 import { verifyReset } from "../../shared/session-reset.ts";
 import type { Core } from "./core.ts";
-import type { NamingServer } from "./ports.ts";
+import type { NamingServer } from "./ports/naming-server.ts";
 import type { Progress } from "./progress.ts";
 import type { LiveSession } from "./session-book.ts";
-import type { OutboxRow } from "./store.ts";
+import type { OutboxRow } from "./store/outbox.ts";
 
 const HEAL_AFTER_MESSAGES = 50;
 const HEAL_AFTER_MS = 60 * 60_000;

@@ -3,7 +3,9 @@ import { decodeContent, ENVELOPE_KINDS, encodeTombstone } from "../../shared/con
 import { type Envelope, openEnvelope, sealEnvelope } from "../../shared/envelope.ts";
 import { isChange } from "./apply-change.ts";
 import type { Self } from "./self.ts";
-import type { Expired, OutboxRow, OwnMessage, Store } from "./store.ts";
+import type { Expired, OwnMessage } from "./store/history.ts";
+import type { OutboxRow } from "./store/outbox.ts";
+import type { Store } from "./store.ts";
 
 /** After this long a message that nobody took is given up, visibly; after twice as long its tombstone is, too. */
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;

@@ -1,6 +1,7 @@
 import { hex } from "../../shared/bytes.ts";
 import type { Runtime } from "./runtime.ts";
-import type { OutboxState, Store } from "./store.ts";
+import type { OutboxState } from "./store/outbox.ts";
+import type { Store } from "./store.ts";
 
 /** How far a message is to come, if it does not fail first. */
 export type Goal = "relayed" | "stored" | "displayed";

@@ -2,7 +2,8 @@ import { type DeviceId, publicKeyOfDevice } from "../../shared/device-id.ts";
 import { linkOf, type SealedEnvelope, sealEnvelope } from "../../shared/envelope.ts";
 import { PROTOCOL_VERSION } from "../../shared/protocol.ts";
 import type { Self } from "./self.ts";
-import type { NumberingStore, OwnMessage } from "./store.ts";
+import type { OwnMessage } from "./store/history.ts";
+import type { NumberingStore } from "./store/outbox.ts";
 
 export type Outgoing = Pick<OwnMessage, "conversation" | "seq" | "messageId" | "kind" | "body" | "acceptedAtMs">;
 

@@ -1,7 +1,7 @@
 import { equalBytes } from "../../shared/bytes.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import { type NameRecord, parseNameRecord, verifySelfSigned, verifySuccession } from "../../shared/name-record.ts";
-import type { NamingServer } from "./ports.ts";
+import type { NamingServer } from "./ports/naming-server.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Self } from "./self.ts";
 

@@ -6,7 +6,7 @@ import type { ParcelSender } from "./mailbox/parcel-sender.ts";
 import { OutboundLane } from "./outbound-lane.ts";
 import type { SessionDeps } from "./outbound-session.ts";
 import { isOwnFault } from "./own-fault.ts";
-import type { Transport } from "./ports.ts";
+import type { Transport } from "./ports/transport.ts";
 import { Signal } from "./signal.ts";
 
 const CONNECT_TIMEOUT_MS = 15_000;

@@ -1,7 +1,8 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { Username } from "../../shared/username.ts";
-import type { OnlinePersonView, PresenceEvent, PresenceFeed } from "./operations.ts";
-import type { NamingServer, OnlinePerson, PresenceUpdate } from "./ports.ts";
+import type { PresenceEvent, PresenceFeed } from "./operations/feed.ts";
+import type { OnlinePersonView } from "./operations/status.ts";
+import type { NamingServer, OnlinePerson, PresenceUpdate } from "./ports/naming-server.ts";
 import { Signal } from "./signal.ts";
 
 /** What one server can make this program remember between two lists. */

@@ -4,7 +4,8 @@ import { linkOf, openEnvelope, type SealedEnvelope } from "../../shared/envelope
 import type { Username } from "../../shared/username.ts";
 import { envelopeFor, type Outgoing, sealFor } from "./outgoing-envelope.ts";
 import type { Self } from "./self.ts";
-import type { OutboxRow, Store } from "./store.ts";
+import type { OutboxRow } from "./store/outbox.ts";
+import type { Store } from "./store.ts";
 
 type Deps = { readonly self: Self; readonly store: Store };
 

@@ -7,9 +7,10 @@ import { readLogClaim } from "../../shared/gossip.ts";
 import type { Core } from "./core.ts";
 import { afterOwnCommit, resetOf } from "./inbound-session.ts";
 import type { Path } from "./path.ts";
-import type { Contact, Session } from "./ports.ts";
+import type { Contact } from "./ports/contacts.ts";
+import type { Session } from "./ports/sessions.ts";
 import type { LiveSession } from "./session-book.ts";
-import type { Lane } from "./store.ts";
+import type { Lane } from "./store/inbox.ts";
 import { storeEnvelope } from "./store-envelope.ts";
 import { type Released, releaseReady } from "./visibility.ts";
 

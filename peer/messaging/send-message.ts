@@ -10,10 +10,12 @@ import { readOther } from "./addressee.ts";
 import { mayBeThere } from "./cancel-message.ts";
 import { type KnownMessage, knownMessages } from "./known-message.ts";
 import type { MessengerDeps } from "./messenger.ts";
-import type { ChangeParams, Operations, SendParams, SendResult } from "./operations.ts";
+import type { ChangeParams, SendParams, SendResult } from "./operations/messages.ts";
+import type { Operations } from "./operations.ts";
 import { cancelMessage } from "./outbox-upkeep.ts";
-import type { Contact } from "./ports.ts";
-import type { OutboxRow, Store } from "./store.ts";
+import type { Contact } from "./ports/contacts.ts";
+import type { OutboxRow } from "./store/outbox.ts";
+import type { Store } from "./store.ts";
 
 const RECORD_AGE_MS = 5000;
 const LOOKUP_PATIENCE_MS = 60_000;

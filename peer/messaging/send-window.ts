@@ -1,7 +1,7 @@
 import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import type { OutboxRow, OutboxStore } from "./store.ts";
+import type { OutboxRow, OutboxStore } from "./store/outbox.ts";
 
 /**
  * Rows encrypted and written at once: the peer decrypts one chunk while the next is made. Each costs a write to the disk

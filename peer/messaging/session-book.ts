@@ -1,8 +1,9 @@
 import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { Mutex } from "./mutex.ts";
-import type { SecureSessions, Session } from "./ports.ts";
-import type { SessionVia, Store, StoredSession } from "./store.ts";
+import type { SecureSessions, Session } from "./ports/sessions.ts";
+import type { SessionVia, StoredSession } from "./store/sessions.ts";
+import type { Store } from "./store.ts";
 
 /** A session in memory beside what is kept of it. */
 export type LiveSession = {

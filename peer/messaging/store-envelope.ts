@@ -10,9 +10,10 @@ import { expiryOnArrival } from "./expiry.ts";
 import { inboxMode } from "./inbox-mode.ts";
 import { knownMessages } from "./known-message.ts";
 import type { Path } from "./path.ts";
-import type { Contact } from "./ports.ts";
+import type { Contact } from "./ports/contacts.ts";
 import type { Self } from "./self.ts";
-import type { InboundMessage, Lane, Store } from "./store.ts";
+import type { InboundMessage, Lane } from "./store/inbox.ts";
+import type { Store } from "./store.ts";
 
 type Arrival = {
   readonly self: Self;

@@ -2,7 +2,8 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { asChatError, ChatError } from "../../shared/errors.ts";
 import { assertTyping, encodeTyping } from "../../shared/typing.ts";
 import type { Username } from "../../shared/username.ts";
-import type { Channel, Contact, ContactStore, Transport } from "./ports.ts";
+import type { Contact, ContactStore } from "./ports/contacts.ts";
+import type { Channel, Transport } from "./ports/transport.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Whoever goes on writing says so this often. */

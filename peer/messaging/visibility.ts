@@ -1,6 +1,7 @@
 import { hex } from "../../shared/bytes.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Lane, Store, VisibleMessage } from "./store.ts";
+import type { Lane, VisibleMessage } from "./store/inbox.ts";
+import type { Store } from "./store.ts";
 
 /** How long a message waits for the ones before it. */
 export const GAP_WAIT_MS = 5000;

@@ -5,7 +5,7 @@ import { ChatError, isChatError } from "../../shared/errors.ts";
 import { verifyMailboxRecord } from "../../shared/mailbox-record.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
-import type { NameAnswer, NamingServer, PublicMailbox } from "../messaging/ports.ts";
+import type { NameAnswer, NamingServer, PublicMailbox } from "../messaging/ports/naming-server.ts";
 import { readAnswer } from "./answer.ts";
 import type { Clock } from "./clock.ts";
 import type { Call } from "./http.ts";

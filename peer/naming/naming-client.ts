@@ -1,6 +1,6 @@
 import { tokenSchema } from "../../shared/api.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
-import type { NamingServer } from "../messaging/ports.ts";
+import type { NamingServer } from "../messaging/ports/naming-server.ts";
 import { readAnswer } from "./answer.ts";
 import { createAudience } from "./audience.ts";
 import type { Clock } from "./clock.ts";

@@ -3,7 +3,7 @@ import { utf8 } from "../../shared/bytes.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { parseStrictJson } from "../../shared/strict-json.ts";
-import type { NamingServer, PresenceUpdate } from "../messaging/ports.ts";
+import type { NamingServer, PresenceUpdate } from "../messaging/ports/naming-server.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { EventReader, type ServerEvent } from "./event-stream.ts";
 import type { Request } from "./http.ts";

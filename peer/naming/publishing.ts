@@ -5,7 +5,7 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { sha256 } from "../../shared/hash.ts";
 import { INVITE_HEADER, JOSE_MEDIA_TYPE } from "../../shared/protocol.ts";
-import type { ClaimedKeyPackage, NamingServer } from "../messaging/ports.ts";
+import type { ClaimedKeyPackage, NamingServer } from "../messaging/ports/naming-server.ts";
 import { readAnswer } from "./answer.ts";
 import type { Call } from "./http.ts";
 

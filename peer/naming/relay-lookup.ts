@@ -2,7 +2,7 @@ import { relaysSchema } from "../../shared/api.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { isChatError } from "../../shared/errors.ts";
 import { type RelayDescriptor, verifyRelayDescriptor } from "../../shared/relay-descriptor.ts";
-import type { NamingServer } from "../messaging/ports.ts";
+import type { NamingServer } from "../messaging/ports/naming-server.ts";
 import { readAnswer } from "./answer.ts";
 import type { Audience } from "./audience.ts";
 import type { Clock } from "./clock.ts";

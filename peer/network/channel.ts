@@ -1,7 +1,7 @@
 import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
-import type { Channel } from "../messaging/ports.ts";
+import type { Channel } from "../messaging/ports/transport.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { type ConnectionPath, pathOf } from "./connection-path.ts";
 import { Deadline } from "./deadline.ts";

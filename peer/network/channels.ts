@@ -2,7 +2,7 @@ import type { Connection, Stream } from "@libp2p/interface";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
-import type { TransportEvents } from "../messaging/ports.ts";
+import type { TransportEvents } from "../messaging/ports/transport.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { StreamChannel } from "./channel.ts";
 import { findDevice } from "./find-device.ts";

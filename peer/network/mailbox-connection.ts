@@ -11,7 +11,7 @@ import {
   type MailboxFrameBody,
 } from "../../shared/mailbox-frames.ts";
 import { signBoxOpening, signBoxReceipt } from "../../shared/mailbox-signatures.ts";
-import type { BoxKey } from "../messaging/ports.ts";
+import type { BoxKey } from "../messaging/ports/mailboxes.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import type { StreamChannel } from "./channel.ts";
 import { Deadline } from "./deadline.ts";

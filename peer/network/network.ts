@@ -2,7 +2,7 @@ import type { Connection, Stream, StreamHandler } from "@libp2p/interface";
 import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
-import type { Channel, Transport } from "../messaging/ports.ts";
+import type { Channel, Transport } from "../messaging/ports/transport.ts";
 import { endUnlessAlive } from "./alive.ts";
 import type { Channels } from "./channels.ts";
 import type { ConnectionCounts, Connections } from "./connections.ts";

@@ -1,7 +1,7 @@
 import type { Connection, Transport } from "@libp2p/interface";
 import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
-import type { TransportEvents } from "../messaging/ports.ts";
+import type { TransportEvents } from "../messaging/ports/transport.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { Channels } from "./channels.ts";
 import { Connections } from "./connections.ts";

@@ -1,5 +1,5 @@
 import type { StreamHandler } from "@libp2p/interface";
-import type { Channel } from "../messaging/ports.ts";
+import type { Channel } from "../messaging/ports/transport.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import type { NetworkLimits } from "./limits.ts";
 import type { Listen } from "./listen-addresses.ts";

@@ -9,7 +9,7 @@ import {
 } from "../../shared/mailbox-frames.ts";
 import { verifyBoxOpening, verifyBoxReceipt } from "../../shared/mailbox-signatures.ts";
 import { MAILBOX_LIMITS } from "../../shared/protocol.ts";
-import type { Channel } from "../messaging/ports.ts";
+import type { Channel } from "../messaging/ports/transport.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import type { Mailbox } from "./mailbox.ts";
 

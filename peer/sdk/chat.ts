@@ -1,14 +1,8 @@
 import { ChatError } from "../../shared/errors.ts";
 import { OPERATION_NAMES } from "../daemon/operation-names.ts";
-import type {
-  ChangeParams,
-  ChatEvent,
-  ConsumeOptions,
-  Consumer,
-  OperationName,
-  Operations,
-  PresenceEvent,
-} from "../messaging/operations.ts";
+import type { ChatEvent, ConsumeOptions, Consumer, PresenceEvent } from "../messaging/operations/feed.ts";
+import type { ChangeParams } from "../messaging/operations/messages.ts";
+import type { OperationName, Operations } from "../messaging/operations.ts";
 
 type Patience = Pick<ChangeParams, "wait" | "timeoutMs">;
 type PatientName = {

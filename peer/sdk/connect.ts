@@ -3,7 +3,7 @@ import { ChatError, isChatError } from "../../shared/errors.ts";
 import { monotonicMs } from "../cli/monotonic-clock.ts";
 import { findDaemon, type ReachContext } from "../cli/reach-profile.ts";
 import type { ControlClient } from "../daemon/control-client.ts";
-import type { ConsumeOptions, Consumer } from "../messaging/operations.ts";
+import type { ConsumeOptions, Consumer } from "../messaging/operations/feed.ts";
 import { type Chat, chatOf } from "./chat.ts";
 import type { ConnectOptions } from "./options.ts";
 import { contextOf } from "./place.ts";

@@ -12,7 +12,7 @@ import { concat } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import type { NewKeyPackage } from "../messaging/ports.ts";
+import type { NewKeyPackage } from "../messaging/ports/sessions.ts";
 import { credentialOf, isLeafOf } from "./authentication.ts";
 import { CIPHERSUITE } from "./ciphersuite.ts";
 import { guardedSync } from "./library-boundary.ts";

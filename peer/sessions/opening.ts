@@ -1,7 +1,7 @@
 import { type ClientState, createCommit, createGroup, emptyPskIndex, joinGroup, type KeyPackage } from "ts-mls";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import type { NewKeyPackage } from "../messaging/ports.ts";
+import type { NewKeyPackage } from "../messaging/ports/sessions.ts";
 import { clientConfig } from "./client-config.ts";
 import { generateKeyPackage, isWithinLifetime, readKeyPackage, readPrivatePackage } from "./key-package.ts";
 import { guarded } from "./library-boundary.ts";

@@ -1,7 +1,7 @@
 import { concat, utf8 } from "../../shared/bytes.ts";
 import { type DeviceId, publicKeyOfDevice } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import type { ParcelSeals } from "../messaging/ports.ts";
+import type { ParcelSeals } from "../messaging/ports/mailboxes.ts";
 import type { RandomBytes } from "./ciphersuite.ts";
 import { HKDF_SHA512 } from "./hkdf.ts";
 import { AES_256_GCM, type HpkeSuite, openHpke, sealHpke } from "./hpke.ts";

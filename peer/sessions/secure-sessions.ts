@@ -1,7 +1,7 @@
 import { randomBytes as systemRandomBytes } from "node:crypto";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
-import type { SecureSessions } from "../messaging/ports.ts";
+import type { SecureSessions } from "../messaging/ports/sessions.ts";
 import { decryptMessage, encryptMessage } from "./application-message.ts";
 import { createCiphersuite, type RandomBytes } from "./ciphersuite.ts";
 import { beginCommit, confirmCommit, receiveCommit } from "./commit.ts";

@@ -1,7 +1,7 @@
 import type { ClientState, EpochReceiverData, SecretTree } from "ts-mls";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
-import type { Session } from "../messaging/ports.ts";
+import type { Session } from "../messaging/ports/sessions.ts";
 import { isLeafOf } from "./authentication.ts";
 import { CIPHERSUITE } from "./ciphersuite.ts";
 

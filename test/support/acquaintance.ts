@@ -1,5 +1,5 @@
 import { createResolver, type ResolverOptions } from "../../peer/contacts/resolver.ts";
-import type { Contact } from "../../peer/messaging/ports.ts";
+import type { Contact } from "../../peer/messaging/ports/contacts.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import { memoryContacts } from "./memory-contacts.ts";
 import { memoryNaming } from "./memory-naming.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Channel } from "../../peer/messaging/ports.ts";
+import type { Channel } from "../../peer/messaging/ports/transport.ts";
 import type { Runtime } from "../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../peer/network/limits.ts";
 import { type HostilePeer, type RawStream, startHostilePeer } from "./hostile-peer.ts";

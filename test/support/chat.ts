@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { type Effect, type Happening, initialState, type Size, type State } from "../../peer/cli/chat/model.ts";
 import { update } from "../../peer/cli/chat/update.ts";
-import type { ChatMessage, HistoryMessage } from "../../peer/messaging/operations.ts";
+import type { ChatMessage, HistoryMessage } from "../../peer/messaging/operations/messages.ts";
 import { MESSAGE } from "./fake-operations.ts";
 
 export const NOW_MS = Date.parse("2026-11-20T18:30:00.000Z");

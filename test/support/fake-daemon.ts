@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Operations, PresenceFeed } from "../../peer/messaging/operations.ts";
+import type { PresenceFeed } from "../../peer/messaging/operations/feed.ts";
+import type { Operations } from "../../peer/messaging/operations.ts";
 import { startTestServer } from "./control-socket.ts";
 import { ALICE, fakeOperations, fakePresence } from "./fake-operations.ts";
 import { type Outcome, Program, type StartOptions } from "./program.ts";

@@ -1,18 +1,10 @@
-import type {
-  Access,
-  ChatEvent,
-  ChatMessage,
-  ContactView,
-  Feed,
-  Identity,
-  KeyAudit,
-  KeyChange,
-  Operations,
-  PresenceEvent,
-  PresenceFeed,
-  SendResult,
-  TokenView,
-} from "../../peer/messaging/operations.ts";
+import type { ContactView, KeyChange } from "../../peer/messaging/operations/contacts.ts";
+import type { ChatEvent, Feed, PresenceEvent, PresenceFeed } from "../../peer/messaging/operations/feed.ts";
+import type { KeyAudit } from "../../peer/messaging/operations/keys.ts";
+import type { ChatMessage, SendResult } from "../../peer/messaging/operations/messages.ts";
+import type { Identity } from "../../peer/messaging/operations/status.ts";
+import type { Access, TokenView } from "../../peer/messaging/operations/tokens.ts";
+import type { Operations } from "../../peer/messaging/operations.ts";
 import { ChatError } from "../../shared/errors.ts";
 
 export const ALICE: Identity = {

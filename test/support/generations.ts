@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { SecureSessions } from "../../peer/messaging/ports.ts";
+import type { SecureSessions } from "../../peer/messaging/ports/sessions.ts";
 import { hex } from "../../shared/bytes.ts";
 import type { Passing } from "./memory-network.ts";
 

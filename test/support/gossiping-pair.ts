@@ -1,5 +1,7 @@
 import { Gossip } from "../../peer/messaging/gossip.ts";
-import type { Channel, Contact, KeyLog } from "../../peer/messaging/ports.ts";
+import type { Contact } from "../../peer/messaging/ports/contacts.ts";
+import type { KeyLog } from "../../peer/messaging/ports/key-log.ts";
+import type { Channel } from "../../peer/messaging/ports/transport.ts";
 import { createKeyLog } from "../../peer/naming/log/key-log.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";

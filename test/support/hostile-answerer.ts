@@ -1,4 +1,4 @@
-import type { Channel } from "../../peer/messaging/ports.ts";
+import type { Channel } from "../../peer/messaging/ports/transport.ts";
 import { decodeFrame, encodeFrame, type Frame, type FrameBody } from "../../shared/frames.ts";
 import type { MessagingWorld } from "./messaging-world.ts";
 import type { Person } from "./people.ts";

@@ -1,4 +1,5 @@
-import type { Channel, SecureSessions, Session } from "../../peer/messaging/ports.ts";
+import type { SecureSessions, Session } from "../../peer/messaging/ports/sessions.ts";
+import type { Channel } from "../../peer/messaging/ports/transport.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
 import { directConversation } from "../../shared/conversation.ts";
 import { publicKeyOfDevice } from "../../shared/device-id.ts";

@@ -1,4 +1,4 @@
-import type { LogEvidence } from "../../peer/messaging/store.ts";
+import type { LogEvidence } from "../../peer/messaging/store/log.ts";
 import { createKeyLog } from "../../peer/naming/log/key-log.ts";
 import { openedStore } from "./opened-store.ts";
 import { AUDIENCE, NOW_MS } from "./people.ts";

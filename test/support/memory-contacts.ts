@@ -1,4 +1,4 @@
-import type { Contact, ContactStore } from "../../peer/messaging/ports.ts";
+import type { Contact, ContactStore } from "../../peer/messaging/ports/contacts.ts";
 import type { Username } from "../../shared/username.ts";
 
 /** A ContactStore in memory that counts what is written. */

@@ -1,4 +1,4 @@
-import type { ClaimedKeyPackage, NamingServer } from "../../peer/messaging/ports.ts";
+import type { ClaimedKeyPackage, NamingServer } from "../../peer/messaging/ports/naming-server.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { verifyMailboxRecord } from "../../shared/mailbox-record.ts";

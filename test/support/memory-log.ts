@@ -1,4 +1,4 @@
-import type { KeyLog, LogStatus } from "../../peer/messaging/ports.ts";
+import type { KeyLog, LogStatus } from "../../peer/messaging/ports/key-log.ts";
 import { EMPTY_ROOT } from "../../shared/merkle.ts";
 import type { NameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";

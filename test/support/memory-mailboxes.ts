@@ -1,4 +1,4 @@
-import type { BoxKey, Mailbox, MailboxNetwork } from "../../peer/messaging/ports.ts";
+import type { BoxKey, Mailbox, MailboxNetwork } from "../../peer/messaging/ports/mailboxes.ts";
 import { hex } from "../../shared/bytes.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { rawPublicKey } from "../../shared/ed25519.ts";

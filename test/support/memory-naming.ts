@@ -1,4 +1,4 @@
-import type { NameAnswer, NamingServer, PublicMailbox } from "../../peer/messaging/ports.ts";
+import type { NameAnswer, NamingServer, PublicMailbox } from "../../peer/messaging/ports/naming-server.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { NameRecord } from "../../shared/name-record.ts";

@@ -1,5 +1,5 @@
 import type { Path } from "../../peer/messaging/path.ts";
-import type { Channel, Transport, TransportEvents } from "../../peer/messaging/ports.ts";
+import type { Channel, Transport, TransportEvents } from "../../peer/messaging/ports/transport.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { decodeFrame, type Frame } from "../../shared/frames.ts";

@@ -12,21 +12,18 @@ import type { MailboxKeeper } from "../../peer/messaging/mailbox/mailbox-keeper.
 import { ParcelSender } from "../../peer/messaging/mailbox/parcel-sender.ts";
 import { createOperations, type Engine } from "../../peer/messaging/messenger.ts";
 import { standDown } from "../../peer/messaging/old-copy.ts";
-import type { Access, Operations, SendResult } from "../../peer/messaging/operations.ts";
+import type { SendResult } from "../../peer/messaging/operations/messages.ts";
+import type { Access } from "../../peer/messaging/operations/tokens.ts";
+import type { Operations } from "../../peer/messaging/operations.ts";
 import { forgetExpired, giveUpOld } from "../../peer/messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "../../peer/messaging/outbox-watch.ts";
-import type {
-  Contact,
-  ContactStore,
-  KeyLog,
-  MailboxNetwork,
-  Resolver,
-  SecureSessions,
-} from "../../peer/messaging/ports.ts";
-import type { Runtime } from "../../peer/messaging/runtime.ts";
+import type { Contact, ContactStore } from "../../peer/messaging/ports/contacts.ts";
+import type { KeyLog } from "../../peer/messaging/ports/key-log.ts";
+import type { MailboxNetwork } from "../../peer/messaging/ports/mailboxes.ts";
+import type { SecureSessions } from "../../peer/messaging/ports/sessions.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { SessionBook } from "../../peer/messaging/session-book.ts";
-import type { OutboxRow } from "../../peer/messaging/store.ts";
+import type { OutboxRow } from "../../peer/messaging/store/outbox.ts";
 import { createAccess } from "../../peer/messaging/tokens/token-access.ts";
 import { TokenUses } from "../../peer/messaging/tokens/token-uses.ts";
 import { Typing } from "../../peer/messaging/typing.ts";
@@ -35,6 +32,7 @@ import { parcelSeals } from "../../peer/sessions/parcel-seal.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { sha256 } from "../../shared/hash.ts";
+import { counted, countedPublishing } from "./counted-work.ts";
 import type { FakeTime } from "./fake-time.ts";
 import type { MemoryDirectory } from "./memory-directory.ts";
 import type { MemoryNetwork } from "./memory-network.ts";
@@ -297,40 +295,5 @@ function inTransactions({ contacts, transaction }: OpenStore): ContactStore {
     ...contacts,
     save: (contact) => transaction(() => contacts.save(contact)),
     remove: (username) => transaction(() => contacts.remove(username)),
-  };
-}
-
-/** A mailbox record is signed, and its signature checked, outside the event loop too. */
-function countedPublishing(
-  { naming, runtime }: { naming: MemoryDirectory; runtime: Runtime },
-  pending: { count: number },
-) {
-  return {
-    serverNow: () => {
-      pending.count += 1;
-      return runtime.now();
-    },
-    naming: {
-      ...naming,
-      publishMailbox: (record: string) => naming.publishMailbox(record).finally(() => (pending.count -= 1)),
-    },
-  };
-}
-
-/** Record signatures are checked outside the event loop: whoever waits for quiet waits for these. */
-function counted(resolver: Resolver, pending: { count: number }): Resolver {
-  const count = async <T>(work: Promise<T>): Promise<T> => {
-    pending.count += 1;
-    try {
-      return await work;
-    } finally {
-      pending.count -= 1;
-    }
-  };
-  return {
-    resolve: (username, options) => count(resolver.resolve(username, options)),
-    resolveDevice: (device, hint, signal) => count(resolver.resolveDevice(device, hint, signal)),
-    inspect: (username, signal) => count(resolver.inspect(username, signal)),
-    trust: (username, signal) => count(resolver.trust(username, signal)),
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Channel } from "../../peer/messaging/ports.ts";
+import type { Channel } from "../../peer/messaging/ports/transport.ts";
 import { type Runtime, systemRuntime } from "../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../peer/network/limits.ts";
 import type { Network } from "../../peer/network/network.ts";

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type OpenStore, openStore } from "../../peer/history/store.ts";
-import type { InboundMessage, Lane, NewOutboxRow, OwnMessage } from "../../peer/messaging/store.ts";
+import type { OwnMessage } from "../../peer/messaging/store/history.ts";
+import type { InboundMessage, Lane } from "../../peer/messaging/store/inbox.ts";
+import type { NewOutboxRow } from "../../peer/messaging/store/outbox.ts";
 import { sha256 } from "../../shared/hash.ts";
 import { pad } from "../../shared/padding.ts";
 import { NOW_MS, personOf } from "./people.ts";

@@ -8,7 +8,7 @@ import {
   defaultPaddingConfig,
 } from "ts-mls";
 import { expect } from "vitest";
-import type { SecureSessions, Session } from "../../peer/messaging/ports.ts";
+import type { SecureSessions, Session } from "../../peer/messaging/ports/sessions.ts";
 import { createCiphersuite } from "../../peer/sessions/ciphersuite.ts";
 import { createSecureSessions } from "../../peer/sessions/secure-sessions.ts";
 import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";

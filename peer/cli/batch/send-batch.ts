@@ -1,5 +1,6 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { Operations, SendParams, SendResult } from "../../messaging/operations.ts";
+import type { SendParams, SendResult } from "../../messaging/operations/messages.ts";
+import type { Operations } from "../../messaging/operations.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
 import type { BatchItem } from "./batch-file.ts";
 

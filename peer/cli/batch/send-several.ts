@@ -1,5 +1,5 @@
 import { ChatError, isChatError } from "../../../shared/errors.ts";
-import type { SendParams } from "../../messaging/operations.ts";
+import type { SendParams } from "../../messaging/operations/messages.ts";
 import type { CliContext } from "../context.ts";
 import { deliveryExitCode, describeDelivery } from "../delivering.ts";
 import { EXIT_CODES, type ExitCode, worstOf } from "../exit-codes.ts";

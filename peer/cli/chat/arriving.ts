@@ -1,4 +1,6 @@
-import type { ChatEvent, ChatMessage, ContactView, PresenceEvent } from "../../messaging/operations.ts";
+import type { ContactView } from "../../messaging/operations/contacts.ts";
+import type { ChatEvent, PresenceEvent } from "../../messaging/operations/feed.ts";
+import type { ChatMessage } from "../../messaging/operations/messages.ts";
 import { describeEvent } from "../describe-event.ts";
 import { altered, historyEntry, inboundEntry, withNewest, withOlder } from "./entries.ts";
 import {

@@ -1,5 +1,6 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { ChatEvent, ConsumeOptions, Consumer, Operations, PresenceFeed } from "../../messaging/operations.ts";
+import type { ChatEvent, ConsumeOptions, Consumer, PresenceFeed } from "../../messaging/operations/feed.ts";
+import type { Operations } from "../../messaging/operations.ts";
 import { ADVICE } from "../advice.ts";
 import { type Effect, type Happening, idOf, PAGE, type State } from "./model.ts";
 

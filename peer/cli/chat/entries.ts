@@ -1,4 +1,4 @@
-import type { ChatMessage, HistoryMessage } from "../../messaging/operations.ts";
+import type { ChatMessage, HistoryMessage } from "../../messaging/operations/messages.ts";
 import type { Alteration, Entry } from "./model.ts";
 
 export function inboundEntry(message: ChatMessage): Entry {

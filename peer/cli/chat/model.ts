@@ -1,10 +1,6 @@
-import type {
-  ChatEvent,
-  ContactView,
-  DeliveryState,
-  HistoryMessage,
-  PresenceEvent,
-} from "../../messaging/operations.ts";
+import type { ContactView } from "../../messaging/operations/contacts.ts";
+import type { ChatEvent, PresenceEvent } from "../../messaging/operations/feed.ts";
+import type { DeliveryState, HistoryMessage } from "../../messaging/operations/messages.ts";
 import type { Path } from "../../messaging/path.ts";
 import type { Input } from "./keys.ts";
 import { EMPTY_INPUT, type TextInput } from "./text-input.ts";

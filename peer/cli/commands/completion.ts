@@ -1,5 +1,6 @@
 import { ChatError, isChatError } from "../../../shared/errors.ts";
-import type { HistoryMessage, Operations } from "../../messaging/operations.ts";
+import type { HistoryMessage } from "../../messaging/operations/messages.ts";
+import type { Operations } from "../../messaging/operations.ts";
 import type { Command, Told } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";

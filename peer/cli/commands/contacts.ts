@@ -1,5 +1,6 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { ContactView, Operations } from "../../messaging/operations.ts";
+import type { ContactView } from "../../messaging/operations/contacts.ts";
+import type { Operations } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";

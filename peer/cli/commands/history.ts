@@ -1,5 +1,5 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { HistoryMessage, HistoryParams } from "../../messaging/operations.ts";
+import type { HistoryMessage, HistoryParams } from "../../messaging/operations/messages.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";

@@ -1,5 +1,5 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { InboxMode } from "../../messaging/operations.ts";
+import type { InboxMode } from "../../messaging/operations/contacts.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { visibleLine } from "../visible-text.ts";

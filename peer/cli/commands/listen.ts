@@ -1,7 +1,7 @@
 import { ChatError } from "../../../shared/errors.ts";
 import { isConsumerName } from "../../daemon/consumer-name.ts";
 import type { ControlClient } from "../../daemon/control-client.ts";
-import type { ConsumeOptions, Consumer } from "../../messaging/operations.ts";
+import type { ConsumeOptions, Consumer } from "../../messaging/operations/feed.ts";
 import { API_OPTIONS, type ApiPlace, readApi, serveApi } from "../api-socket.ts";
 import type { Args, Command } from "../command.ts";
 import type { Taking } from "../consume/print-events.ts";

@@ -1,4 +1,4 @@
-import type { PresenceEvent, PresenceFeed } from "../../messaging/operations.ts";
+import type { PresenceEvent, PresenceFeed } from "../../messaging/operations/feed.ts";
 import type { Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";

@@ -1,5 +1,6 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { Operations, OutboxItem } from "../../messaging/operations.ts";
+import type { OutboxItem } from "../../messaging/operations/messages.ts";
+import type { Operations } from "../../messaging/operations.ts";
 import type { Args, Command } from "../command.ts";
 import { describeTrouble } from "../describe-trouble.ts";
 import { EXIT } from "../exit-codes.ts";

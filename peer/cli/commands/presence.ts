@@ -1,5 +1,5 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { VisibilityView } from "../../messaging/operations.ts";
+import type { VisibilityView } from "../../messaging/operations/status.ts";
 import type { Args, Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { withOperations } from "../with-operations.ts";

@@ -1,7 +1,7 @@
 import { utf8 } from "../../../shared/bytes.ts";
 import { ChatError, isChatError } from "../../../shared/errors.ts";
 import { readText } from "../../../shared/text.ts";
-import type { SendParams, SendResult } from "../../messaging/operations.ts";
+import type { SendParams, SendResult } from "../../messaging/operations/messages.ts";
 import type { BatchItem } from "../batch/batch-file.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";

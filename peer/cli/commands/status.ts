@@ -1,4 +1,5 @@
-import type { LogView, Status } from "../../messaging/operations.ts";
+import type { LogView } from "../../messaging/operations/keys.ts";
+import type { Status } from "../../messaging/operations/status.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { localTime } from "../instant.ts";

@@ -1,4 +1,4 @@
-import type { TrustResult } from "../../messaging/operations.ts";
+import type { TrustResult } from "../../messaging/operations/contacts.ts";
 import { describeKeys, showThenAccept, verdictOn } from "../accept-key.ts";
 import type { Command } from "../command.ts";
 import { describeChange } from "../describe-change.ts";

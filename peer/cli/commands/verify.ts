@@ -1,4 +1,4 @@
-import type { VerifyResult } from "../../messaging/operations.ts";
+import type { VerifyResult } from "../../messaging/operations/contacts.ts";
 import type { Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";

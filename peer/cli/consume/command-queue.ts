@@ -1,4 +1,4 @@
-import type { ChatEvent } from "../../messaging/operations.ts";
+import type { ChatEvent } from "../../messaging/operations/feed.ts";
 
 export type CommandQueueOptions = {
   /** How many commands run at a time. */

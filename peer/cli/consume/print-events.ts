@@ -1,5 +1,5 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { ChatEvent, Consumer } from "../../messaging/operations.ts";
+import type { ChatEvent, Consumer } from "../../messaging/operations/feed.ts";
 import type { CliContext } from "../context.ts";
 import { describeEvent } from "../describe-event.ts";
 import type { Output } from "../output.ts";

@@ -1,5 +1,5 @@
 import { ChatError } from "../../../shared/errors.ts";
-import type { ChatEvent } from "../../messaging/operations.ts";
+import type { ChatEvent } from "../../messaging/operations/feed.ts";
 import type { CliContext } from "../context.ts";
 import { jsonLine } from "../output.ts";
 import { visibleLine, visibleReason } from "../visible-text.ts";

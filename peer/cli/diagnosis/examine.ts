@@ -1,6 +1,6 @@
 import packageJson from "../../../package.json" with { type: "json" };
 import { type ChatError, isChatError } from "../../../shared/errors.ts";
-import type { Diagnosis, Status } from "../../messaging/operations.ts";
+import type { Diagnosis, Status } from "../../messaging/operations/status.ts";
 import type { CliContext, Doctor, ProfileInsight } from "../context.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import { table } from "../table.ts";

@@ -1,5 +1,5 @@
 import type { ChatError } from "../../../shared/errors.ts";
-import type { Diagnosis, Status } from "../../messaging/operations.ts";
+import type { Diagnosis, Status } from "../../messaging/operations/status.ts";
 import type { AddressKind, Doctor } from "../context.ts";
 import { localTime } from "../instant.ts";
 import { bad, type Check, ok, unknown, warn } from "./check.ts";

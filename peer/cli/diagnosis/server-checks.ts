@@ -1,5 +1,6 @@
 import type { ChatError } from "../../../shared/errors.ts";
-import type { Diagnosis, LogView } from "../../messaging/operations.ts";
+import type { LogView } from "../../messaging/operations/keys.ts";
+import type { Diagnosis } from "../../messaging/operations/status.ts";
 import type { ServerInsight } from "../context.ts";
 import { localTime } from "../instant.ts";
 import { bad, type Check, ok, unknown, warn } from "./check.ts";

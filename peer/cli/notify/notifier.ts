@@ -1,4 +1,4 @@
-import type { ChatEvent, Consumer } from "../../messaging/operations.ts";
+import type { ChatEvent, Consumer } from "../../messaging/operations/feed.ts";
 import { visibleLine } from "../visible-text.ts";
 import type { Shown } from "./shown.ts";
 

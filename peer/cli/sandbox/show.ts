@@ -1,4 +1,4 @@
-import type { ChatEvent } from "../../messaging/operations.ts";
+import type { ChatEvent } from "../../messaging/operations/feed.ts";
 import { toAnsi } from "../chat/ansi.ts";
 import { span } from "../chat/line.ts";
 import { colourOf } from "../chat/message-lines.ts";

@@ -1,12 +1,6 @@
 import * as z from "zod";
-import type {
-  ChatEvent,
-  DeviceDelivery,
-  HistoryMessage,
-  OutboxItem,
-  PresenceEvent,
-  SendResult,
-} from "../../messaging/operations.ts";
+import type { ChatEvent, PresenceEvent } from "../../messaging/operations/feed.ts";
+import type { DeviceDelivery, HistoryMessage, OutboxItem, SendResult } from "../../messaging/operations/messages.ts";
 import { count, deliveryState, errorCode, messageId, path, shapeOf, time } from "./shape.ts";
 
 type EventFields<Type extends ChatEvent["type"]> = Omit<Extract<ChatEvent, { type: Type }>, "type">;

@@ -2,21 +2,14 @@ import * as z from "zod";
 import { RELAY_ROLES } from "../../../shared/relay-descriptor.ts";
 import type {
   ContactView,
-  Identity,
   InboxView,
-  KeyAudit,
   KeyChange,
-  KeyRotation,
-  KeyView,
-  LogKeys,
-  LogState,
-  OnlinePersonView,
   RecordView,
-  Status,
   TrustResult,
   VerifyResult,
-  VisibilityView,
-} from "../../messaging/operations.ts";
+} from "../../messaging/operations/contacts.ts";
+import type { KeyAudit, KeyRotation, KeyView, LogKeys, LogState } from "../../messaging/operations/keys.ts";
+import type { Identity, OnlinePersonView, Status, VisibilityView } from "../../messaging/operations/status.ts";
 import { type Check, VERDICTS } from "../diagnosis/check.ts";
 import { count, errorCode, oneOf, shapeOf, time } from "./shape.ts";
 

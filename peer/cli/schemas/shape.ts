@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { ERROR_CODES } from "../../../shared/errors.ts";
-import type { DeliveryState } from "../../messaging/operations.ts";
+import type { DeliveryState } from "../../messaging/operations/messages.ts";
 import type { Path } from "../../messaging/path.ts";
 
 type Mutable<T> = { -readonly [Member in keyof T]: Mutable<T[Member]> };

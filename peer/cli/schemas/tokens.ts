@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { TokenLogEntry, TokenView } from "../../messaging/operations.ts";
+import type { TokenLogEntry, TokenView } from "../../messaging/operations/tokens.ts";
 import { errorCode, shapeOf, time } from "./shape.ts";
 
 const view = z.strictObject({

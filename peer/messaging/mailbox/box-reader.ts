@@ -5,10 +5,10 @@ import { sha256 } from "../../../shared/hash.ts";
 import { MAILBOX_LIMITS } from "../../../shared/protocol.ts";
 import { backOff } from "../back-off.ts";
 import { isOwnFault } from "../own-fault.ts";
-import type { Mailbox, MailboxNetwork } from "../ports.ts";
+import type { Mailbox, MailboxNetwork } from "../ports/mailboxes.ts";
 import type { Runtime } from "../runtime.ts";
 import { Signal } from "../signal.ts";
-import type { MailboxSecret } from "../store.ts";
+import type { MailboxSecret } from "../store/mailbox.ts";
 import { type OwnBox, ownBox } from "./own-boxes.ts";
 import type { Taken, TakeOptions } from "./parcel-inbox.ts";
 

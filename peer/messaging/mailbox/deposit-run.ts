@@ -2,8 +2,9 @@ import { equalBytes } from "../../../shared/bytes.ts";
 import type { DeviceId } from "../../../shared/device-id.ts";
 import { asChatError, ChatError, isChatError } from "../../../shared/errors.ts";
 import { findRelayOf } from "../../../shared/relay-address.ts";
-import type { Mailbox, MailboxNetwork } from "../ports.ts";
-import type { Relayed, Store } from "../store.ts";
+import type { Mailbox, MailboxNetwork } from "../ports/mailboxes.ts";
+import type { Relayed } from "../store/outbox.ts";
+import type { Store } from "../store.ts";
 import { type Destination, type DestinationDeps, findDestination, type Slot } from "./destination.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;

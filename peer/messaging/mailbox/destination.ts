@@ -1,9 +1,10 @@
 import { decodeBase64url } from "../../../shared/base64url.ts";
 import type { DeviceId } from "../../../shared/device-id.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
-import type { PublicMailbox } from "../ports.ts";
+import type { PublicMailbox } from "../ports/naming-server.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Grant, Store } from "../store.ts";
+import type { Grant } from "../store/mailbox.ts";
+import type { Store } from "../store.ts";
 
 /** Its giver forgets the secrets of a grant five weeks after its own week, at the earliest. */
 const GRANT_LIFETIME_MS = 28 * 24 * 60 * 60_000;

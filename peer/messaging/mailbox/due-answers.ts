@@ -1,7 +1,7 @@
 import type { DeviceId } from "../../../shared/device-id.ts";
 import { decodeFrame, encodeFrame, type FrameBody } from "../../../shared/frames.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
-import type { Contact } from "../ports.ts";
+import type { Contact } from "../ports/contacts.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Store } from "../store.ts";
 

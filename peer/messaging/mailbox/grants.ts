@@ -3,9 +3,10 @@ import type { FrameOf } from "../../../shared/frames.ts";
 import { MAILBOX_TOKEN, makeToken } from "../../../shared/mailbox-token.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import { findRelayOf } from "../../../shared/relay-address.ts";
-import type { ParcelSeals } from "../ports.ts";
+import type { ParcelSeals } from "../ports/mailboxes.ts";
 import type { Runtime } from "../runtime.ts";
-import type { MailboxSecret, Store } from "../store.ts";
+import type { MailboxSecret } from "../store/mailbox.ts";
+import type { Store } from "../store.ts";
 import { ownBox, sealSeed } from "./own-boxes.ts";
 
 /** With this few tokens left, a contact gets new ones. */

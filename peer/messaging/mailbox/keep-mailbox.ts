@@ -1,5 +1,5 @@
 import type { DeviceId } from "../../../shared/device-id.ts";
-import type { NamingServer } from "../ports.ts";
+import type { NamingServer } from "../ports/naming-server.ts";
 import { DueAnswers } from "./due-answers.ts";
 import { MailboxKeeper } from "./mailbox-keeper.ts";
 import { ParcelAnswers } from "./parcel-answers.ts";

@@ -3,9 +3,10 @@ import { utf8 } from "../../../shared/bytes.ts";
 import type { DeviceId } from "../../../shared/device-id.ts";
 import { privateKeyObject, rawPublicKey } from "../../../shared/ed25519.ts";
 import { findRelayOf } from "../../../shared/relay-address.ts";
-import type { BoxKey } from "../ports.ts";
+import type { BoxKey } from "../ports/mailboxes.ts";
 import type { Runtime } from "../runtime.ts";
-import type { MailboxSecret, Store } from "../store.ts";
+import type { MailboxSecret } from "../store/mailbox.ts";
+import type { Store } from "../store.ts";
 
 const WEEK_MS = 7 * 24 * 60 * 60_000;
 /** Relays keep a parcel for 30 days, and whoever left it may have known the box for a while. */

@@ -3,7 +3,7 @@ import { ChatError, type ErrorCode } from "../../../shared/errors.ts";
 import { decodeFrame, type Frame, type FrameBody } from "../../../shared/frames.ts";
 import { decodeParcel, type Parcel } from "../../../shared/parcel.ts";
 import { FrameAnswerer, leadingMessages } from "../frame-answerer.ts";
-import type { MailboxSecret } from "../store.ts";
+import type { MailboxSecret } from "../store/mailbox.ts";
 import type { DueAnswers } from "./due-answers.ts";
 import { sealSeed } from "./own-boxes.ts";
 import type { ParcelAnswers } from "./parcel-answers.ts";

@@ -1,4 +1,5 @@
-import type { ChatEvent, Feed, Operations } from "../operations.ts";
+import type { ChatEvent, Feed } from "../operations/feed.ts";
+import type { Operations } from "../operations.ts";
 import type { TokenGuard } from "./token-guard.ts";
 
 /** Every operation is forbidden but those that are listed here: a new one stays closed until somebody opens it. */

@@ -1,8 +1,9 @@
 import { asChatError, ChatError, type ErrorCode } from "../../../shared/errors.ts";
 import { readAddressee } from "../addressee.ts";
-import type { TokenLogEntry } from "../operations.ts";
+import type { TokenLogEntry } from "../operations/tokens.ts";
 import type { Runtime } from "../runtime.ts";
-import type { ApiToken, Store } from "../store.ts";
+import type { ApiToken } from "../store/tokens.ts";
+import type { Store } from "../store.ts";
 import { permits, type Right } from "./capability.ts";
 import type { TokenUses } from "./token-uses.ts";
 

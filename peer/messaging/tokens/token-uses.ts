@@ -1,6 +1,6 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { Runtime } from "../runtime.ts";
-import type { ApiToken } from "../store.ts";
+import type { ApiToken } from "../store/tokens.ts";
 import { RateLimit } from "./rate.ts";
 
 /** `isOver`: requests are being refused, and that was noted. */

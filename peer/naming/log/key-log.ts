@@ -8,8 +8,9 @@ import { LIMITS } from "../../../shared/protocol.ts";
 import { type NoteVerifier, parseVerifier } from "../../../shared/signed-note.ts";
 import { singleFlight } from "../../../shared/single-flight.ts";
 import type { Username } from "../../../shared/username.ts";
-import type { KeyLog, LogStatus } from "../../messaging/ports.ts";
-import type { LogEvidence, Store } from "../../messaging/store.ts";
+import type { KeyLog, LogStatus } from "../../messaging/ports/key-log.ts";
+import type { LogEvidence } from "../../messaging/store/log.ts";
+import type { Store } from "../../messaging/store.ts";
 import { LogReplica, treeOfLeaves } from "./log-replica.ts";
 import type { LogSource } from "./log-source.ts";
 

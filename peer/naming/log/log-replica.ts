@@ -2,7 +2,7 @@ import { concat } from "../../../shared/bytes.ts";
 import { LOG_LABEL_BYTES, LOG_LEAF_BYTES } from "../../../shared/log-leaf.ts";
 import { leafHash, rootOf, type Subtrees } from "../../../shared/merkle.ts";
 import { MerkleTree } from "../../../shared/merkle-tree.ts";
-import type { LogStore } from "../../messaging/store.ts";
+import type { LogStore } from "../../messaging/store/log.ts";
 
 const CHUNK_LEVEL = 10;
 const CHUNK_LEAVES = 2 ** CHUNK_LEVEL;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { describeChange } from "../../../peer/cli/describe-change.ts";
-import type { KeyChange } from "../../../peer/messaging/operations.ts";
+import type { KeyChange } from "../../../peer/messaging/operations/contacts.ts";
 
 const CHANGE: KeyChange = {
   pinnedAt: "2026-10-01T12:00:00.000Z",

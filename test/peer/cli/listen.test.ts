@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import type { Dependencies, Messenger, OpenOptions, Programs } from "../../../peer/cli/context.ts";
 import { runProgram } from "../../../peer/cli/program.ts";
-import type { ChatEvent, Feed } from "../../../peer/messaging/operations.ts";
+import type { ChatEvent, Feed } from "../../../peer/messaging/operations/feed.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { terminal } from "../../support/fake-daemon.ts";
 import { ALICE, fakeFeed, fakeOperations, fakePresence, MESSAGE, NO_ACCESS } from "../../support/fake-operations.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AuditFacts, auditName } from "../../../peer/contacts/audit.ts";
-import type { LoggedRecord, LogStatus } from "../../../peer/messaging/ports.ts";
+import type { LoggedRecord, LogStatus } from "../../../peer/messaging/ports/key-log.ts";
 import { EMPTY_ROOT } from "../../../shared/merkle.ts";
 import type { NameRecord } from "../../../shared/name-record.ts";
 import { bob, bobAgain, chain, first, mallory, rotated, second, swapped } from "../../support/acquaintance.ts";

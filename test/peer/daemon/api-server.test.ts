@@ -4,7 +4,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type ApiServerOptions, startApiServer } from "../../../peer/daemon/api-server.ts";
-import type { Access, Entry } from "../../../peer/messaging/operations.ts";
+import type { Access, Entry } from "../../../peer/messaging/operations/tokens.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { callRaw, closed, startTestServer } from "../../support/control-socket.ts";
 import { expectError } from "../../support/expect-error.ts";

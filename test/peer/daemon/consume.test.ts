@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type ControlClient, connectToDaemon } from "../../../peer/daemon/control-client.ts";
-import type { ChatEvent, Feed } from "../../../peer/messaging/operations.ts";
+import type { ChatEvent, Feed } from "../../../peer/messaging/operations/feed.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { startTestServer } from "../../support/control-socket.ts";
 import { expectError } from "../../support/expect-error.ts";

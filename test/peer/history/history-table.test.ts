@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { HistoryQuery } from "../../../peer/messaging/store.ts";
+import type { HistoryQuery } from "../../../peer/messaging/store/history.ts";
 import { bob, idOf, inbound, laneOfBob, openedStore, outgoing, own } from "../../support/opened-store.ts";
 import { NOW_MS, personOf } from "../../support/people.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { InboxStore, Lane } from "../../../peer/messaging/store.ts";
+import type { InboxStore, Lane } from "../../../peer/messaging/store/inbox.ts";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { alice, bob, carol, idOf, inbound, laneOfBob, openedStore } from "../../support/opened-store.ts";
 

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { openStore } from "../../../peer/history/store.ts";
-import type { Contact } from "../../../peer/messaging/ports.ts";
-import type { StoredSession } from "../../../peer/messaging/store.ts";
+import type { Contact } from "../../../peer/messaging/ports/contacts.ts";
+import type { StoredSession } from "../../../peer/messaging/store/sessions.ts";
 import { expectError } from "../../support/expect-error.ts";
 import {
   alice,

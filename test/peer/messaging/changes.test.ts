@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { ChatEvent, HistoryMessage } from "../../../peer/messaging/operations.ts";
+import type { ChatEvent } from "../../../peer/messaging/operations/feed.ts";
+import type { HistoryMessage } from "../../../peer/messaging/operations/messages.ts";
 import { directConversation } from "../../../shared/conversation.ts";
 import { parseUsername } from "../../../shared/username.ts";
 import { expectError } from "../../support/expect-error.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ContactWatch } from "../../../peer/messaging/contact-watch.ts";
-import type { PresenceEvent, PresenceFeed } from "../../../peer/messaging/operations.ts";
-import type { Contact } from "../../../peer/messaging/ports.ts";
+import type { PresenceEvent, PresenceFeed } from "../../../peer/messaging/operations/feed.ts";
+import type { Contact } from "../../../peer/messaging/ports/contacts.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { fakePresence } from "../../support/fake-operations.ts";
 import { FakeTime } from "../../support/fake-time.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Asked, ChatEvent } from "../../../peer/messaging/operations.ts";
+import type { Asked, ChatEvent } from "../../../peer/messaging/operations/feed.ts";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { HostileOpener } from "../../support/hostile-opener.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Gossip } from "../../../peer/messaging/gossip.ts";
-import type { Contact } from "../../../peer/messaging/ports.ts";
+import type { Contact } from "../../../peer/messaging/ports/contacts.ts";
 import { createKeyLog } from "../../../peer/naming/log/key-log.ts";
 import { FakeTime } from "../../support/fake-time.ts";
 import { startTestNetwork, type TestNetwork } from "../../support/networks.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Channel } from "../../../peer/messaging/ports.ts";
+import type { Channel } from "../../../peer/messaging/ports/transport.ts";
 import { ChatError, isChatError } from "../../../shared/errors.ts";
 import { encodeGossip, encodeLogClaim } from "../../../shared/gossip.ts";
 import { large, GossipingPair as Pair, pipe, small } from "../../support/gossiping-pair.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { viewMessage } from "../../../peer/messaging/message-view.ts";
-import type { ChatEvent } from "../../../peer/messaging/operations.ts";
+import type { ChatEvent } from "../../../peer/messaging/operations/feed.ts";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { type Content, decodeContent, encodeContent } from "../../../shared/content.ts";
 import { isChatError } from "../../../shared/errors.ts";

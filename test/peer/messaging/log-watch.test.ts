@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AuditProblem } from "../../../peer/messaging/audit-finding.ts";
 import { type LogFinding, LogWatch } from "../../../peer/messaging/log-watch.ts";
-import type { Contact } from "../../../peer/messaging/ports.ts";
+import type { Contact } from "../../../peer/messaging/ports/contacts.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import type { Username } from "../../../shared/username.ts";
 import { acquainted, alice, bob, first, second } from "../../support/acquaintance.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PresenceUpdate } from "../../../peer/messaging/ports.ts";
+import type { PresenceUpdate } from "../../../peer/messaging/ports/naming-server.ts";
 import { PresenceBoard } from "../../../peer/messaging/presence-board.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { expectError } from "../../support/expect-error.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import type { NamingServer, SecureSessions } from "../../../peer/messaging/ports.ts";
+import type { NamingServer } from "../../../peer/messaging/ports/naming-server.ts";
+import type { SecureSessions } from "../../../peer/messaging/ports/sessions.ts";
 import { Publisher, replenishKeyPackages } from "../../../peer/messaging/publisher.ts";
 import { verifyAddressRecord } from "../../../shared/address-record.ts";
 import { ChatError } from "../../../shared/errors.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SendWindow } from "../../../peer/messaging/send-window.ts";
-import type { OutboxRow, OutboxStore } from "../../../peer/messaging/store.ts";
+import type { OutboxRow, OutboxStore } from "../../../peer/messaging/store/outbox.ts";
 import { deviceIdOf } from "../../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../../shared/ed25519.ts";
 import { parseUsername } from "../../../shared/username.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { generateKeyPair } from "@libp2p/crypto/keys";
 import { describe, expect, test } from "vitest";
-import type { Channel } from "../../../peer/messaging/ports.ts";
+import type { Channel } from "../../../peer/messaging/ports/transport.ts";
 import { NETWORK_LIMITS } from "../../../peer/network/limits.ts";
 import { deviceIdOf, parseDeviceId } from "../../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../../shared/ed25519.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Channel } from "../../../peer/messaging/ports.ts";
+import type { Channel } from "../../../peer/messaging/ports/transport.ts";
 import { arrivalOfAllBefore, frameOf, hasStopped, readAll, soon, withPair, withRaw } from "../../support/channels.ts";
 import { startFaultProxy } from "../../support/fault-proxy.ts";
 import { tcpAddress } from "../../support/hostile-peer.ts";

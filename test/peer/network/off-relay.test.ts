@@ -1,7 +1,7 @@
 import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
 import { describe, expect, test } from "vitest";
-import type { Channel } from "../../../peer/messaging/ports.ts";
+import type { Channel } from "../../../peer/messaging/ports/transport.ts";
 import { markPunched } from "../../../peer/network/connection-path.ts";
 import type { Libp2pNode } from "../../../peer/network/libp2p.ts";
 import type { Punching } from "../../../peer/network/node.ts";

@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { ControlServer } from "../../../peer/daemon/control-server.ts";
-import type { ChatEvent, Feed, SendParams } from "../../../peer/messaging/operations.ts";
+import type { ChatEvent, Feed } from "../../../peer/messaging/operations/feed.ts";
+import type { SendParams } from "../../../peer/messaging/operations/messages.ts";
 import type { Chat } from "../../../peer/sdk/chat.ts";
 import { connect } from "../../../peer/sdk.ts";
 import { ChatError } from "../../../shared/errors.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { SecureSessions, Session } from "../../../peer/messaging/ports.ts";
+import type { SecureSessions, Session } from "../../../peer/messaging/ports/sessions.ts";
 import { isChatError } from "../../../shared/errors.ts";
 import { openedPair } from "../../support/sessions.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { BatchItem } from "../../../../peer/cli/batch/batch-file.ts";
 import { sendBatch } from "../../../../peer/cli/batch/send-batch.ts";
-import type { SendParams, SendResult } from "../../../../peer/messaging/operations.ts";
+import type { SendParams, SendResult } from "../../../../peer/messaging/operations/messages.ts";
 import { ChatError } from "../../../../shared/errors.ts";
 import { expectError } from "../../../support/expect-error.ts";
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { lineWidth, type Span, textOfLine } from "../../../../peer/cli/chat/line.ts";
 import { change, currentOf, type Happening, type State } from "../../../../peer/cli/chat/model.ts";
 import { render } from "../../../../peer/cli/chat/render.ts";
-import type { PresenceEvent } from "../../../../peer/messaging/operations.ts";
+import type { PresenceEvent } from "../../../../peer/messaging/operations/feed.ts";
 import {
   anySize,
   arrival,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { HistoryMessage } from "../../../../peer/messaging/operations.ts";
+import type { HistoryMessage } from "../../../../peer/messaging/operations/messages.ts";
 import { terminalWithDaemon } from "../../../support/fake-daemon.ts";
 import { MESSAGE } from "../../../support/fake-operations.ts";
 

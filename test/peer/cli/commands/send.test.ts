@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { SendParams, SendResult } from "../../../../peer/messaging/operations.ts";
+import type { SendParams, SendResult } from "../../../../peer/messaging/operations/messages.ts";
 import { ChatError } from "../../../../shared/errors.ts";
 import { terminalWithDaemon } from "../../../support/fake-daemon.ts";
 import { MESSAGE } from "../../../support/fake-operations.ts";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { HistoryMessage, OutboxItem } from "../../../../peer/messaging/operations.ts";
+import type { HistoryMessage, OutboxItem } from "../../../../peer/messaging/operations/messages.ts";
 import { terminal, terminalWithDaemon } from "../../../support/fake-daemon.ts";
 import { MESSAGE } from "../../../support/fake-operations.ts";
 import { hasShell, shellEnvironment, typeInShell } from "../../../support/shells.ts";

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CommandQueue } from "../../../../peer/cli/consume/command-queue.ts";
-import type { ChatEvent } from "../../../../peer/messaging/operations.ts";
+import type { ChatEvent } from "../../../../peer/messaging/operations/feed.ts";
 import { MESSAGE } from "../../../support/fake-operations.ts";
 
 const message = (from: string, cursor: number): ChatEvent => ({ type: "message", ...MESSAGE, from, cursor });

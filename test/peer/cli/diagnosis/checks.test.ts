@@ -4,7 +4,7 @@ import { bad, type Check, exitCodeOf, ok, unknown, verdictOf, warn } from "../..
 import { localChecks } from "../../../../peer/cli/diagnosis/local-checks.ts";
 import { type Reach, reachChecks } from "../../../../peer/cli/diagnosis/reach-checks.ts";
 import { accountChecks, serverChecks } from "../../../../peer/cli/diagnosis/server-checks.ts";
-import type { Status } from "../../../../peer/messaging/operations.ts";
+import type { Status } from "../../../../peer/messaging/operations/status.ts";
 import { ChatError } from "../../../../shared/errors.ts";
 import { fakeOperations } from "../../../support/fake-operations.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Notification, Notifier, notifying } from "../../../../peer/cli/notify/notifier.ts";
 import { readShown, type Shown } from "../../../../peer/cli/notify/shown.ts";
-import type { ChatEvent } from "../../../../peer/messaging/operations.ts";
+import type { ChatEvent } from "../../../../peer/messaging/operations/feed.ts";
 import { expectError } from "../../../support/expect-error.ts";
 import { fakeFeed, MESSAGE } from "../../../support/fake-operations.ts";
 import { FakeTime } from "../../../support/fake-time.ts";

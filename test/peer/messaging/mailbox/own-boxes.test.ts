@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { formerRelays, mailboxSecrets, noteRelays } from "../../../../peer/messaging/mailbox/own-boxes.ts";
-import type { MailboxSecret } from "../../../../peer/messaging/store.ts";
+import type { MailboxSecret } from "../../../../peer/messaging/store/mailbox.ts";
 import { FakeTime } from "../../../support/fake-time.ts";
 import { personOf } from "../../../support/people.ts";
 

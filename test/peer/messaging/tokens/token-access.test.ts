@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { ChatEvent, Entry, Operations } from "../../../../peer/messaging/operations.ts";
+import type { ChatEvent } from "../../../../peer/messaging/operations/feed.ts";
+import type { Entry } from "../../../../peer/messaging/operations/tokens.ts";
+import type { Operations } from "../../../../peer/messaging/operations.ts";
 import { expectError } from "../../../support/expect-error.ts";
 import type { MessagingPeer } from "../../../support/messaging-peer.ts";
 import { MessagingWorld } from "../../../support/messaging-world.ts";
