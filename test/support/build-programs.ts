@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RolldownOptions, rolldown } from "rolldown";
@@ -11,6 +11,8 @@ import { BUILT, REPOSITORY } from "./programs.ts";
  */
 export async function setup(): Promise<() => void> {
   const directory = mkdtempSync(join(tmpdir(), "p2pchat-built-"));
+  // some tests start them as somebody else
+  chmodSync(directory, 0o755);
   // they look up their version in it
   copyFileSync(join(REPOSITORY, "package.json"), join(directory, "package.json"));
   await Promise.all(
