@@ -135,23 +135,22 @@ async function putRecord(
   of: Claim & { readonly client: NamingClient; readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<NameRecord> {
   const pending = directory.file(PENDING_FILE);
-  let record = readPending(pending, of.username) ?? (await sign(pending, of));
+  const former = readPending(pending);
+  let record = former?.payload.name === of.username ? former : await sign(pending, of);
   for (let corrections = 0; ; corrections += 1) {
     try {
       await of.client.putRecord(of.username, record.jws.text, of.signal);
       return record;
     } catch (error) {
       const correctable = isChatError(error, "CLOCK_SKEW") || (isChatError(error) && error.reason === "aud");
-      if (!correctable || corrections === MAX_CORRECTIONS) throw forget(pending, error);
+      if (!correctable || corrections === MAX_CORRECTIONS) throw await forget(pending, error, former);
       record = await sign(pending, of);
     }
   }
 }
 
-function readPending(path: string, username: Username): NameRecord | undefined {
-  if (!existsSync(path)) return undefined;
-  const record = parseNameRecord(readFileSync(path, "utf8"));
-  return record.payload.name === username ? record : undefined;
+function readPending(path: string): NameRecord | undefined {
+  return existsSync(path) ? parseNameRecord(readFileSync(path, "utf8")) : undefined;
 }
 
 async function sign(
@@ -172,7 +171,12 @@ async function sign(
 }
 
 /** What the server has refused is over; what it may have accepted is not. */
-function forget(pending: string, error: unknown): unknown {
+async function forget(pending: string, error: unknown, former: NameRecord | undefined): Promise<unknown> {
+  if (isChatError(error, "KEY_IN_USE") && former !== undefined) {
+    // It was accepted after all: only these keys, and these bytes, get that name.
+    await writeFileDurably(pending, Buffer.from(former.jws.text));
+    return error;
+  }
   const undecided = isChatError(
     error,
     "SERVER_UNREACHABLE",
