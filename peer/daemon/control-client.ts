@@ -23,8 +23,10 @@ export type ConnectOptions = {
   readonly paths: readonly string[];
   /** Who the daemon must be. */
   readonly peerId: string;
-  /** For a greeting; calls have their own time. */
+  /** For a greeting. */
   readonly timeoutMs: number;
+  /** For an answer, beside what the call itself may wait; a minute unless said otherwise. */
+  readonly callTimeoutMs?: number;
   readonly signal: AbortSignal;
 };
 
@@ -64,11 +66,11 @@ function find(path: string): Stats | undefined {
 
 async function connectTo(
   path: string,
-  { peerId, timeoutMs, signal }: ConnectOptions,
+  { peerId, timeoutMs, callTimeoutMs = CALL_TIMEOUT_MS, signal }: ConnectOptions,
 ): Promise<ControlClient | undefined> {
   // Loaded here, so that commands that never get this far (help, a wrong option) do not pay for it.
   const { connect } = await import("node:net");
-  const connection = new ClientConnection(connect(path), signal);
+  const connection = new ClientConnection(connect(path), { callTimeoutMs, signal });
   const greeting = await connection.greeting(timeoutMs);
   signal.throwIfAborted();
   if (greeting === undefined) {
@@ -141,6 +143,7 @@ type Waiting = { resolve(result: unknown): void; reject(error: ChatError): void 
 
 class ClientConnection {
   readonly #socket: Socket;
+  readonly #callTimeoutMs: number;
   /** `presence` for each such notification, `error` once nothing more comes. */
   readonly notices = new EventEmitter();
   readonly #lines = new LineReader(MAX_LINE_BYTES);
@@ -151,8 +154,9 @@ class ClientConnection {
   /** From then on an interruption leaves the connection alone: what was begun can still be acknowledged. */
   readonly outliveInterruption: () => void;
 
-  constructor(socket: Socket, signal: AbortSignal) {
+  constructor(socket: Socket, { callTimeoutMs, signal }: { callTimeoutMs: number; signal: AbortSignal }) {
     this.#socket = socket;
+    this.#callTimeoutMs = callTimeoutMs;
     const interrupt = () => this.#fail(signal.reason);
     signal.addEventListener("abort", interrupt, { once: true });
     this.outliveInterruption = () => signal.removeEventListener("abort", interrupt);
@@ -177,7 +181,7 @@ class ClientConnection {
     const own = "timeoutMs" in params ? Number(params.timeoutMs) : 0;
     return await this.#request(method, params, ({ reject }) => {
       const late = new ChatError("TIMED_OUT", "the daemon does not answer", { reason: "daemon" });
-      const timer = setTimeout(() => reject(late), own + CALL_TIMEOUT_MS);
+      const timer = setTimeout(() => reject(late), own + this.#callTimeoutMs);
       return () => clearTimeout(timer);
     });
   }

@@ -39,6 +39,14 @@ function hello(params: object): string {
   return `${JSON.stringify({ jsonrpc: "2.0", method: "hello", params })}\n`;
 }
 
+test("a daemon that greets and then answers nothing is not waited for for ever", async () => {
+  const path = await startImpostor((socket) => socket.write(hello({ v: 1, peerId: ALICE.peerId, pid: 1 })));
+  const options = { paths: [path], peerId: ALICE.peerId, timeoutMs: 5000, callTimeoutMs: 20, signal: never };
+  const client = await connectToDaemon(options);
+  onTestFinished(() => client?.close());
+  await expectError(client?.operations.whoami() ?? Promise.resolve(), "TIMED_OUT", "daemon");
+});
+
 test("operations run in the daemon, and their results come back", async () => {
   const { path } = await startTestServer();
   const { operations, pid } = await clientOf(path);
