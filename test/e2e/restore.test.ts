@@ -50,6 +50,7 @@ test("a restored profile is a new device: nothing it sends is taken for old, and
   await bob.send("alice", "hello", "--wait", "queued");
   await listening.stop();
   await alice.send("bob", "queued in the copy", "--wait", "queued");
+  expect(await alice.ask(["token", "create", "--can", "send:bob"])).toMatchObject({ exit: 0 });
   const copy = backUp(alice);
   leaveMailboxState(copy);
   const oldDevice = await deviceOf(alice);
@@ -63,6 +64,8 @@ test("a restored profile is a new device: nothing it sends is taken for old, and
   await again.nextMessage("after the restore");
   expect(await deviceOf(alice)).not.toBe(oldDevice);
   expect(mailboxRows(alice.profile)).toBe(0);
+  // One that was revoked since the copy was made must not be good again.
+  expect((await alice.run(["token", "list", "--json"])).lines).toEqual([]);
   expect((await bob.ask(["lookup", "alice"])).line).toMatchObject({ seq: 2, devices: [await deviceOf(alice)] });
   const restored = await alice.listen();
   await restored.nextMessage("to the restored one");
