@@ -8,7 +8,7 @@ import type { Operations } from "./messaging/operations.ts";
 import type { Chat, ChatOperations, EventsOptions } from "./sdk/chat.ts";
 import { connectChat } from "./sdk/connect.ts";
 import { openChat } from "./sdk/open.ts";
-import type { ConnectOptions, OpenOptions } from "./sdk/options.ts";
+import type { ConnectOptions, OpenOptions, TokenOptions } from "./sdk/options.ts";
 import type { SdkDependencies } from "./sdk/place.ts";
 
 /*
@@ -33,6 +33,7 @@ export type {
   PresenceEvent,
   SendResult,
   Status,
+  TokenOptions,
 };
 export { ChatError };
 
@@ -43,11 +44,13 @@ const dependencies: SdkDependencies = {
 };
 
 /**
- * Talks to the daemon of a profile, `p2pchat listen`: no key is opened here.
+ * Talks to the daemon of a profile, `p2pchat listen`: no key is opened here. With a token it does what that allows; all else
+ * is FORBIDDEN.
  *
- * @throws ChatError PEER_UNREACHABLE (reason `daemon`), PROFILE_MISSING, PROFILE_UNSAFE, DAEMON_MISMATCH, CONFIG_INVALID
+ * @throws ChatError PEER_UNREACHABLE (reason `daemon`), PROFILE_MISSING, PROFILE_UNSAFE, DAEMON_MISMATCH, CONFIG_INVALID;
+ *   with a token TOKEN_INVALID, RATE_LIMITED, QUOTA
  */
-export function connect(options: ConnectOptions = {}): Promise<Chat> {
+export function connect(options: ConnectOptions | TokenOptions = {}): Promise<Chat> {
   return connectChat(options, dependencies);
 }
 

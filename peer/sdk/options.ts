@@ -8,6 +8,17 @@ export type PlaceOptions = {
 export type ConnectOptions = PlaceOptions & {
   /** How long a daemon may take to answer; 10 s unless said otherwise. */
   readonly timeoutMs?: number;
+  readonly apiSocket?: never;
+  readonly token?: never;
+};
+
+/** As the holder of a token: nothing of the profile is needed. */
+export type TokenOptions = {
+  /** Where `p2pchat listen --api-socket` serves. */
+  readonly apiSocket: string;
+  /** As `p2pchat token create` shows it. */
+  readonly token: string;
+  readonly timeoutMs?: number;
 };
 
 export type OpenOptions = PlaceOptions & {
