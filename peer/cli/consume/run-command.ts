@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ChatError } from "../../../shared/errors.ts";
 
 /** A program and its arguments, as the system is given them: no shell reads them. */
@@ -13,17 +14,22 @@ export type RunCommandOptions = {
   readonly timeoutMs: number;
   /** Ends it early. */
   readonly signal: AbortSignal;
+  /** Between asking a command to end and ending it; 5 s unless said otherwise. */
+  readonly lastWordsMs?: number;
 };
 
-/** Between asking a command to end and ending it. */
 const LAST_WORDS_MS = 5000;
+const POLL_MS = 25;
 /** Where it prints: standard output is for events. */
 const STDERR = 2;
 
-/** What became of a command: `undefined` after exit code 0, else why it counts as failed. */
+/**
+ * What became of a command: `undefined` after exit code 0, else why it counts as failed. One that had to be ended has ended
+ * with all that it has started in its group.
+ */
 export async function runCommand(
   { file, args }: CommandLine,
-  { input, env, timeoutMs, signal }: RunCommandOptions,
+  { input, env, timeoutMs, signal, lastWordsMs = LAST_WORDS_MS }: RunCommandOptions,
 ): Promise<string | undefined> {
   const ended = Promise.withResolvers<string | undefined>();
   // A group of its own, so that what it starts in turn ends with it.
@@ -31,11 +37,10 @@ export async function runCommand(
   child.once("error", (error) => ended.resolve(error.message));
   child.once("exit", (code, by) => ended.resolve(code === 0 ? undefined : `ended with ${by ?? `exit code ${code}`}`));
   child.stdin?.on("error", () => undefined).end(input);
-  let killing: NodeJS.Timeout | undefined;
+  let ending: Promise<void> | undefined;
   let late = false;
   const terminate = () => {
-    signalGroup(child, "SIGTERM");
-    killing = setTimeout(() => signalGroup(child, "SIGKILL"), LAST_WORDS_MS);
+    ending ??= endGroup(child, lastWordsMs);
   };
   const timer = setTimeout(() => {
     late = true;
@@ -48,16 +53,27 @@ export async function runCommand(
   } finally {
     signal.removeEventListener("abort", terminate);
     clearTimeout(timer);
-    clearTimeout(killing);
+    await ending;
   }
 }
 
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
+/** The first of them may end long before those that it has started. */
+async function endGroup(child: ChildProcess, lastWordsMs: number): Promise<void> {
+  let isThere = signalGroup(child, "SIGTERM");
+  for (let waitedMs = 0; isThere && waitedMs < lastWordsMs; waitedMs += POLL_MS) {
+    await sleep(POLL_MS);
+    isThere = signalGroup(child, 0);
+  }
+  if (isThere) signalGroup(child, "SIGKILL");
+}
+
+/** False once nobody of the group is left. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false;
   try {
-    process.kill(-pid, signal);
+    return process.kill(-pid, signal);
   } catch {
-    // It has ended meanwhile.
+    return false;
   }
 }
 

@@ -1,14 +1,14 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { findCommand, runCommand } from "../../../../peer/cli/consume/run-command.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { findCommand, type RunCommandOptions, runCommand } from "../../../../peer/cli/consume/run-command.ts";
 import { expectError } from "../../../support/expect-error.ts";
 import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const node = process.execPath;
 const never = new AbortController().signal;
 const env = { PATH: process.env["PATH"] };
-const run = (args: readonly string[], options: { input?: string; timeoutMs?: number; signal?: AbortSignal } = {}) =>
+const run = (args: readonly string[], options: Partial<RunCommandOptions> = {}) =>
   runCommand({ file: node, args }, { input: "", env, timeoutMs: 20_000, signal: never, ...options });
 
 describe("a command", () => {
@@ -42,6 +42,27 @@ describe("a command", () => {
       setInterval(() => {}, 1000);`;
     expect(await run(["-e", script], { timeoutMs: 1500 })).toBe("took longer than 1500 ms");
     const pid = Number(readFileSync(file, "utf8"));
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  });
+
+  test("is ended with what it has started, though that takes no heed of being asked and the command itself does", async () => {
+    const file = join(temporaryDirectory(), "pid");
+    const deaf = `
+      process.on("SIGTERM", () => {});
+      require("fs").writeFileSync(${JSON.stringify(file)}, String(process.pid));
+      setInterval(() => {}, 1000);`;
+    const script = `
+      require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(deaf)}], { stdio: "ignore" });
+      setInterval(() => {}, 1000);`;
+    const stop = new AbortController();
+    const ending = run(["-e", script], { signal: stop.signal, lastWordsMs: 50 });
+    await expect.poll(() => existsSync(file) && readFileSync(file, "utf8"), { timeout: 20_000 }).toMatch(/\d/);
+    const pid = Number(readFileSync(file, "utf8"));
+    onTestFinished(() => {
+      if (isAlive(pid)) process.kill(pid, "SIGKILL");
+    });
+    stop.abort();
+    expect(await ending).toBe("ended with SIGTERM");
     await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
   });
 
