@@ -1,6 +1,7 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { ContactView } from "../../messaging/operations/contacts.ts";
 import type { Operations } from "../../messaging/operations.ts";
+import { readAction } from "../action.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -10,6 +11,8 @@ import { table } from "../table.ts";
 import { withOperations } from "../with-operations.ts";
 
 const SETTINGS = "--expire, --read-marks and --typing";
+
+const ACTIONS = ["list", "show", "accept", "set", "remove", "block", "unblock"] as const;
 
 export const contacts: Command = {
   usage: "contacts [action] [contact]",
@@ -31,7 +34,7 @@ export const contacts: Command = {
       describe: "set: whether you two see in chat that the other is writing, if they want it too",
     },
   },
-  completes: { action: ["list", "show", "accept", "set", "remove", "block", "unblock"], contact: "contact" },
+  completes: { action: ACTIONS, contact: "contact" },
   examples: [
     ["p2pchat contacts", "everybody you know"],
     ["p2pchat contacts set bob --expire 7d", "forget after a week what you write to bob"],
@@ -49,15 +52,13 @@ type Action = (operations: Operations, context: CliContext) => Promise<unknown>;
 
 /** Complains about the command line before anything is opened. */
 function chooseAction(args: Args): Action {
-  const action = args.value("action") ?? "list";
+  const action = readAction(args, ACTIONS);
   const username = args.value("contact");
   if (action === "list") {
     if (username !== undefined) throw new ChatError("USAGE", "contacts list takes no name; use contacts show");
     return list;
   }
-  const chosen = ACTIONS[action];
-  if (chosen === undefined)
-    throw new ChatError("USAGE", `unknown action "${action}": ${Object.keys(ACTIONS).join(", ")}`);
+  const chosen = CHOSEN[action];
   if (username === undefined) throw new ChatError("USAGE", `contacts ${action} needs a name`);
   const settings = readSettings(args, action);
   return (operations, context) => chosen({ username, ...settings }, operations, context);
@@ -87,7 +88,9 @@ function readSwitch(args: Args, name: string): boolean | undefined {
   throw new ChatError("USAGE", `--${name} takes on or off`);
 }
 
-const ACTIONS: Readonly<Record<string, (chosen: Chosen, ...rest: Parameters<Action>) => Promise<unknown>>> = {
+type NamedAction = Exclude<(typeof ACTIONS)[number], "list">;
+
+const CHOSEN: Readonly<Record<NamedAction, (chosen: Chosen, ...rest: Parameters<Action>) => Promise<unknown>>> = {
   show: async ({ username }, operations, { output }) => print(await operations.contactsShow({ username }), output),
   accept: async ({ username }, operations, { output }) => print(await operations.contactsAccept({ username }), output),
   set: async (chosen, operations, { output }) => print(await operations.contactsSet(chosen), output),

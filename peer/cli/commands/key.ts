@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { ChatError } from "../../../shared/errors.ts";
 import { describeKeys, showThenAccept, verdictOn } from "../accept-key.ts";
+import { readAction } from "../action.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { describeAudit } from "../describe-audit.ts";
@@ -10,6 +11,8 @@ import { table } from "../table.ts";
 import { withOperations } from "../with-operations.ts";
 
 const PATIENCE_MS = 10_000;
+
+const ACTIONS = ["show", "audit", "rotate", "trust-log", "change-passphrase"] as const;
 
 export const key: Command = {
   usage: "key [action] [name]",
@@ -27,7 +30,7 @@ export const key: Command = {
     },
   },
   completes: {
-    action: ["show", "audit", "rotate", "trust-log", "change-passphrase"],
+    action: ACTIONS,
     name: "contact",
   },
   examples: [
@@ -42,7 +45,7 @@ type Action = (context: CliContext) => Promise<ExitCode>;
 
 /** Complains about the command line before anything is opened. */
 function chooseAction(args: Args): Action {
-  const action = args.value("action") ?? "show";
+  const action = readAction(args, ACTIONS);
   const name = args.value("name");
   const newFile = args.value("new-passphrase-file");
   if (newFile !== undefined && action !== "change-passphrase") {
@@ -56,8 +59,7 @@ function chooseAction(args: Args): Action {
   if (action === "show") return show;
   if (action === "rotate") return rotate;
   if (action === "trust-log") return trustLog;
-  if (action === "change-passphrase") return (context) => changePassphrase(newFile, context);
-  throw new ChatError("USAGE", `unknown action "${action}": show, audit, rotate, trust-log, change-passphrase`);
+  return (context) => changePassphrase(newFile, context);
 }
 
 async function audit(username: string, context: CliContext): Promise<ExitCode> {

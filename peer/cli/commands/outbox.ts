@@ -1,6 +1,7 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { OutboxItem } from "../../messaging/operations/messages.ts";
 import type { Operations } from "../../messaging/operations.ts";
+import { readAction } from "../action.ts";
 import type { Args, Command } from "../command.ts";
 import { describeTrouble } from "../describe-trouble.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -12,6 +13,8 @@ import { withOperations } from "../with-operations.ts";
 const WITHDRAWN =
   "It had been left in a mailbox. Their device is told to delete it: they may have read it before that arrives.";
 
+const ACTIONS = ["list", "retry", "cancel"] as const;
+
 export const outbox: Command = {
   usage: "outbox [action] [id]",
   summary: "what is not delivered yet, and why: list, retry, cancel",
@@ -19,7 +22,7 @@ export const outbox: Command = {
     action: "list (unless said otherwise), retry or cancel",
     id: "the message; retry without one tries all",
   },
-  completes: { action: ["list", "retry", "cancel"], id: "waiting-message" },
+  completes: { action: ACTIONS, id: "waiting-message" },
   examples: [
     ["p2pchat outbox", "what is not delivered yet"],
     ["p2pchat outbox retry", "try all of it now"],
@@ -36,14 +39,13 @@ type Action = { readonly network: boolean; readonly run: (operations: Operations
 
 /** Complains about the command line before anything is opened. */
 function chooseAction(args: Args): Action {
-  const action = args.value("action") ?? "list";
+  const action = readAction(args, ACTIONS);
   const id = args.value("id");
   if (action === "retry") return { network: true, run: (operations) => retry(operations, id) };
   if (action === "cancel") {
     if (id === undefined) throw new ChatError("USAGE", "outbox cancel needs the id of a message");
     return { network: true, run: (operations) => cancel(operations, id) };
   }
-  if (action !== "list") throw new ChatError("USAGE", `unknown action "${action}": list, retry, cancel`);
   if (id !== undefined) throw new ChatError("USAGE", "outbox list takes no id");
   return { network: false, run: list };
 }

@@ -1,6 +1,7 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { TokenLogEntry, TokenView } from "../../messaging/operations/tokens.ts";
 import type { Operations } from "../../messaging/operations.ts";
+import { readAction } from "../action.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -9,6 +10,8 @@ import { readLifetime } from "../lifetime.ts";
 import { table } from "../table.ts";
 import { visibleLine } from "../visible-text.ts";
 import { withOperations } from "../with-operations.ts";
+
+const ACTIONS = ["list", "create", "revoke", "log"] as const;
 
 export const token: Command = {
   usage: "token [action] [token]",
@@ -23,7 +26,7 @@ export const token: Command = {
     expires: { value: "TIME", describe: "create: not good any more after this time, such as 30d" },
     name: { value: "NAME", describe: "create: what it is called here" },
   },
-  completes: { action: ["list", "create", "revoke", "log"], token: "token" },
+  completes: { action: ACTIONS, token: "token" },
   examples: [
     ["p2pchat token create --can send:bob --rate 10/m --name backup", "shows the token, this once"],
     ["p2pchat token revoke backup", "cuts off whoever uses it"],
@@ -40,7 +43,7 @@ type Action = (operations: Operations, context: CliContext) => Promise<unknown>;
 
 /** Complains about the command line before anything is opened. */
 function chooseAction(args: Args): Action {
-  const action = args.value("action") ?? "list";
+  const action = readAction(args, ACTIONS);
   const chosen = args.value("token");
   const wish = readWish(args);
   if (action !== "create" && Object.keys(wish).length > 0) {
@@ -52,7 +55,6 @@ function chooseAction(args: Args): Action {
   if (action === "create") return create({ can: [], ...wish });
   if (action === "list") return list;
   if (action === "log") return log(chosen);
-  if (action !== "revoke") throw new ChatError("USAGE", `unknown action "${action}": list, create, revoke, log`);
   if (chosen === undefined) throw new ChatError("USAGE", "token revoke needs the name or the id of a token");
   return revoke(chosen);
 }
