@@ -108,6 +108,20 @@ describe("p2pchat schema", () => {
   });
 });
 
+test.each([
+  ["edit", { text: "ho" }],
+  ["delete", {}],
+  ["reaction", { emoji: "👍" }],
+])("%s says with `to` what a command came to, with `from` what somebody did, and never both", (type, said) => {
+  const event = { v: 1, type, id: MESSAGE.id, from: "bob", receivedAt: MESSAGE.receivedAt, cursor: 8, ...said };
+  for (const one of [event, { v: 1, type, ...RESULT }]) expect(complaintAbout(one)).toBeUndefined();
+  const { from: _, ...nobody } = event;
+  const { to: __, ...toNobody } = { v: 1, type, ...RESULT };
+  for (const wrong of [{ ...RESULT, ...event }, { ...event, to: "bob" }, nobody, toNobody]) {
+    expect(complaintAbout(wrong)).toBeDefined();
+  }
+});
+
 test("the example of a batch in the documents is one", async () => {
   const text = readFileSync(join(ROOT, "docs/SCRIPTING.md"), "utf8");
   const [, example = ""] = /```ndjson\n([\s\S]*?)```/.exec(text) ?? [];
