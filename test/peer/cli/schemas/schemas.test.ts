@@ -83,7 +83,7 @@ describe("the published schema", () => {
       // a conversation on the whole screen prints no JSON
       .filter((name) => !name.startsWith("schemas/") && !name.startsWith("chat/"))
       .map((name) => readFileSync(join(COMMANDS, name), "utf8"));
-    const operations = readFileSync(join(ROOT, "peer/messaging/operations.ts"), "utf8");
+    const operations = readFileSync(join(ROOT, "peer/messaging/operations/feed.ts"), "utf8");
     const events = [...operations.matchAll(/readonly type: "([a-z-]+)"/g)].map(([, type]) => type);
     const results = sources.flatMap((text) =>
       [...text.matchAll(/(?<!with \{ )\btype: "([a-z-]+)"/g)].map(([, type]) => type),
