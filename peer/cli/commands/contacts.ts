@@ -54,13 +54,13 @@ type Action = (operations: Operations, context: CliContext) => Promise<unknown>;
 function chooseAction(args: Args): Action {
   const action = readAction(args, ACTIONS);
   const username = args.value("contact");
+  const settings = readSettings(args, action);
   if (action === "list") {
     if (username !== undefined) throw new ChatError("USAGE", "contacts list takes no name; use contacts show");
     return list;
   }
   const chosen = CHOSEN[action];
   if (username === undefined) throw new ChatError("USAGE", `contacts ${action} needs a name`);
-  const settings = readSettings(args, action);
   return (operations, context) => chosen({ username, ...settings }, operations, context);
 }
 

@@ -13,3 +13,11 @@ test.each([
     lines: [{ v: 1, type: "error", code: "USAGE", message: `unknown action "constructor": ${actions}` }],
   });
 });
+
+test("contacts takes settings with set alone, also where no action is named", async () => {
+  const { code, lines } = await terminal().run(["contacts", "--expire", "1d", "--json"]);
+  expect({ code, lines }).toMatchObject({
+    code: 1,
+    lines: [{ code: "USAGE", message: expect.stringContaining("go with contacts set") }],
+  });
+});
