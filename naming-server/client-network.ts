@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { BlockList, isIP, SocketAddress } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { ChatError } from "../shared/errors.ts";
+import { canonicalIp, ipNetwork } from "../shared/ip-network.ts";
 
 /** Which proxies may say, in `X-Forwarded-For`, whom they ask for: so many in a row, or those at these addresses. */
 export type TrustedProxies = { readonly hops: number } | { readonly list: BlockList };
@@ -32,16 +33,13 @@ function addNetwork(list: BlockList, entry: string): void {
   list.addSubnet(address, length, family);
 }
 
-/**
- * What limits count a client by: its IPv4 address, or the first 64 bits of its IPv6 address, which is the least that a
- * provider hands to one customer.
- */
+/** What limits count a client by. */
 export function createClientNetworks(trusted: TrustedProxies | undefined): (req: IncomingMessage) => string {
   return (req) => {
     const remote = req.socket.remoteAddress ?? "";
-    if (trusted === undefined) return networkOf(remote);
+    if (trusted === undefined) return ipNetwork(plain(remote));
     const forwarded = req.headers["x-forwarded-for"];
-    return networkOf(typeof forwarded === "string" ? clientOf(remote, forwarded, trusted) : remote);
+    return ipNetwork(typeof forwarded === "string" ? clientOf(remote, forwarded, trusted) : plain(remote));
   };
 }
 
@@ -64,23 +62,5 @@ function isTrusted(address: string, hop: number, trusted: TrustedProxies): boole
 
 /** Without a port, which some proxies add, and an IPv4 address as such. */
 function plain(text: string): string {
-  const address = /^\[(.+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
-  if (isIP(address) !== 6) return address;
-  const canonical = new SocketAddress({ address, family: "ipv6" }).address;
-  return /^::ffff:([\d.]+)$/.exec(canonical)?.[1] ?? canonical;
-}
-
-function networkOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const canonical = plain(address);
-  return canonical.includes(":") ? `${firstGroups(canonical)}::/64` : canonical;
-}
-
-function firstGroups(canonical: string): string {
-  const [head = "", tail] = canonical.split("::");
-  const left = head === "" ? [] : head.split(":");
-  if (tail === undefined) return left.slice(0, 4).join(":");
-  const right = tail === "" ? [] : tail.split(":");
-  const missing = 8 - left.length - right.length;
-  return [...left, ...Array.from({ length: missing }, () => "0"), ...right].slice(0, 4).join(":");
+  return canonicalIp(/^\[(.+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text);
 }

@@ -1,10 +1,10 @@
 import type { KeyObject } from "node:crypto";
 import { multiaddr } from "@multiformats/multiaddr";
 import * as z from "zod";
-import { type DeviceId, publicKeyOfDevice } from "./device-id.ts";
+import type { DeviceId } from "./device-id.ts";
+import { type DeviceRecordRules, verifyDeviceRecord } from "./device-record.ts";
 import { ChatError } from "./errors.ts";
-import { parseJws, readPayload, signJws, verifyJws } from "./jws.ts";
-import { checkLifetime } from "./lifetime.ts";
+import { signJws } from "./jws.ts";
 import { JWS_TYPES, LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { deviceIdSchema, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
 
@@ -22,6 +22,15 @@ export type AddressRecordPayload = z.infer<typeof payloadSchema>;
 
 export type AddressRecord = { readonly text: string; readonly payload: AddressRecordPayload };
 
+const RULES: DeviceRecordRules<AddressRecordPayload> = {
+  typ: JWS_TYPES.addressRecord,
+  schema: payloadSchema,
+  maxBytes: LIMITS.addressRecordMaxBytes,
+  maxLifetimeSeconds: LIMITS.addressRecordMaxLifetimeSeconds,
+  what: "the address record",
+  signerOf: ({ device }) => device,
+};
+
 /**
  * Reads and verifies an address record against the device key that its own id contains.
  *
@@ -30,19 +39,7 @@ export type AddressRecord = { readonly text: string; readonly payload: AddressRe
  *   SIGNATURE_INVALID; out of time, with `serverTime` as detail
  */
 export async function verifyAddressRecord(text: string, nowMs: number): Promise<AddressRecord> {
-  const rules = {
-    typ: JWS_TYPES.addressRecord,
-    maxBytes: LIMITS.addressRecordMaxBytes,
-    code: "RECORD_INVALID",
-  } as const;
-  const jws = parseJws(text, rules);
-  const payload = readPayload(payloadSchema, jws, "RECORD_INVALID");
-  await verifyJws(jws, publicKeyOfDevice(payload.device));
-  checkLifetime(payload.exp, {
-    nowMs,
-    what: "the address record",
-    maxSeconds: LIMITS.addressRecordMaxLifetimeSeconds,
-  });
+  const payload = await verifyDeviceRecord(text, nowMs, RULES);
   for (const address of payload.addrs) {
     if (!isAddressOf(payload.device, address)) {
       throw new ChatError("RECORD_INVALID", "an address does not end in the device's id", { reason: "address" });

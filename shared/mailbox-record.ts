@@ -1,11 +1,10 @@
 import type { KeyObject } from "node:crypto";
 import * as z from "zod";
 import { decodeBase64url } from "./base64url.ts";
-import { publicKeyOfDevice } from "./device-id.ts";
+import { type DeviceRecordRules, verifyDeviceRecord } from "./device-record.ts";
 import { assertPublicKey, ED25519 } from "./ed25519.ts";
 import { ChatError } from "./errors.ts";
-import { parseJws, readPayload, signJws, verifyJws } from "./jws.ts";
-import { checkLifetime } from "./lifetime.ts";
+import { signJws } from "./jws.ts";
 import { JWS_TYPES, LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { findRelayOf } from "./relay-address.ts";
 import { base64urlOf, deviceIdSchema, sequence, unixSeconds, usernameSchema } from "./schemas.ts";
@@ -30,6 +29,15 @@ export type MailboxRecordPayload = z.infer<typeof payloadSchema>;
 
 export type MailboxRecord = { readonly text: string; readonly payload: MailboxRecordPayload };
 
+const RULES: DeviceRecordRules<MailboxRecordPayload> = {
+  typ: JWS_TYPES.mailboxRecord,
+  schema: payloadSchema,
+  maxBytes: LIMITS.mailboxRecordMaxBytes,
+  maxLifetimeSeconds: LIMITS.mailboxRecordMaxLifetimeSeconds,
+  what: "the mailbox record",
+  signerOf: ({ device }) => device,
+};
+
 /**
  * Reads and verifies a mailbox record against the device key that its own id contains.
  *
@@ -38,19 +46,7 @@ export type MailboxRecord = { readonly text: string; readonly payload: MailboxRe
  *   KEY_INVALID (a box is no acceptable key), RECORD_EXPIRED, SIGNATURE_INVALID; out of time, with `serverTime` as detail
  */
 export async function verifyMailboxRecord(text: string, nowMs: number): Promise<MailboxRecord> {
-  const rules = {
-    typ: JWS_TYPES.mailboxRecord,
-    maxBytes: LIMITS.mailboxRecordMaxBytes,
-    code: "RECORD_INVALID",
-  } as const;
-  const jws = parseJws(text, rules);
-  const payload = readPayload(payloadSchema, jws, "RECORD_INVALID");
-  await verifyJws(jws, publicKeyOfDevice(payload.device));
-  checkLifetime(payload.exp, {
-    nowMs,
-    what: "the mailbox record",
-    maxSeconds: LIMITS.mailboxRecordMaxLifetimeSeconds,
-  });
+  const payload = await verifyDeviceRecord(text, nowMs, RULES);
   checkBoxes(payload);
   return { text, payload };
 }

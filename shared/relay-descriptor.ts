@@ -1,9 +1,8 @@
 import type { KeyObject } from "node:crypto";
 import * as z from "zod";
-import { publicKeyOfDevice } from "./device-id.ts";
+import { type DeviceRecordRules, verifyDeviceRecord } from "./device-record.ts";
 import { ChatError } from "./errors.ts";
-import { parseJws, readPayload, signJws, verifyJws } from "./jws.ts";
-import { checkLifetime } from "./lifetime.ts";
+import { signJws } from "./jws.ts";
 import { JWS_TYPES, LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { isRelayAddressOf } from "./relay-address.ts";
 import { audienceSchema, deviceIdSchema, sequence, unixSeconds } from "./schemas.ts";
@@ -46,6 +45,15 @@ export type RelayDescriptorPayload = z.infer<typeof payloadSchema>;
 
 export type RelayDescriptor = { readonly text: string; readonly payload: RelayDescriptorPayload };
 
+const RULES: DeviceRecordRules<RelayDescriptorPayload> = {
+  typ: JWS_TYPES.relayDescriptor,
+  schema: payloadSchema,
+  maxBytes: LIMITS.relayDescriptorMaxBytes,
+  maxLifetimeSeconds: LIMITS.relayDescriptorMaxLifetimeSeconds,
+  what: "the relay descriptor",
+  signerOf: ({ relay }) => relay,
+};
+
 /**
  * Reads and verifies a relay descriptor against the key that the relay's own peer id contains.
  *
@@ -57,20 +65,8 @@ export async function verifyRelayDescriptor(
   text: string,
   { nowMs, audience }: { nowMs: number; audience?: string },
 ): Promise<RelayDescriptor> {
-  const rules = {
-    typ: JWS_TYPES.relayDescriptor,
-    maxBytes: LIMITS.relayDescriptorMaxBytes,
-    code: "RECORD_INVALID",
-  } as const;
-  const jws = parseJws(text, rules);
-  const payload = readPayload(payloadSchema, jws, "RECORD_INVALID");
-  await verifyJws(jws, publicKeyOfDevice(payload.relay));
+  const payload = await verifyDeviceRecord(text, nowMs, RULES);
   if (audience !== undefined) checkAudience(payload, audience);
-  checkLifetime(payload.exp, {
-    nowMs,
-    what: "the relay descriptor",
-    maxSeconds: LIMITS.relayDescriptorMaxLifetimeSeconds,
-  });
   if (!payload.addrs.every((address) => isRelayAddressOf(payload.relay, address))) {
     throw new ChatError("RECORD_INVALID", "an address is not one of the relay itself", { reason: "address" });
   }

@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
 
@@ -10,6 +10,20 @@ export function asStorageError(cause: unknown): ChatError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
   const reason = NO_ROOM.has(code) ? "full" : "io";
   return new ChatError("STORAGE", `the profile's folder cannot be used (${code})`, { reason, cause });
+}
+
+/**
+ * The whole file, or undefined where there is none.
+ *
+ * @throws ChatError STORAGE
+ */
+export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw asStorageError(error);
+  }
 }
 
 /**

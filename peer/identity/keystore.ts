@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { hex } from "../../shared/bytes.ts";
 import { ChatError } from "../../shared/errors.ts";
-import { asStorageError, writeFileDurably } from "./durable-file.ts";
+import { readIfThere, writeFileDurably } from "./durable-file.ts";
 import {
   decodeSecrets,
   encodeOpenFile,
@@ -125,12 +124,7 @@ async function write(path: string, keystore: Keystore): Promise<Keystore> {
 }
 
 async function readKeystore(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
-      throw new ChatError("PROFILE_MISSING", "this profile has no keys yet: p2pchat register <username>");
-    }
-    throw asStorageError(error);
-  }
+  const bytes = await readIfThere(path);
+  if (bytes !== undefined) return bytes;
+  throw new ChatError("PROFILE_MISSING", "this profile has no keys yet: p2pchat register <username>");
 }

@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { utf8 } from "../../shared/bytes.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { audienceSchema, deviceIdSchema, usernameSchema } from "../../shared/schemas.ts";
 import { parseStrictJson } from "../../shared/strict-json.ts";
-import { asStorageError, writeFileDurably } from "./durable-file.ts";
+import { readIfThere, writeFileDurably } from "./durable-file.ts";
 
 /** 128 random bits in lower-case hex, drawn once a profile: what its sealed data is bound to. */
 export const profileIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
@@ -42,13 +41,4 @@ export async function findProfile(path: string): Promise<Profile | undefined> {
   if (error)
     throw new ChatError("STORE_CORRUPT", `profile.json is damaged: ${z.prettifyError(error)}`, { cause: error });
   return data;
-}
-
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw asStorageError(error);
-  }
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { decodeBase64url, encodeBase64url } from "../../shared/base64url.ts";
 import { utf8 } from "../../shared/bytes.ts";
@@ -8,7 +7,7 @@ import { ED25519, publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { base64urlOf, deviceIdSchema } from "../../shared/schemas.ts";
 import { parseStrictJson } from "../../shared/strict-json.ts";
-import { asStorageError, writeFileDurably } from "./durable-file.ts";
+import { readIfThere, writeFileDurably } from "./durable-file.ts";
 
 const relaySchema = z.strictObject({
   v: z.literal(1),
@@ -37,13 +36,4 @@ async function makeSeed(path: string): Promise<Uint8Array> {
   const file = { v: 1, peerId: deviceIdOf(publicKeyOfSeed(seed)), seed: encodeBase64url(seed) };
   await writeFileDurably(path, utf8(`${JSON.stringify(file, undefined, 2)}\n`));
   return seed;
-}
-
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw asStorageError(error);
-  }
 }
