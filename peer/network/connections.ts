@@ -30,7 +30,7 @@ type Entry<C> = {
   readonly connection: C;
   readonly device: DeviceId;
   readonly contact: boolean;
-  /** It did not answer once. Perhaps only slow: what runs on it goes on, nothing new starts. */
+  /** It did not answer in time. Perhaps only slow: what runs on it goes on, nothing new starts until it has answered. */
   distrusted?: true;
   unusedSince?: number;
 };
@@ -120,14 +120,24 @@ export class Connections<C extends TrackedConnection> {
     return chosen?.connection;
   }
 
+  /** Those to a device that need no relay, distrusted ones too. */
+  direct(device: DeviceId): readonly C[] {
+    return this.#entries(device)
+      .map(({ connection }) => connection)
+      .filter(({ direct }) => direct);
+  }
+
   /** Every open connection. */
   all(): readonly C[] {
     return this.#all().map(({ connection }) => connection);
   }
 
-  distrust(device: DeviceId, connection: C): void {
-    const entry = this.#entries(device).find((candidate) => candidate.connection.id === connection.id);
-    if (entry !== undefined) entry.distrusted = true;
+  distrust(device: DeviceId, { id }: C): void {
+    for (const entry of this.#entries(device)) if (entry.connection.id === id) entry.distrusted = true;
+  }
+
+  trust(device: DeviceId, { id }: C): void {
+    for (const entry of this.#entries(device)) if (entry.connection.id === id) delete entry.distrusted;
   }
 
   counts(): ConnectionCounts {

@@ -3,7 +3,7 @@ import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
 import type { Channel, Transport } from "../messaging/ports/transport.ts";
-import { endUnlessAlive } from "./alive.ts";
+import { endIfSilent, endUnlessAlive } from "./alive.ts";
 import type { Channels } from "./channels.ts";
 import type { ConnectionCounts, Connections } from "./connections.ts";
 import { dialFailure, isUnsupportedProtocol } from "./dial-failure.ts";
@@ -11,6 +11,7 @@ import type { Dialler } from "./dialler.ts";
 import { findDevice } from "./find-device.ts";
 import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
+import { ping } from "./muxer.ts";
 import type { NetworkOptions } from "./node.ts";
 import { race } from "./race.ts";
 import { Reachability } from "./reachability.ts";
@@ -53,7 +54,7 @@ export class Network implements Transport {
     const { limits, log, connections, options } = parts;
     this.device = parts.self;
     this.#parts = parts;
-    this.#reachability = new Reachability({ ...parts, onShaken: () => this.#endDeadConnections() });
+    this.#reachability = new Reachability({ ...parts, onShaken: () => this.#lookAfresh() });
     this.#upgrades = new Upgrades({
       best: (device) => connections.best(device),
       attempt: (device, relayed, signal) => this.#getOffRelay(device, relayed, signal),
@@ -156,7 +157,7 @@ export class Network implements Transport {
 
   /**
    * libp2p resolves a dial before the other side has decided: only a stream whose protocol both agreed on shows that it
-   * is there and willing. One that does not answer is passed over for good.
+   * is there and willing. One that does not answer is passed over until it does.
    */
   async #openStream(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<OpenedStream> {
     const { connections, dialler } = this.#parts;
@@ -174,12 +175,26 @@ export class Network implements Transport {
           opened.stream.abort(new Error("there is a way without a relay by now"));
         } catch (error) {
           if (known === undefined || signal.aborted || isUnsupportedProtocol(error)) throw error;
-          connections.distrust(device, known);
+          this.#doubt(device, known, error);
         }
       }
     } catch (error) {
       throw dialFailure(error, signal);
     }
+  }
+
+  /** Where packets vanish for a while, a connection lives on: once it answers, it is the way again. */
+  #doubt(device: DeviceId, connection: Connection, why: unknown): void {
+    const { connections, channels } = this.#parts;
+    connections.distrust(device, connection);
+    // one that refuses is there all the time
+    if (!(why instanceof Error) || why.name !== "TimeoutError") return;
+    const onAnswer = () => {
+      connections.trust(device, connection);
+      if (connection.direct) channels.endRelayed(device);
+    };
+    ping(connection).then(onAnswer, () => undefined);
+    if (connections.best(device)?.direct === false) this.#leaveRelay(device, true);
   }
 
   #negotiate(connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> {
@@ -198,12 +213,23 @@ export class Network implements Transport {
       // whichever side's attempt it came of
       if (connection.direct) channels.endRelayed(device);
       if (isFirst && !isRelay(device)) options.events.onConnected(device);
-      const staysLong = options.listen !== undefined;
-      if (!connection.direct && staysLong && options.isContact(device)) this.#upgrades.offer(device);
+      if (!connection.direct) this.#leaveRelay(device, connection.direction === "outbound");
     } catch (error) {
       log("connection dropped", { error: String(error) });
       connection.abort(new Error("not accepted", { cause: error }));
     }
+  }
+
+  /**
+   * A relayed connection beside a direct one: to one of the two that is dead. No other can take its place as long as it
+   * holds the port, on either side.
+   */
+  #leaveRelay(device: DeviceId, anew: boolean): void {
+    const { connections, limits, options } = this.#parts;
+    const { listen, isContact, runtime } = options;
+    if (listen === undefined || !isContact(device)) return;
+    const checks = connections.direct(device).map((connection) => endIfSilent(connection, { runtime, limits }));
+    void Promise.all(checks).then(() => this.#upgrades.offer(device, anew));
   }
 
   async #getOffRelay(device: DeviceId, relayed: Connection, signal: AbortSignal): Promise<void> {
@@ -225,8 +251,9 @@ export class Network implements Transport {
     await race(attempts, { runtime, signal, discard: () => {} });
   }
 
-  #endDeadConnections(): void {
+  #lookAfresh(): void {
     const { connections, limits, options } = this.#parts;
+    this.#upgrades.renew();
     for (const connection of connections.all()) endUnlessAlive(connection, { runtime: options.runtime, limits });
   }
 

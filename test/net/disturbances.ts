@@ -11,7 +11,7 @@ import type { Conditions } from "./switch.ts";
 
 /** Long enough for both to give up their connections, their relay's too. */
 const CUT_MS = 30_000;
-/** To be connected as before, which is not promised: attempts become rarer, and fail as long as a dead connection holds the port. */
+/** To be connected as before, which is not promised: an attempt may fail, and the next comes later. */
 const SETTLED_MS = 200_000;
 /** Promised of a network that is whole again, and of somebody who is elsewhere. */
 const HEALED_WITHIN_MS = 30_000;

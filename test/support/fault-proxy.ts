@@ -11,6 +11,8 @@ export type Faults = {
   readonly cutAfterBytes?: number;
   /** Accepts, answers nothing, forwards nothing. */
   readonly blackHole?: boolean;
+  /** Nothing passes before that, and nothing of it is lost: TCP sends it again. */
+  readonly heldUntil?: Promise<void>;
 };
 
 /** A TCP proxy with a bad line. Peers verify each other's ids, so they do not notice it otherwise. */
@@ -87,8 +89,15 @@ export class FaultProxy {
   }
 
   async #forward(chunk: Buffer, to: Socket, passed: { bytes: number }): Promise<void> {
-    const { latencyMs = 0, chop = false, cutAfterBytes = Number.POSITIVE_INFINITY, blackHole = false } = this.#faults;
+    const {
+      latencyMs = 0,
+      chop = false,
+      cutAfterBytes = Number.POSITIVE_INFINITY,
+      blackHole = false,
+      heldUntil,
+    } = this.#faults;
     if (blackHole) return;
+    await heldUntil;
     if (latencyMs > 0) await after(latencyMs);
     const allowed = chunk.subarray(0, Math.max(0, cutAfterBytes - passed.bytes));
     passed.bytes += allowed.length;

@@ -153,12 +153,15 @@ describe("two connections to one device", () => {
     }
   });
 
-  test("a closed or distrusted one is not used", () => {
+  test("a closed one is not used, nor a distrusted one until it is trusted again", () => {
     const connections = table();
     const [first, second] = [fake(bigger, "outbound"), fake(bigger, "outbound")];
     for (const connection of [first, second]) connections.add(bigger, connection);
     connections.distrust(bigger, second);
     expect(connections.best(bigger)?.id).toBe(first.id);
+    connections.trust(bigger, second);
+    expect(connections.best(bigger)?.id).toBe(second.id);
+    connections.distrust(bigger, second);
     first.status = "closed";
     expect(connections.best(bigger)).toBeUndefined();
   });
