@@ -20,6 +20,7 @@ import type { Resolver } from "./messaging/ports/contacts.ts";
 import type { KeyLog } from "./messaging/ports/key-log.ts";
 import { Publisher } from "./messaging/publisher.ts";
 import { RelayChoice, type RelayPolicy } from "./messaging/relay-choice.ts";
+import { relayMemory } from "./messaging/relay-memory.ts";
 import { relayOrderSecret } from "./messaging/relay-order.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
@@ -147,6 +148,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     upnp: settings.upnp,
     isContact,
     relays: () => (hiding.hidden ? [] : relays.withRole("nat")),
+    relayMemory: relayMemory(store, notices.failed),
     addressesOf: (device) => store.contacts.findByDevice(device)?.addresses[device] ?? [],
     events: {
       onChannel: (channel) => delivery.serve(channel),

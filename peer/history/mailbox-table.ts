@@ -12,6 +12,7 @@ import type { Sealer } from "./sealer.ts";
 const SECRETS = "mailbox-secrets";
 const RELAYS = "relays";
 const RELAY_ORDER = "relay-order";
+const RELAYS_WORKED = "relays-worked";
 
 type GrantRow = { granted: Uint8Array | null; given: Uint8Array | null };
 type ParcelRow = { id: number; sealed: Uint8Array };
@@ -89,12 +90,18 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     saveRelays: (relays) => meta.set(RELAYS, encode(relays)),
     relayOrderSecret: () => meta.get(RELAY_ORDER),
     saveRelayOrderSecret: (secret) => meta.set(RELAY_ORDER, secret),
+    relaysWorked() {
+      const sealed = meta.get(RELAYS_WORKED);
+      return sealed === undefined ? [] : (decode(sealed) as readonly string[]);
+    },
+    saveRelaysWorked: (relays) => meta.set(RELAYS_WORKED, encode(relays)),
     clear() {
       clearGrants.run();
       clearParcels.run();
       clearAnswers();
       meta.delete(SECRETS);
       meta.delete(RELAY_ORDER);
+      meta.delete(RELAYS_WORKED);
     },
   };
 }

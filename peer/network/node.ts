@@ -13,7 +13,7 @@ import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
 import { type Listen, listenAddresses } from "./listen-addresses.ts";
 import { Network } from "./network.ts";
 import { RelayClient, relayOf } from "./relay-client.ts";
-import { Reservations } from "./reservations.ts";
+import { type RelayMemory, Reservations } from "./reservations.ts";
 
 /** A way to get two devices off a relay where neither can dial the other. */
 export interface Punching {
@@ -40,6 +40,7 @@ export type NetworkOptions = {
    * `relaysChanged`; a node that only dials needs none.
    */
   readonly relays?: () => readonly string[];
+  readonly relayMemory?: RelayMemory;
   /** Where a contact's device was last found, for getting off a relay. */
   readonly addressesOf?: (device: DeviceId) => readonly string[];
   readonly punching?: Punching;
@@ -99,6 +100,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     reserve: (relay, signal) => relays.reserve(relay, signal),
     runtime,
     limits,
+    ...(options.relayMemory && { memory: options.relayMemory }),
     onChanged: () => options.events.onAddressesChanged?.(),
   });
   const network = new Network({

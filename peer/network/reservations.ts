@@ -1,6 +1,7 @@
 import { type ErrorCode, isChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import type { NetworkLimits } from "./limits.ts";
+import { nextTurns, type Turn } from "./relay-turns.ts";
 import { pause, within } from "./waiting.ts";
 
 /** A relay's promise to pass connections on. */
@@ -18,7 +19,13 @@ export interface Reservation {
 }
 
 /** `reserved`: others reach this device through it. `waiting`: it failed, and is asked again later. */
-export type RelayState = "connecting" | "reserved" | "waiting";
+export type RelayState = Turn["state"];
+
+/** The relays that worked last, over restarts: asked first, and preferred to none. */
+export interface RelayMemory {
+  worked(): readonly string[];
+  save(relays: readonly string[]): void;
+}
 
 export type RelayStatus = {
   /** Multiaddr that ends in `/p2p/<relay>`. */
@@ -37,6 +44,7 @@ export type ReservationsDeps = {
   readonly reserve: (relay: string, signal: AbortSignal) => Promise<Reservation>;
   readonly runtime: Pick<Runtime, "now" | "monotonic" | "after" | "random">;
   readonly limits: NetworkLimits;
+  readonly memory?: RelayMemory;
   /** What `held` answers is different now. */
   readonly onChanged: () => void;
 };
@@ -48,10 +56,13 @@ type Lane = {
   sinceMs: number;
   failures: number;
   retryAtMs: number;
+  isBeside: boolean;
   error: unknown;
   /** Ends a pause between two pings. */
   poke: () => void;
 };
+
+const UNTRIED = { state: "waiting", failures: 0, retryAtMs: 0, isBeside: false } as const satisfies Omit<Turn, "relay">;
 
 /**
  * Keeps this device reachable through two relays: the first of the list that work. One that does not answer is left for
@@ -62,6 +73,7 @@ export class Reservations {
   readonly #lanes = new Map<string, Lane>();
   #cancelTimer = () => {};
   #running = false;
+  #worked: readonly string[] = [];
 
   constructor(deps: ReservationsDeps) {
     this.#deps = deps;
@@ -69,6 +81,7 @@ export class Reservations {
 
   start(): void {
     this.#running = true;
+    this.#worked = this.#deps.memory?.worked() ?? [];
     this.#fill();
   }
 
@@ -87,7 +100,8 @@ export class Reservations {
   /** Something happened to the network or this computer: looks at every relay at once, failed ones too. */
   check(): void {
     for (const lane of this.#lanes.values()) {
-      lane.failures = 0;
+      // whoever was not asked yet still comes before
+      lane.failures = Math.min(lane.failures, 1);
       lane.retryAtMs = 0;
       lane.poke();
     }
@@ -130,37 +144,27 @@ export class Reservations {
   #fill(): void {
     this.#cancelTimer();
     const wanted = this.#wanted();
-    for (const lane of this.#lanes.values()) if (!wanted.includes(lane.relay)) this.#end(lane);
-    const nowMs = this.#deps.runtime.monotonic();
-    let missing = this.#deps.limits.relays;
-    let wakeAtMs = Number.POSITIVE_INFINITY;
-    for (const relay of wanted) {
-      if (missing === 0) break;
-      const lane = this.#lanes.get(relay) ?? this.#add(relay);
-      if (lane.state === "waiting" && lane.retryAtMs > nowMs) {
-        wakeAtMs = Math.min(wakeAtMs, lane.retryAtMs);
-        continue;
-      }
-      missing -= 1;
-      if (lane.state === "waiting") void this.#run(lane);
+    const { runtime, limits } = this.#deps;
+    const tooMany = this.held().slice(limits.relays);
+    for (const lane of this.#lanes.values()) {
+      if (!wanted.includes(lane.relay) || tooMany.includes(lane.relay)) this.#end(lane);
     }
-    for (const relay of this.held().slice(this.#deps.limits.relays)) {
-      const lane = this.#lanes.get(relay);
-      if (lane !== undefined) this.#end(lane);
-    }
-    if (wakeAtMs < Number.POSITIVE_INFINITY) {
-      this.#cancelTimer = this.#deps.runtime.after(wakeAtMs - nowMs, () => this.#fill());
-    }
+    const nowMs = runtime.monotonic();
+    const { missing, beside, wakeAtMs } = nextTurns(
+      wanted.map((relay) => this.#lanes.get(relay) ?? { ...UNTRIED, relay }),
+      { nowMs, relays: limits.relays, worked: this.#worked },
+    );
+    for (const relay of missing) void this.#run(this.#laneOf(relay), { isBeside: false });
+    for (const relay of beside) void this.#run(this.#laneOf(relay), { isBeside: true });
+    if (wakeAtMs !== undefined) this.#cancelTimer = runtime.after(wakeAtMs - nowMs, () => this.#fill());
   }
 
-  #add(relay: string): Lane {
-    const lane: Lane = {
+  #laneOf(relay: string): Lane {
+    const lane = this.#lanes.get(relay) ?? {
+      ...UNTRIED,
       relay,
       stop: new AbortController(),
-      state: "waiting",
       sinceMs: this.#deps.runtime.now(),
-      failures: 0,
-      retryAtMs: 0,
       error: undefined,
       poke: () => {},
     };
@@ -175,8 +179,9 @@ export class Reservations {
   }
 
   /** From asking the relay until it fails; whoever ended the lane meanwhile has said so. */
-  async #run(lane: Lane): Promise<void> {
+  async #run(lane: Lane, { isBeside }: Pick<Lane, "isBeside">): Promise<void> {
     const { signal } = lane.stop;
+    lane.isBeside = isBeside;
     this.#enter(lane, "connecting");
     const startedAtMs = this.#deps.runtime.monotonic();
     try {
@@ -200,6 +205,7 @@ export class Reservations {
     lane.error = undefined;
     this.#enter(lane, "reserved");
     this.#fill();
+    this.#remember();
     try {
       return await this.#keep(lane, reservation);
     } catch (error) {
@@ -225,6 +231,13 @@ export class Reservations {
         renewAtMs = this.#renewAtMs(renewed.lifetimeMs);
       }
     }
+  }
+
+  #remember(): void {
+    const worked = [...new Set([...this.held(), ...this.#worked])].slice(0, this.#deps.limits.relays);
+    if (worked.join() === this.#worked.join()) return;
+    this.#worked = worked;
+    this.#deps.memory?.save(worked);
   }
 
   /** Half of its life, but soon enough for a wrong clock or a relay that forgets, and not all the time. */

@@ -4,6 +4,7 @@ import { type Runtime, systemRuntime } from "../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../peer/network/limits.ts";
 import type { Network } from "../../peer/network/network.ts";
 import { type Punching, startNetwork } from "../../peer/network/node.ts";
+import type { RelayMemory } from "../../peer/network/reservations.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 
 /** A network of one device on loopback, with what it told its owner. */
@@ -31,6 +32,7 @@ type Options = {
   readonly onTyping?: (channel: Channel) => void;
   /** On which to be reachable. */
   readonly relays?: () => readonly string[];
+  readonly relayMemory?: RelayMemory;
   readonly onAddressesChanged?: () => void;
   readonly onWoke?: () => void;
   readonly onNearby?: (device: DeviceId) => void;
@@ -68,6 +70,7 @@ export async function startTestNetwork(name: string, options: Options = {}): Pro
       onNearby: (device) => options.onNearby?.(device),
     },
     relays: () => options.relays?.() ?? [],
+    ...(options.relayMemory && { relayMemory: options.relayMemory }),
     addressesOf: (device) => options.addressesOf?.(device) ?? [],
     lan: options.lan ?? false,
     ...(options.punching && { punching: options.punching }),

@@ -75,6 +75,9 @@ export interface MailboxStore {
   saveRelays(relays: readonly RelayDescriptorPayload[]): void;
   relayOrderSecret(): Uint8Array | undefined;
   saveRelayOrderSecret(secret: Uint8Array): void;
+  /** By multiaddr, those that passed connections on last. */
+  relaysWorked(): readonly string[];
+  saveRelaysWorked(relays: readonly string[]): void;
   /** Another device takes this one's place: all of this is over. */
   clear(): void;
 }

@@ -1,95 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { NETWORK_LIMITS } from "../../../peer/network/limits.ts";
-import { type Reservation, Reservations } from "../../../peer/network/reservations.ts";
-import { ChatError } from "../../../shared/errors.ts";
-import { FakeTime } from "../../support/fake-time.ts";
-
-/** All that promises have to say now. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
-
-/** A relay of a test; `down`: refuses, `frozen`: never answers. */
-class FakeRelay {
-  state: "up" | "down" | "frozen" = "up";
-  lifetimeMs = 2 * 60 * 60_000;
-  asked = 0;
-  pings = 0;
-  renewals = 0;
-  abandoned = 0;
-  #lost: AbortController | undefined;
-
-  async reserve(signal: AbortSignal): Promise<Reservation> {
-    this.asked += 1;
-    await this.#answer(signal);
-    const lost = new AbortController();
-    this.#lost = lost;
-    return {
-      lifetimeMs: this.lifetimeMs,
-      lost: lost.signal,
-      ping: async (attempt) => {
-        this.pings += 1;
-        await this.#answer(attempt);
-      },
-      renew: async (attempt) => {
-        this.renewals += 1;
-        await this.#answer(attempt);
-        return { lifetimeMs: this.lifetimeMs };
-      },
-      abandon: () => {
-        this.abandoned += 1;
-      },
-    };
-  }
-
-  /** Its process ends. */
-  die(): void {
-    this.state = "down";
-    this.#lost?.abort(new ChatError("PEER_UNREACHABLE", "the relay is gone"));
-  }
-
-  async #answer(signal: AbortSignal): Promise<void> {
-    if (this.state === "frozen") {
-      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-    }
-    if (this.state === "down") throw new ChatError("PEER_UNREACHABLE", "refused", { reason: "reservation" });
-  }
-}
-
-function world(...names: string[]) {
-  const time = new FakeTime();
-  const relays = new Map(names.map((name) => [name, new FakeRelay()]));
-  const relay = (name: string) => relays.get(name) ?? new FakeRelay();
-  const told: (readonly string[])[] = [];
-  let wanted: readonly string[] = names;
-  const reservations: Reservations = new Reservations({
-    wanted: () => wanted,
-    reserve: (name, signal) => relay(name).reserve(signal),
-    runtime: time.runtime("reservations"),
-    limits: NETWORK_LIMITS,
-    onChanged: () => told.push(reservations.held()),
-  });
-  return {
-    ...{ time, relay, told, reservations },
-    want: (...relaysNow: string[]) => {
-      wanted = relaysNow;
-      reservations.refresh();
-    },
-    /** Lets time pass in steps that leave promises their turn. */
-    pass: async (ms: number) => {
-      for (let leftMs = ms; leftMs > 0; leftMs -= 250) {
-        time.pass(Math.min(250, leftMs));
-        await settled();
-      }
-    },
-    start: async () => {
-      reservations.start();
-      await settled();
-    },
-  };
-}
+import { relaysListed, settled } from "../../support/fake-relays.ts";
 
 describe("reservations", () => {
   test("are held at the first two relays of the list, and no other is asked", async () => {
-    const { reservations, relay, told, start, pass } = world("a", "b", "c");
+    const { reservations, relay, told, start, pass } = relaysListed("a", "b", "c");
     await start();
     expect(reservations.held()).toEqual(["a", "b"]);
     expect(told.at(-1)).toEqual(["a", "b"]);
@@ -102,7 +17,7 @@ describe("reservations", () => {
   });
 
   test("a relay that ends is replaced at once", async () => {
-    const { reservations, relay, told, start } = world("a", "b", "c");
+    const { reservations, relay, told, start } = relaysListed("a", "b", "c");
     await start();
     relay("a").die();
     await settled();
@@ -112,7 +27,7 @@ describe("reservations", () => {
   });
 
   test("a relay that freezes is given up and replaced within half a minute", async () => {
-    const { reservations, relay, start, pass } = world("a", "b", "c");
+    const { reservations, relay, start, pass } = relaysListed("a", "b", "c");
     await start();
     relay("a").state = "frozen";
     await pass(26_000);
@@ -122,7 +37,7 @@ describe("reservations", () => {
   });
 
   test("a preferred relay that is back is taken back, and the last one is let go", async () => {
-    const { reservations, relay, start, pass } = world("a", "b", "c");
+    const { reservations, relay, start, pass } = relaysListed("a", "b", "c");
     await start();
     relay("a").die();
     await pass(45_000);
@@ -135,7 +50,7 @@ describe("reservations", () => {
   });
 
   test("the only relay is asked again, ever more rarely, until it is back", async () => {
-    const { reservations, relay, start, pass } = world("a");
+    const { reservations, relay, start, pass } = relaysListed("a");
     relay("a").state = "down";
     await start();
     await pass(10_000);
@@ -149,7 +64,7 @@ describe("reservations", () => {
   });
 
   test("a relay that never answers does not hold up the others", async () => {
-    const { reservations, relay, start, pass } = world("a", "b", "c", "d");
+    const { reservations, relay, start, pass } = relaysListed("a", "b", "c", "d");
     relay("a").state = "frozen";
     relay("b").state = "frozen";
     await start();
@@ -162,7 +77,7 @@ describe("reservations", () => {
     { clock: "an hour behind the relay's", lifetimeMs: 80 * 60_000, atLeast: 3, atMost: 4 },
     { clock: "an hour ahead of the relay's", lifetimeMs: -40 * 60_000, atLeast: 50, atMost: 60 },
   ])("are renewed in time with a clock that is $clock", async ({ lifetimeMs, atLeast, atMost }) => {
-    const { reservations, relay, start, pass } = world("a");
+    const { reservations, relay, start, pass } = relaysListed("a");
     relay("a").lifetimeMs = lifetimeMs;
     await start();
     await pass(60 * 60_000);
@@ -172,7 +87,7 @@ describe("reservations", () => {
   });
 
   test("follow the list when it changes", async () => {
-    const { reservations, want, told, start, pass, time } = world("a", "b");
+    const { reservations, want, told, start, pass, time } = relaysListed("a", "b");
     await start();
     want("c", "a");
     await settled();
@@ -184,7 +99,7 @@ describe("reservations", () => {
   });
 
   test("a look at all of them ends every back-off and asks every relay at once", async () => {
-    const { reservations, relay, start, pass } = world("a", "b");
+    const { reservations, relay, start, pass } = relaysListed("a", "b");
     await start();
     relay("a").die();
     await pass(60_000);
@@ -197,7 +112,7 @@ describe("reservations", () => {
   });
 
   test("leave nothing behind when they stop", async () => {
-    const { reservations, relay, start, time, told } = world("a", "b");
+    const { reservations, relay, start, time, told } = relaysListed("a", "b");
     relay("b").state = "down";
     await start();
     const before = told.length;

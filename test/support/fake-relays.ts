@@ -1,0 +1,96 @@
+import { NETWORK_LIMITS } from "../../peer/network/limits.ts";
+import { type Reservation, Reservations } from "../../peer/network/reservations.ts";
+import { ChatError } from "../../shared/errors.ts";
+import { FakeTime } from "./fake-time.ts";
+
+/** All that promises have to say now. */
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A relay of a test; `down`: refuses, `frozen`: never answers. */
+class FakeRelay {
+  state: "up" | "down" | "frozen" = "up";
+  lifetimeMs = 2 * 60 * 60_000;
+  asked = 0;
+  pings = 0;
+  renewals = 0;
+  abandoned = 0;
+  #lost: AbortController | undefined;
+
+  async reserve(signal: AbortSignal): Promise<Reservation> {
+    this.asked += 1;
+    await this.#answer(signal);
+    const lost = new AbortController();
+    this.#lost = lost;
+    return {
+      lifetimeMs: this.lifetimeMs,
+      lost: lost.signal,
+      ping: async (attempt) => {
+        this.pings += 1;
+        await this.#answer(attempt);
+      },
+      renew: async (attempt) => {
+        this.renewals += 1;
+        await this.#answer(attempt);
+        return { lifetimeMs: this.lifetimeMs };
+      },
+      abandon: () => {
+        this.abandoned += 1;
+      },
+    };
+  }
+
+  /** Its process ends. */
+  die(): void {
+    this.state = "down";
+    this.#lost?.abort(new ChatError("PEER_UNREACHABLE", "the relay is gone"));
+  }
+
+  async #answer(signal: AbortSignal): Promise<void> {
+    if (this.state === "frozen") {
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    }
+    if (this.state === "down") throw new ChatError("PEER_UNREACHABLE", "refused", { reason: "reservation" });
+  }
+}
+
+/** A device whose list has those relays. */
+export const relaysListed = (...names: string[]) => relaysListedAfter([], ...names);
+
+/** The same, where some of them worked before a restart. */
+export function relaysListedAfter(worked: readonly string[], ...names: string[]) {
+  const time = new FakeTime();
+  const relays = new Map(names.map((name) => [name, new FakeRelay()]));
+  const relay = (name: string) => relays.get(name) ?? new FakeRelay();
+  const told: (readonly string[])[] = [];
+  const saved: (readonly string[])[] = [];
+  let wanted: readonly string[] = names;
+  const reservations: Reservations = new Reservations({
+    wanted: () => wanted,
+    reserve: (name, signal) => relay(name).reserve(signal),
+    runtime: time.runtime("reservations"),
+    limits: NETWORK_LIMITS,
+    memory: { worked: () => worked, save: (relays) => saved.push(relays) },
+    onChanged: () => told.push(reservations.held()),
+  });
+  return {
+    ...{ time, relay, told, saved, reservations },
+    want: (...relaysNow: string[]) => {
+      wanted = relaysNow;
+      reservations.refresh();
+    },
+    /** Lets time pass in steps that leave promises their turn. */
+    pass: async (ms: number) => {
+      for (let leftMs = ms; leftMs > 0; leftMs -= 250) {
+        time.pass(Math.min(250, leftMs));
+        await settled();
+      }
+    },
+    start: async () => {
+      reservations.start();
+      await settled();
+    },
+    freeze: (...frozen: string[]) => {
+      for (const name of frozen) relay(name).state = "frozen";
+    },
+  };
+}
