@@ -42,9 +42,7 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     ...answers,
     secrets() {
       const sealed = meta.get(SECRETS);
-      const secrets = sealed === undefined ? [] : (decode(sealed) as readonly MailboxSecret[]);
-      // Those of the first versions do not say.
-      return secrets.map((one) => ({ ...one, relays: one.relays ?? [] }));
+      return sealed === undefined ? [] : (decode(sealed) as readonly MailboxSecret[]);
     },
     saveSecrets: (secrets) => meta.set(SECRETS, encode(secrets)),
     grantOf(device) {

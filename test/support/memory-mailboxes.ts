@@ -34,6 +34,10 @@ export class MemoryRelay {
   refuses: ChatError | undefined;
   /** It takes requests and answers none. */
   isSilent = false;
+  /** How many boxes it still makes. */
+  newBoxes = Number.POSITIVE_INFINITY;
+  /** How often it was asked to open a box. */
+  opens = 0;
   /** Connections that were made to it so far. */
   connections = 0;
   readonly touch: () => void;
@@ -91,11 +95,14 @@ class Visit implements Mailbox {
 
   async open({ key, kind, tokenKey }: BoxKey): Promise<void> {
     await this.#turn();
+    this.#relay.opens += 1;
     const name = hex(rawPublicKey(key));
-    this.#open.add(name);
     if (!this.#relay.boxes.has(name)) {
+      if (this.#relay.newBoxes <= 0) throw new ChatError("RATE_LIMITED", "no new box for now");
+      this.#relay.newBoxes -= 1;
       this.#relay.boxes.set(name, { kind, tokenKey, spent: new Map(), parcels: [], places: 0 });
     }
+    this.#open.add(name);
   }
 
   async fetch(box: Uint8Array, after: number) {

@@ -9,6 +9,7 @@ import type { Mailbox, MailboxNetwork } from "../ports/mailboxes.ts";
 import type { Runtime } from "../runtime.ts";
 import { Signal } from "../signal.ts";
 import type { MailboxSecret } from "../store/mailbox.ts";
+import { OpenedBoxes } from "./opened-boxes.ts";
 import { type OwnBox, ownBox } from "./own-boxes.ts";
 import type { Taken, TakeOptions } from "./parcel-inbox.ts";
 
@@ -20,15 +21,19 @@ const EARLY_FOR_MS = 60_000;
 /** Of 512 KiB each, from one box in one pass: twice what a full box holds. */
 const MAX_PAGES = 64;
 const LOOK_AGAIN_MS = 10_000;
+const KINDS = ["requests", "contacts"] as const;
 
 export type BoxReaderDeps = {
   readonly mailboxes: MailboxNetwork;
   readonly runtime: Runtime;
+  /** What parcels here may be sealed for: whoever knows an older box may know a newer seal. */
   readonly secrets: () => readonly MailboxSecret[];
+  /** Whose boxes are to be open at this relay, newest first. */
+  readonly openable: () => readonly MailboxSecret[];
   readonly take: (parcel: Uint8Array, options: TakeOptions) => Promise<Taken>;
   /** All that was there has been taken in. */
   readonly drained: () => void;
-  /** The boxes are open, or no longer. */
+  /** The newest boxes are open, or no longer. */
   readonly changed: (isOpen: boolean) => void;
   readonly failed: (error: unknown) => void;
 };
@@ -52,7 +57,7 @@ export class BoxReader {
     this.#running = Promise.resolve().then(() => this.#run());
   }
 
-  /** Whether all there was has been read once; false as soon as the relay has failed first. */
+  /** Whether all there was has been read once, and the newest boxes are open; false as soon as the relay has failed first. */
   get firstRead(): Promise<boolean> {
     return this.#firstVisit.promise;
   }
@@ -97,14 +102,15 @@ export class BoxReader {
     const close = () => void mailbox.close().catch(() => undefined);
     this.#stopping.signal.addEventListener("abort", close);
     try {
-      let boxes: readonly OwnBox[] = [];
+      const opened = new OpenedBoxes(mailbox, this.#deps.runtime);
       while (!isGone && !this.#stopping.signal.aborted) {
-        boxes = await this.#openBoxes(mailbox, boxes);
+        const wanted = this.#wanted();
+        const boxes = await opened.open(wanted);
         succeeded();
-        this.#setOpen(true);
+        this.#setOpen(wanted.slice(-KINDS.length).every((box) => boxes.includes(box)));
         await this.#drainAll(mailbox, boxes);
         this.#deps.drained();
-        this.#firstVisit.resolve(true);
+        this.#firstVisit.resolve(this.#isOpen);
         await this.#rest(this.#pauseMs());
       }
     } finally {
@@ -119,17 +125,10 @@ export class BoxReader {
     return Math.min(FETCH_EVERY_MS, LOOK_AGAIN_MS * 2 ** Math.min(this.#passesInVain, 8));
   }
 
-  /**
-   * Those of a new week are opened besides. In the order in which people come to use them: what lies in one may follow on
-   * what lies in one before it.
-   */
-  async #openBoxes(mailbox: Mailbox, open: readonly OwnBox[]): Promise<readonly OwnBox[]> {
-    const kinds = ["requests", "contacts"] as const;
-    const oldestFirst = this.#deps.secrets().toReversed();
-    const wanted = oldestFirst.flatMap((secret) => kinds.map((kind) => ownBox(secret, this.#relay.id, kind)));
-    const known = new Set(open.map(({ box }) => hex(box)));
-    await Promise.all(wanted.filter(({ box }) => !known.has(hex(box))).map((box) => mailbox.open(box)));
-    return wanted;
+  /** In the order in which people come to use them: what lies in one may follow on what lies in one before it. */
+  #wanted(): readonly OwnBox[] {
+    const oldestFirst = this.#deps.openable().toReversed();
+    return oldestFirst.flatMap((secret) => KINDS.map((kind) => ownBox(secret, this.#relay.id, kind)));
   }
 
   async #drainAll(mailbox: Mailbox, boxes: readonly OwnBox[]): Promise<void> {

@@ -16,7 +16,7 @@ import type { Store } from "../store.ts";
 import { BoxReader, type BoxReaderDeps } from "./box-reader.ts";
 import type { DueAnswers } from "./due-answers.ts";
 import type { Grants } from "./grants.ts";
-import { formerRelays, mailboxSecrets, noteRelays, ownBox, sealSeed } from "./own-boxes.ts";
+import { formerRelays, mailboxSecrets, noteRelays, ownBox, sealSeed, secretsTold, secretsUsable } from "./own-boxes.ts";
 import type { ParcelInbox } from "./parcel-inbox.ts";
 import type { ParcelSender } from "./parcel-sender.ts";
 
@@ -157,7 +157,8 @@ export class MailboxKeeper {
     const { mailboxes, runtime, failed, inbox } = this.#deps;
     const deps: BoxReaderDeps = {
       ...{ mailboxes, runtime, failed },
-      secrets: () => this.#secretsFor(address),
+      secrets: () => this.#secrets(),
+      openable: () => this.#openable(address, id),
       take: (parcel, options) => inbox.take(parcel, options),
       drained: () => this.#drained(address),
       changed: (isOpen) => this.#changed(kept, isOpen),
@@ -210,10 +211,10 @@ export class MailboxKeeper {
     return mailboxSecrets(this.#deps.store, this.#deps.runtime);
   }
 
-  /** At a relay of before, those weeks that it was used in. */
-  #secretsFor(address: string): readonly MailboxSecret[] {
+  /** Relays give a network few new boxes: none is made where nobody was told of it, nor will be. */
+  #openable(address: string, id: DeviceId): readonly MailboxSecret[] {
     const secrets = this.#secrets();
-    return this.#candidates.includes(address) ? secrets : secrets.filter(({ relays }) => relays.includes(address));
+    return this.#candidates.includes(address) ? secretsUsable(secrets, id) : secretsTold(secrets, id);
   }
 
   /** The first that work, or worked until lately; one of them works, if any does. */

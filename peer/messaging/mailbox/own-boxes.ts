@@ -40,13 +40,13 @@ export function mailboxSecrets(
 /** People are told of that week's boxes at those relays: from now on they are read, whatever relays are used later. */
 export function noteRelays(
   { mailbox, transaction }: Pick<Store, "mailbox" | "transaction">,
-  { week, relays: known }: MailboxSecret,
+  { week, relays: known = [] }: MailboxSecret,
   relays: readonly string[],
 ): void {
   const fresh = relays.filter((relay) => !known.includes(relay));
   if (fresh.length === 0) return;
   // A list that never rests does not grow this one without end.
-  const noted = [...fresh, ...known].slice(0, MAX_RELAYS_A_WEEK);
+  const noted = [...new Set([...relays, ...known])].slice(0, MAX_RELAYS_A_WEEK);
   const secrets = mailbox.secrets().map((one) => (one.week === week ? { ...one, relays: noted } : one));
   transaction(() => mailbox.saveSecrets(secrets));
 }
@@ -62,7 +62,7 @@ export function formerRelays(secrets: readonly MailboxSecret[], current: readonl
   const thisWeek = secrets[0]?.week ?? 0;
   const former = secrets
     .filter(({ week }) => thisWeek - week < KEPT_SECRETS)
-    .flatMap(({ relays }) => relays)
+    .flatMap(({ relays = [] }) => relays)
     .filter((relay) => {
       const id = findRelayOf(relay);
       const isNew = !known.has(id);
@@ -70,6 +70,20 @@ export function formerRelays(secrets: readonly MailboxSecret[], current: readonl
       return isNew;
     });
   return former.slice(0, MAX_FORMER);
+}
+
+/** Those whose boxes at that relay people were told of. */
+export function secretsTold(secrets: readonly MailboxSecret[], relay: DeviceId): readonly MailboxSecret[] {
+  return secrets.filter(({ relays = [] }) => relays.some((address) => findRelayOf(address) === relay));
+}
+
+/** Besides, those whose boxes there people may be told of, or may have been: this week's, and where it was not noted. */
+export function secretsUsable(
+  secrets: readonly [MailboxSecret, ...MailboxSecret[]],
+  relay: DeviceId,
+): readonly MailboxSecret[] {
+  const told = secretsTold(secrets, relay);
+  return secrets.filter((one, at) => at === 0 || one.relays === undefined || told.includes(one));
 }
 
 export function ownBox({ secret }: MailboxSecret, relay: DeviceId, kind: BoxKey["kind"]): OwnBox {

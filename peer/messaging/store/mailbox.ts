@@ -24,8 +24,8 @@ export type MailboxSecret = {
   readonly week: number;
   /** 32 bytes. */
   readonly secret: Uint8Array;
-  /** Where people were told of its boxes, by multiaddr. */
-  readonly relays: readonly string[];
+  /** Where people were told of its boxes, by multiaddr; undefined where the first versions have not noted it. */
+  readonly relays?: readonly string[] | undefined;
 };
 
 /** A parcel that must be left before anything else is, for its session has moved on. */

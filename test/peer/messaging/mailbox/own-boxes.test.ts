@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { formerRelays, mailboxSecrets, noteRelays } from "../../../../peer/messaging/mailbox/own-boxes.ts";
+import {
+  formerRelays,
+  mailboxSecrets,
+  noteRelays,
+  secretsTold,
+  secretsUsable,
+} from "../../../../peer/messaging/mailbox/own-boxes.ts";
 import type { MailboxSecret } from "../../../../peer/messaging/store/mailbox.ts";
 import { FakeTime } from "../../../support/fake-time.ts";
 import { personOf } from "../../../support/people.ts";
@@ -73,5 +79,28 @@ describe("the relays of former weeks", () => {
     for (let n = 0; n < 100; n += 1) noteRelays(inWeek.store, inWeek(n / 20)[0], [relay(`relay-${n}`)]);
     expect(formerRelays(inWeek(5), [])).toEqual([99, 98, 97, 96, 95, 94, 93, 92].map((n) => relay(`relay-${n}`)));
     expect(inWeek(5)[1]?.relays).toHaveLength(8);
+  });
+});
+
+describe("the weeks of which there may be boxes at a relay", () => {
+  const weeksOf = (secrets: readonly MailboxSecret[]) => secrets.map(({ week }) => week % 10);
+
+  test("are this one, those in which people were told of it, and those of which that is not known", () => {
+    const secretOf = (week: number, relays?: readonly string[]): MailboxSecret => ({
+      ...{ week, secret: new Uint8Array(32) },
+      ...(relays !== undefined && { relays }),
+    });
+    const { device } = personOf("one");
+    const secrets = [secretOf(5, []), secretOf(4, [relay("two")]), secretOf(3, [relay("one", 4002)])] as const;
+    expect(weeksOf(secretsUsable([...secrets, secretOf(2), secretOf(1, [])], device))).toEqual([5, 3, 2]);
+    expect(weeksOf(secretsTold([...secrets, secretOf(2), secretOf(1, [])], device))).toEqual([3]);
+  });
+
+  test("count one that is in use for long, however many others were besides", () => {
+    const inWeek = secretsInWeek();
+    for (let n = 0; n < 20; n += 1) {
+      noteRelays(inWeek.store, inWeek(0)[0], [relay("one"), relay(`relay-${n}`)]);
+      expect(inWeek(0)[0].relays).toContain(relay("one"));
+    }
   });
 });
