@@ -29,7 +29,7 @@ export function submit(state: State, text: string): Step {
   if (text.trim() === "") return still(state);
   const order = /^\/(?!\/)(\S*)(?:\s+(.*))?$/s.exec(text);
   const [, name = "", rest = ""] = order ?? [];
-  const run = order === null ? saySlashed(text) : ORDERS[name];
+  const run = order === null ? saySlashed(text) : findOrder(name);
   if (run === undefined) return still(warn(state, `no such command: /${name}; see /help`));
   if (state.detached !== undefined && !(order !== null && WITHOUT_LINE.has(name))) {
     return still(warn(state, "that has to wait until there is a daemon again; nothing is lost of it here"));
@@ -105,6 +105,10 @@ const ORDERS: Readonly<Record<string, (state: State, rest: string) => Step>> = {
   search: (state, rest) => (rest === "" ? still(startSearch(state, "")) : search(startSearch(state, rest))),
   open,
 };
+
+function findOrder(name: string): ((state: State, rest: string) => Step) | undefined {
+  return Object.hasOwn(ORDERS, name) ? ORDERS[name] : undefined;
+}
 
 const WITHOUT_LINE: ReadonlySet<string> = new Set(["help", "quit", "lock", "retry", "open"]);
 

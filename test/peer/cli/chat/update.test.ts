@@ -140,6 +140,12 @@ describe("orders", () => {
     expect(run.state.notice?.kind).toBe("warning");
   });
 
+  test.each(Object.getOwnPropertyNames(Object.prototype))("/%s is no order either", (name) => {
+    const run = screenOf().did(page([]), ...order(`/${name} hello`));
+    expect(run.state.notice).toEqual({ kind: "warning", text: `no such command: /${name}; see /help` });
+    expect(currentOf(run.state).draft.text).toBe(`/${name} hello`);
+  });
+
   test("two slashes send a text that begins with one", () => {
     expect(done(screenOf().did(page([]), ...order("//etc/passwd")), "send")).toMatchObject([{ text: "/etc/passwd" }]);
   });
