@@ -2,7 +2,7 @@ import { localTime } from "../instant.ts";
 import { visibleLine } from "../visible-text.ts";
 import { widthOf } from "./cell-width.ts";
 import { cutLine, type Line, lineWidth, type Role, type Span, span, wrap } from "./line.ts";
-import { type Conversation, type Entry, idOf } from "./model.ts";
+import { aimOf, type Conversation, type Entry, idOf } from "./model.ts";
 
 /** How a conversation is laid out; equal objects give equal lines. */
 export type Layout = {
@@ -52,8 +52,8 @@ type Kept = { readonly layout: string; readonly lines: readonly Line[] };
 const kept = new WeakMap<Entry, Kept>();
 
 function bodyLines(entry: Entry, conversation: Conversation, layout: Layout): readonly Line[] {
-  const { username: other, picked } = conversation;
-  const isPicked = picked === entry.key;
+  const { username: other } = conversation;
+  const isPicked = aimOf(conversation) === entry.key;
   const quote = quoteOf(entry, conversation);
   const signature = JSON.stringify([layout.columns, layout.me, other, layout.query, isPicked, quote]);
   const before = kept.get(entry);

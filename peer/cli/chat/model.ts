@@ -54,6 +54,8 @@ export type Conversation = {
   readonly newFrom?: string;
   /** The entry that the next order is about. */
   readonly picked?: string;
+  /** The entry whose text was put into the draft: until that is sent or given up, orders are about this one. */
+  readonly editing?: string;
   /** That everything was seen has been said. */
   readonly told: boolean;
   readonly draft: TextInput;
@@ -212,6 +214,11 @@ export function idOf(key: string): string | undefined {
 
 export function currentOf({ conversations, current }: State): Conversation {
   return conversations.find(({ username }) => username === current) ?? emptyConversation(current);
+}
+
+/** The key of the entry that the next order is about; undefined: the newest that fits. */
+export function aimOf({ editing, picked }: Conversation): string | undefined {
+  return editing ?? picked;
 }
 
 export function change(state: State, username: string, apply: (before: Conversation) => Conversation): State {

@@ -23,6 +23,7 @@ import { EMPTY_INPUT, endOf } from "./text-input.ts";
  */
 
 const NOTHING_THERE = "there is nothing to do that with; Alt+Up picks a message";
+const NOT_YOURS = "that message is not yours";
 
 /** Sends what is written, or does what it orders. */
 export function submit(state: State, text: string): Step {
@@ -34,7 +35,9 @@ export function submit(state: State, text: string): Step {
   if (state.detached !== undefined && !(order !== null && WITHOUT_LINE.has(name))) {
     return still(warn(state, "that has to wait until there is a daemon again; nothing is lost of it here"));
   }
-  const begun = change(state, state.current, (one) => ({ ...remember(one, text), draft: EMPTY_INPUT }));
+  const begun = change(state, state.current, ({ editing, ...one }) => {
+    return { ...remember(one, text), draft: EMPTY_INPUT, ...(editing !== undefined && { picked: editing }) };
+  });
   return run(begun, rest.trim());
 }
 
@@ -66,7 +69,7 @@ function target(state: State, side: "own" | "theirs"): Entry | undefined {
 
 function alter(state: State, entry: Entry | undefined, alteration: Alteration): Step {
   if (entry === undefined || idOf(entry.key) === undefined) return still(warn(state, NOTHING_THERE));
-  if (!entry.own && alteration.kind !== "react") return still(warn(state, "that message is not yours"));
+  if (!entry.own && alteration.kind !== "react") return still(warn(state, NOT_YOURS));
   const effects: Effect[] = [{ do: "alter", with: state.current, key: entry.key, alteration }];
   return { state: unpick(state), effects };
 }
@@ -81,8 +84,9 @@ function reply(state: State, text: string): Step {
 function editText(state: State, text: string): Step {
   const entry = target(state, "own");
   if (entry === undefined || text !== "") return alter(state, entry, { kind: "edit", text });
+  if (!entry.own) return still(warn(state, NOT_YOURS));
   const draft = endOf(`/edit ${entry.text}`);
-  return still(change(state, state.current, (one) => ({ ...one, draft })));
+  return still(change(state, state.current, (one) => ({ ...one, draft, editing: entry.key })));
 }
 
 function open(state: State, typed: string): Step {

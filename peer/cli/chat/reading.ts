@@ -1,6 +1,7 @@
 import { geometryOf, layoutOf } from "./geometry.ts";
 import { helpLines } from "./help.ts";
 import {
+  aimOf,
   type Conversation,
   change,
   currentOf,
@@ -11,6 +12,7 @@ import {
   type Step,
   type Unread,
 } from "./model.ts";
+import { EMPTY_INPUT } from "./text-input.ts";
 import { centred, type Laid, relaid, rowsAbove, scrolled } from "./viewport.ts";
 
 /*
@@ -62,12 +64,13 @@ export function pageRows(state: State): number {
 
 /** The entry above or below the one that is picked; beginning at the newest. */
 export function pickBy(state: State, by: -1 | 1): State {
-  const { entries, picked } = currentOf(state);
-  const place = entries.findIndex(({ key }) => key === picked);
-  const next = entries[place === -1 ? entries.length - 1 : place + by];
+  const one = currentOf(state);
+  const aim = aimOf(one);
+  const place = one.entries.findIndex(({ key }) => key === aim);
+  const next = one.entries[place === -1 ? one.entries.length - 1 : place + by];
   if (next === undefined) return state;
   return scrollTo(
-    change(state, state.current, (one) => ({ ...one, picked: next.key })),
+    change(state, state.current, ({ editing: _, ...rest }) => ({ ...rest, picked: next.key })),
     next.key,
   );
 }
@@ -80,8 +83,11 @@ export function scrollHelp(state: State, by: number): State {
   return { ...state, help: Math.min(Math.max(0, (state.help ?? 0) + by), most) };
 }
 
+/** What was being edited stays as it was. */
 export function unpick(state: State): State {
-  return change(state, state.current, ({ picked: _, ...one }) => one);
+  return change(state, state.current, ({ picked: _, editing, ...one }) => {
+    return editing === undefined ? one : { ...one, draft: EMPTY_INPUT };
+  });
 }
 
 export function openConversation(state: State, username: string): State {

@@ -80,11 +80,12 @@ function statusLine(state: State, geometry: Geometry): Line {
 /** Where in what the person is. */
 function placeOf(state: State, { input }: Geometry): (string | undefined)[] {
   if (state.help !== undefined) return ["Up and Down read on, Esc closes the help"];
-  const { unread, scroll, loading, picked } = currentOf(state);
+  const { unread, scroll, loading, picked, editing } = currentOf(state);
+  const marked = picked === undefined ? undefined : "picked: /reply /react /edit /delete, Esc";
   const below = unread.length > 0 ? `${unread.length} new below` : "older messages";
   return [
     input.all > input.rows.length ? `row ${input.first + input.cursor.row + 1} of ${input.all}` : undefined,
-    picked === undefined ? undefined : "picked: /reply /react /edit /delete, Esc",
+    editing === undefined ? marked : "editing: Enter changes the message, Esc leaves it",
     scroll === undefined ? undefined : `${below}, Ctrl+End: newest`,
     loading ? "loading" : undefined,
   ];

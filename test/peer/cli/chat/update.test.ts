@@ -166,6 +166,33 @@ describe("orders", () => {
     expect(currentOf(start().did(...order("/edit")).state).draft.text).toBe("/edit mine");
   });
 
+  const mine = (number: number) => message(number, { direction: "out", state: "stored", text: `mine ${number}` });
+
+  test("/edit is about the message whose text it brought back, whatever was sent meanwhile from elsewhere", () => {
+    const editing = () => screenOf().did(page([message(1), mine(2)]), ...order("/edit"));
+    const wanted = [{ key: `out/${mine(2).id}`, alteration: { kind: "edit", text: "mine 2!" } }];
+    const newer = page([message(1), mine(2), mine(3)]);
+    expect(done(editing().did(newer, ...order("!")), "alter")).toMatchObject(wanted);
+    const away = [...press("ctrl-n", "ctrl-n"), newer, ...press("ctrl-u", "ctrl-y")];
+    expect(done(editing().did(contacts, ...away, ...order("!")), "alter")).toMatchObject(wanted);
+    expect(rowsOf(editing()).join("\n")).toMatch(/Esc leaves it/);
+    const again = editing().did(...order("!"), newer, ...order("/delete"));
+    expect(done(again, "alter")[1]).toMatchObject({ key: `out/${mine(3).id}`, alteration: { kind: "delete" } });
+  });
+
+  test("/edit is given up with Esc, and is about another message once that is picked", () => {
+    const start = () => screenOf().did(page([message(1), mine(2), mine(3)]), ...order("/edit"));
+    const left = start().did(...press("escape", "enter"));
+    expect(done(left, "alter")).toEqual([]);
+    expect(currentOf(left.state).draft.text).toBe("");
+    expect(done(left.did(...order("/delete")), "alter")).toMatchObject([{ key: `out/${mine(3).id}` }]);
+    const other = start().did(...press("alt-up"), ...order("!"));
+    expect(done(other, "alter")).toMatchObject([{ key: `out/${mine(2).id}` }]);
+    const theirs = screenOf().did(page([message(1)]), ...press("alt-up"), ...order("/edit"));
+    expect(currentOf(theirs.state).draft.text).toBe("");
+    expect(theirs.state.notice?.text).toMatch(/not yours/);
+  });
+
   test("do not change what others wrote", () => {
     const run = screenOf().did(page([message(1)]), ...press("alt-up"), ...order("/edit mine"));
     expect(done(run, "alter")).toEqual([]);
