@@ -14,6 +14,11 @@ const SEQUENCE = /^\x1b(?:\[([0-?]*)[ -/]*([@-~])|O([@-~]))/;
 const UNFINISHED = /^\x1b(?:\[[0-?]*[ -/]*|O)?$/;
 const MAX_SEQUENCE = 32;
 
+/** Where the end of a paste was lost on the way, Ctrl+C or Ctrl+D, when nothing else comes with it, is a key again. */
+const ENDLESS_PASTE_ENDS: ReadonlySet<string> = new Set(["\x03", "\x04"]);
+
+type Paste = { text: string; whole: boolean };
+
 const FINAL: Readonly<Record<string, string>> = {
   A: "up",
   B: "down",
@@ -50,15 +55,17 @@ const CONTROL: Readonly<Record<number, string>> = {
 export class KeyReader {
   readonly #decoder = new TextDecoder();
   #rest = "";
-  #paste: { text: string; whole: boolean } | undefined;
+  #paste: Paste | undefined;
 
   get isWaiting(): boolean {
     return this.#rest !== "" && this.#paste === undefined;
   }
 
   read(bytes: Uint8Array): Input[] {
-    this.#rest += this.#decoder.decode(bytes, { stream: true });
-    return [...this.#all()];
+    const text = this.#decoder.decode(bytes, { stream: true });
+    const given = this.#paste !== undefined && ENDLESS_PASTE_ENDS.has(text) ? [this.#giveUp(this.#paste)] : [];
+    this.#rest += text;
+    return [...given, ...this.#all()];
   }
 
   /** What waits, taken as it stands. */
@@ -114,16 +121,25 @@ export class KeyReader {
     return { type: "key", name: `alt-${plain?.type === "key" ? plain.name : character}` };
   }
 
-  #pasted(paste: { text: string; whole: boolean }): Input | undefined {
+  #pasted(paste: Paste): Input | undefined {
     const end = this.#rest.indexOf(PASTE_END);
     // The end itself may be cut in two.
     const safe = end === -1 ? Math.max(0, this.#rest.length - PASTE_END.length + 1) : end;
     if (paste.text.length + safe > MAX_PASTE) paste.whole = false;
     else paste.text += this.#rest.slice(0, safe);
     this.#take(end === -1 ? safe : end + PASTE_END.length);
-    if (end === -1) return undefined;
+    return end === -1 ? undefined : this.#finish(paste);
+  }
+
+  #giveUp(paste: Paste): Input {
+    paste.text += this.#rest;
+    this.#rest = "";
+    return this.#finish(paste);
+  }
+
+  #finish({ text, whole }: Paste): Input {
     this.#paste = undefined;
-    return { type: "paste", text: paste.text.replace(/\r\n?/g, "\n"), whole: paste.whole };
+    return { type: "paste", text: text.replace(/\r\n?/g, "\n"), whole };
   }
 }
 

@@ -65,6 +65,18 @@ test("a paste without end is not kept", () => {
   expect(paste?.type === "paste" && paste.text.length).toBeLessThanOrEqual(64 * 1024);
 });
 
+test.each([
+  ["\x03", "ctrl-c"],
+  ["\x04", "ctrl-d"],
+])("a paste whose end was lost ends with a lone %j", (bytes, name) => {
+  const reader = new KeyReader();
+  expect(reader.read(Buffer.from("\x1b[200~one\rtwo\x1b[20"))).toEqual([]);
+  expect(reader.read(Buffer.from("\r"))).toEqual([]);
+  const paste = { type: "paste", text: "one\ntwo\x1b[20\n", whole: true };
+  expect(reader.read(Buffer.from(bytes))).toEqual([paste, key(name)]);
+  expect(reader.read(Buffer.from("a\r"))).toEqual([{ type: "text", text: "a" }, key("enter")]);
+});
+
 const typed = fc.array(
   fc.constantFrom("a", "ä", "漢", "👍", "\r", "\x03", "\x1b[A", "\x1b[1;5D", "\x1bb", "\x1b[200~x\r\ny\x1b[201~"),
   { maxLength: 12 },
