@@ -18,7 +18,7 @@ import { type RelayMemory, Reservations } from "./reservations.ts";
 /** A way to get two devices off a relay where neither can dial the other. */
 export interface Punching {
   /** TCP in which the connections that relays see come from the port this device listens on. */
-  transport(parts: Libp2pParts, isOwnRelay: (peerId: string) => boolean): Transport;
+  transport(parts: Libp2pParts, isMetThere: (peerId: string) => boolean): Transport;
   /** The node has started. */
   start(node: Libp2pNode): Promise<void>;
   /** Tries for a direct connection to the device behind a relayed one. @throws where that fails */
@@ -71,7 +71,10 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const { runtime, allowLocal, isContact, punching } = options;
   const self = deviceIdOf(publicKeyOfSeed(options.deviceSeed));
   const announce = options.announce && announcedAddresses(self, options.announce, allowLocal);
-  const isOwnRelay = (peerId: string) => reservations.inUse().some((relay) => relayOf(relay) === peerId);
+  const isOneOf = (relays: readonly string[], peerId: string) => relays.some((relay) => relayOf(relay) === peerId);
+  const isOwnRelay = (peerId: string) => isOneOf(reservations.inUse(), peerId);
+  // one that is asked again later too: what is dialled meanwhile, on the way to others, serves for that as well
+  const isMetThere = (peerId: string) => isOneOf(reservations.inView(), peerId);
   // whoever calls a contact's device a relay does not make it one
   const isRelay = (device: DeviceId) => relays.isRelay(device) && !isContact(device);
   const connections = new Connections<Connection>({
@@ -92,7 +95,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       onRefused,
     }),
     limits,
-    ...(punching && { transport: (parts) => punching.transport(parts, isOwnRelay) }),
+    ...(punching && { transport: (parts) => punching.transport(parts, isMetThere) }),
   });
   const relays: RelayClient = new RelayClient({ node, connections, runtime, limits });
   const reservations: Reservations = new Reservations({

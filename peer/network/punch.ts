@@ -36,9 +36,9 @@ export type PunchingOptions = {
 export function createPunching(options: PunchingOptions): Punching {
   let punch: Punch | undefined;
   return {
-    transport(parts, isOwnRelay) {
+    transport(parts, isMetThere) {
       const sharedPort = new SharedPort(parts, {
-        isMetThere: isOwnRelay,
+        isMetThere,
         onMetThere: (connection) => void punch?.observe(connection),
       });
       punch = new Punch(sharedPort, options);

@@ -118,6 +118,11 @@ export class Reservations {
     return [...this.#lanes.values()].filter(({ state }) => state !== "waiting").map(({ relay }) => relay);
   }
 
+  /** The same, and those that are asked again later. */
+  inView(): readonly string[] {
+    return [...this.#lanes.keys()];
+  }
+
   status(): readonly RelayStatus[] {
     return this.#wanted().flatMap((relay) => {
       const lane = this.#lanes.get(relay);

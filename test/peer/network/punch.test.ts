@@ -43,8 +43,8 @@ async function startPeer(name: string, relay: TestRelay, options: PeerOptions = 
   return { ...peer, log };
 }
 
-async function startObservingRelay(observe: Observe = serveObserved(systemRuntime)): Promise<TestRelay> {
-  const relay = await startRelay("relay");
+async function startObservingRelay(observe: Observe = serveObserved(systemRuntime), port = 0): Promise<TestRelay> {
+  const relay = await startRelay("relay", { port });
   await relay.node.handle(PUNCH_PROTOCOLS.observed, observe);
   return relay;
 }
@@ -57,6 +57,7 @@ function seenAt(port: number): Observe {
 
 type Observe = (stream: Stream, connection: Connection) => Promise<void>;
 
+const LONG_MS = 600_000;
 const RELAYED = { direct: 0, punched: 0, relay: 1 };
 
 const through = (relay: TestRelay, { device }: Peer) => `${relay.address}/p2p-circuit/p2p/${device}`;
@@ -108,6 +109,23 @@ describe("two devices that are connected through a relay", () => {
     await expect.poll(() => bob.log.join(), { timeout: 5000 }).toContain("no way between the two");
     expect(bob.network.connections().paths).toEqual(RELAYED);
   });
+});
+
+test("a device whose relay was gone is met even if it came back to it on the way to somebody", async () => {
+  const gone = await startRelay("relay");
+  await gone[Symbol.asyncDispose]();
+  const isAskedLaterOnly = { relayRetryMs: LONG_MS, relayRetryMaxMs: LONG_MS };
+  await using alice = await startTestNetwork("alice", {
+    punching: createPunching({
+      ...{ self: deviceOf("alice"), isContact: () => true, allowLocal: true, runtime: systemRuntime },
+    }),
+    ...{ contacts: [deviceOf("bob")], relays: () => [gone.address], limits: isAskedLaterOnly },
+  });
+  await expect.poll(() => alice.network.connections().reservations[0]?.state, { timeout: 5000 }).toBe("waiting");
+  await using relay = await startObservingRelay(serveObserved(systemRuntime), gone.port);
+  await using bob = await startPeer("bob", relay);
+  await alice.network.connect(bob.device, [through(relay, bob)], soon());
+  await expect.poll(() => bob.network.connections().paths.punched, { timeout: 15_000 }).toBe(1);
 });
 
 describe("a relay that lies about where devices come from", () => {
