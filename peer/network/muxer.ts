@@ -1,6 +1,6 @@
 import { type YamuxMuxerInit, yamux } from "@chainsafe/libp2p-yamux";
 import { StreamState } from "@chainsafe/libp2p-yamux/stream";
-import type { Connection, Stream, StreamMuxerFactory } from "@libp2p/interface";
+import type { Connection, MessageStream, Stream, StreamMuxerFactory } from "@libp2p/interface";
 
 type Muxer = ReturnType<ReturnType<ReturnType<typeof yamux>>["createStreamMuxer"]>;
 type MuxedStream = Muxer["streams"][number];
@@ -11,10 +11,18 @@ const MEASURE_INTERVAL_MS = 10 * 60_000;
 const muxers = new WeakMap<readonly Stream[], Muxer>();
 /** Of the 256 KiB that a stream may send without an answer from the first. */
 const UPDATE_BYTES = 64 * 1024;
+/**
+ * Of answers that Yamux gives by itself (to pings, to streams that come and go), while the other side takes nothing: 2,700
+ * of 12 bytes, each some 160 in memory. Whoever keeps to the windows owes at most one for each 64 KiB of them.
+ */
+const MAX_UNSENT_BYTES = 32 * 1024;
 
 /**
- * Yamux, but a stream's window is opened again when a good part of it is used, not after every frame: that would answer each
- * message with a frame of its own, and with two more on the way through a relay.
+ * Yamux, but
+ * - a stream's window is opened again when a good part of it is used, not after every frame: that would answer each
+ *   message with a frame of its own, and with two more on the way through a relay;
+ * - while a connection is full its streams send nothing, whatever the other side says of their windows, and so what waits is
+ *   Yamux's own: a connection that has too much of that is ended.
  */
 export function muxer(init: YamuxMuxerInit): () => StreamMuxerFactory {
   const create = yamux({ ...init, keepAliveInterval: MEASURE_INTERVAL_MS });
@@ -24,7 +32,11 @@ export function muxer(init: YamuxMuxerInit): () => StreamMuxerFactory {
     factory.createStreamMuxer = (connection) => {
       const all = createStreamMuxer(connection);
       muxers.set(all.streams, all);
-      return withSeldomUpdates(all);
+      connection.maxWriteBufferLength = MAX_UNSENT_BYTES;
+      return onEachStream(all, (stream) => {
+        updateSeldom(stream);
+        sendWhereTaken(stream, connection);
+      });
     };
     return factory;
   };
@@ -42,16 +54,16 @@ export async function ping({ streams }: Pick<Connection, "streams">): Promise<vo
   await known.ping();
 }
 
-function withSeldomUpdates(all: Muxer): Muxer {
+function onEachStream(all: Muxer, change: (stream: MuxedStream) => void): Muxer {
   const onRemoteStream = all.onRemoteStream.bind(all);
   const onCreateStream = all.onCreateStream.bind(all);
   all.onRemoteStream = (stream) => {
-    updateSeldom(stream);
+    change(stream);
     onRemoteStream(stream);
   };
   all.onCreateStream = () => {
     const stream = onCreateStream();
-    updateSeldom(stream);
+    change(stream);
     return stream;
   };
   return all;
@@ -73,4 +85,13 @@ function updateSeldom(stream: MuxedStream): void {
     if (stream.state !== StreamState.Paused) unanswered = 0;
     sendWindowUpdate();
   };
+}
+
+function sendWhereTaken(stream: MuxedStream, connection: MessageStream): void {
+  const sendData = stream.sendData.bind(stream);
+  const safeDispatchEvent = stream.safeDispatchEvent.bind(stream);
+  stream.sendData = (data) => (connection.writableNeedsDrain ? { sentBytes: 0, canSendMore: false } : sendData(data));
+  // a wider window says so too; each stream hears of it once the connection has room
+  stream.safeDispatchEvent = (type, detail) =>
+    !(type === "drain" && connection.writableNeedsDrain) && safeDispatchEvent(type, detail);
 }

@@ -5,7 +5,10 @@ import { type TCPComponents, type TCPOptions, tcp as tcpOfLibp2p } from "@libp2p
 /** What libp2p's connections over TCP have besides their published interface. */
 type SocketConnection = MultiaddrConnection & {
   readonly socket: Socket;
-  sendData(data: unknown): { readonly canSendMore: boolean };
+  sendData(data: Iterable<Uint8Array> & { readonly byteLength: number }): {
+    readonly sentBytes: number;
+    readonly canSendMore: boolean;
+  };
 };
 
 /** By what a libp2p connection shares with the one below it. */
@@ -43,6 +46,10 @@ function gathering(upgrader: Upgrader): Upgrader {
   return Object.assign(Object.create(upgrader), { upgradeInbound, upgradeOutbound });
 }
 
+/**
+ * The socket takes all that is sent at once, full or not: libp2p would keep the rest, and say that it has room again while it
+ * still has that, so that it grew with each time.
+ */
 function gatherWrites(connection: MultiaddrConnection): void {
   if (!hasSocket(connection)) return;
   const { socket } = connection;
@@ -53,17 +60,17 @@ function gatherWrites(connection: MultiaddrConnection): void {
     isGathering = false;
     socket.uncork();
   };
-  const sendData = connection.sendData.bind(connection);
   connection.sendData = (data) => {
     if (!isGathering) {
       isGathering = true;
       socket.cork();
       setImmediate(flush);
     }
-    const result = sendData(data);
+    let canSendMore = true;
+    for (const part of data) canSendMore = socket.write(part);
     // it waits for the socket now
-    if (!result.canSendMore) flush();
-    return result;
+    if (!canSendMore) flush();
+    return { sentBytes: data.byteLength, canSendMore };
   };
 }
 
