@@ -1,5 +1,5 @@
 import type { Connection, PeerId, Stream } from "@libp2p/interface";
-import type { NatRelayOptions } from "./nat-relay.ts";
+import type { Caller, NatRelayOptions } from "./nat-relay.ts";
 import { networkOf } from "./network-of.ts";
 import { watchRelayedPair } from "./relayed-pair.ts";
 
@@ -11,7 +11,6 @@ export class Hop {
   readonly #connection: Connection;
   readonly #options: Options;
   #leave = () => {};
-  #to = "";
   /** The stream to whom the user asks for, and when both are gone. */
   #stop: { readonly stream: Stream; readonly ended: Promise<void> } | undefined;
 
@@ -23,7 +22,8 @@ export class Hop {
 
   /** Takes a place for a reservation, or keeps the user's. */
   reserve(): boolean {
-    return this.#options.rules.reserve(this.#from, networkOf(this.#connection.remoteAddr));
+    const { user, network } = this.#from;
+    return this.#options.rules.reserve(user, network);
   }
 
   /** Takes places for a relayed connection at once: others may ask before it is there. */
@@ -31,7 +31,6 @@ export class Hop {
     const leave = this.#options.rules.relaying(this.#from, to.toString());
     if (leave === undefined) return false;
     this.#leave = leave;
-    this.#to = to.toString();
     return true;
   }
 
@@ -52,18 +51,20 @@ export class Hop {
     this.#leave();
   }
 
-  get #from(): string {
-    return this.#connection.remotePeer.toString();
+  get #from(): Caller {
+    const { remotePeer, remoteAddr } = this.#connection;
+    return { user: remotePeer.toString(), network: networkOf(remoteAddr) };
   }
 
   async #watch(stop: Stream): Promise<void> {
     const { rules, maxHeldBytes, relayedMs, runtime } = this.#options;
+    const from = this.#from;
     // the first listener gets what has arrived: that is to be libp2p's, which reads the answer to its request
     await new Promise((resolve) => setImmediate(resolve));
     await watchRelayedPair(this.#stream, stop, {
       maxBytes: maxHeldBytes,
       maxMs: relayedMs,
-      transferred: (bytes) => rules.transferred(this.#from, this.#to, bytes),
+      transferred: (bytes) => rules.transferred(from, bytes),
       runtime,
     });
   }

@@ -8,6 +8,9 @@ import type { Connection, PeerId, StreamHandler } from "@libp2p/interface";
 import type { Runtime } from "../messaging/runtime.ts";
 import { Hop } from "./hop.ts";
 
+/** Who asked for a relayed connection, and from where. */
+export type Caller = { readonly user: string; readonly network: string };
+
 /** Who may be relayed, and how much; users are peer ids. A network is an IPv4 address or an IPv6 /64. */
 export interface RelayingRules {
   /** Takes, or keeps, a place for the user's reservation. */
@@ -15,9 +18,9 @@ export interface RelayingRules {
   /** The user has no reservation, or none any more. */
   release(user: string): void;
   /** Takes places for a connection from one user to another, and gives back how to leave them; undefined: not now. */
-  relaying(from: string, to: string): (() => void) | undefined;
-  /** Counts bytes between the two; false: they have had enough. */
-  transferred(from: string, to: string, bytes: number): boolean;
+  relaying(from: Caller, to: string): (() => void) | undefined;
+  /** Counts bytes of a connection that somebody asked for, whichever way; false: that was enough. */
+  transferred(from: Caller, bytes: number): boolean;
 }
 
 export type NatRelayOptions = {

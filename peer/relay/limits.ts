@@ -21,7 +21,7 @@ export const RELAY_LIMITS = {
   relayedPerNetwork: 128,
   /** Of one relayed connection; then it is cut, and made anew where it is still wanted. */
   relayedSeconds: 4 * 3600,
-  /** Both ways together, in an hour; what a user has, counts for both ends. */
+  /** Both ways together, in an hour, of the connections that a user, or somebody in a network, asked for. */
   bytesPerUserAndHour: 256 * 1024 * 1024,
   bytesPerNetworkAndHour: 4 * 1024 * 1024 * 1024,
   bytesPerHour: 32 * 1024 * 1024 * 1024,

@@ -6,6 +6,9 @@ import { siteOf } from "./site.ts";
 
 const EVERYBODY = "";
 
+/** Who asked for a relayed connection, and from where. */
+type Caller = { readonly user: string; readonly network: string };
+
 /** Whom a relay serves, and how much: all counts, no network. Times only rise. */
 export class RelayRules {
   readonly #connections: Seats;
@@ -62,9 +65,9 @@ export class RelayRules {
     this.#reserved.delete(user);
   }
 
-  relaying(from: string, to: string): (() => void) | undefined {
-    if (!this.#hasBytes(from) || !this.#hasBytes(to) || !this.#relayed.isFree(from)) return undefined;
-    const leaveFrom = this.#relayed.take(from);
+  relaying(from: Caller, to: string): (() => void) | undefined {
+    if (!this.#hasBytes(from) || !this.#relayed.isFree(from.user)) return undefined;
+    const leaveFrom = this.#relayed.take(from.user);
     // only now: both may be one user, or the place the last
     const leaveTo = this.#relayed.isFree(to) ? this.#relayed.take(to) : undefined;
     if (leaveTo === undefined) leaveFrom();
@@ -77,10 +80,9 @@ export class RelayRules {
     );
   }
 
-  transferred(from: string, to: string, bytes: number): boolean {
-    const isWithin = this.#hasBytes(from) && this.#hasBytes(to);
-    for (const { counts, party } of [from, to].flatMap((user) => this.#partiesOf(user))) counts.count(party, bytes);
-    this.#bytes.all.count(EVERYBODY, bytes);
+  transferred(from: Caller, bytes: number): boolean {
+    const isWithin = this.#hasBytes(from);
+    for (const { counts, party } of this.#whoPays(from)) counts.count(party, bytes);
     this.#relayedBytes += bytes;
     return isWithin;
   }
@@ -96,19 +98,17 @@ export class RelayRules {
     };
   }
 
-  #hasBytes(user: string): boolean {
-    return (
-      this.#bytes.all.hasLeft(EVERYBODY) && this.#partiesOf(user).every(({ counts, party }) => counts.hasLeft(party))
-    );
+  #hasBytes(from: Caller): boolean {
+    return this.#whoPays(from).every(({ counts, party }) => counts.hasLeft(party));
   }
 
-  /** Whom a user's bytes count for. */
-  #partiesOf(user: string): { readonly counts: HourlyBytes; readonly party: string }[] {
-    const { network } = this.#reserved.get(user) ?? {};
-    const site = network && siteOf(network);
+  /** Only whoever asked: anybody can ask for a connection to a user, and send there whatever that user drops. */
+  #whoPays({ user, network }: Caller): { readonly counts: HourlyBytes; readonly party: string }[] {
+    const site = siteOf(network);
     return [
+      { counts: this.#bytes.all, party: EVERYBODY },
       { counts: this.#bytes.user, party: user },
-      ...(network === undefined ? [] : [{ counts: this.#bytes.network, party: network }]),
+      { counts: this.#bytes.network, party: network },
       ...(site === undefined ? [] : [{ counts: this.#bytes.site, party: site }]),
     ];
   }

@@ -11,6 +11,9 @@ function rulesWith(limits: Partial<RelayLimits>) {
   return { clock, rules: new RelayRules({ ...RELAY_LIMITS, ...limits }, () => clock.nowMs) };
 }
 
+/** From a network of its own, unless said. */
+const caller = (user: string, network = `network of ${user}`) => ({ user, network });
+
 describe("seats", () => {
   test("are so many for one party and so many in all, and are left once", () => {
     const seats = new Seats({ all: 3, perParty: 2 });
@@ -69,47 +72,63 @@ describe("a relay's rules", () => {
     expect(rules.counts().reservations).toBe(2);
   });
 
-  test("count a relayed connection for both of its ends, from the moment when it is allowed", () => {
+  test("count a relayed connection for both of its users, from the moment when it is allowed", () => {
     const { rules } = rulesWith({ relayedPerUser: 1 });
-    const leave = rules.relaying("alice", "bob");
-    expect([rules.relaying("carol", "bob"), rules.relaying("alice", "carol")]).toEqual([undefined, undefined]);
+    const leave = rules.relaying(caller("alice"), "bob");
+    expect([rules.relaying(caller("carol"), "bob"), rules.relaying(caller("alice"), "carol")]).toEqual([
+      undefined,
+      undefined,
+    ]);
     expect(rules.counts().relayed).toBe(1);
     leave?.();
     leave?.();
     expect(rules.counts().relayed).toBe(0);
-    expect(rules.relaying("carol", "bob")).toBeDefined();
+    expect(rules.relaying(caller("carol"), "bob")).toBeDefined();
   });
 
   test("give nobody two places for one, nor one connection more than there may be in all", () => {
     const { rules } = rulesWith({ relayedPerUser: 1, relayed: 1 });
-    expect(rules.relaying("alice", "alice")).toBeUndefined();
+    expect(rules.relaying(caller("alice"), "alice")).toBeUndefined();
     expect(rules.counts().relayed).toBe(0);
-    expect(rules.relaying("alice", "bob")).toBeDefined();
-    expect(rules.relaying("carol", "dave")).toBeUndefined();
+    expect(rules.relaying(caller("alice"), "bob")).toBeDefined();
+    expect(rules.relaying(caller("carol"), "dave")).toBeUndefined();
     expect(rules.counts().relayed).toBe(1);
   });
 
-  test("give a user so many bytes an hour, and all users together", () => {
+  test("let a user relay so many bytes an hour, and all users together", () => {
     const { rules, clock } = rulesWith({ bytesPerUserAndHour: 100, bytesPerHour: 150 });
-    expect(rules.transferred("alice", "bob", 100)).toBe(true);
-    expect(rules.transferred("alice", "bob", 1)).toBe(false);
-    expect(rules.relaying("alice", "carol")).toBeUndefined();
-    expect(rules.relaying("carol", "dave")).toBeDefined();
-    rules.transferred("carol", "dave", 60);
-    expect(rules.relaying("erin", "frank")).toBeUndefined();
+    expect(rules.transferred(caller("alice"), 100)).toBe(true);
+    expect(rules.transferred(caller("alice"), 1)).toBe(false);
+    expect(rules.relaying(caller("alice"), "carol")).toBeUndefined();
+    expect(rules.relaying(caller("carol"), "dave")).toBeDefined();
+    rules.transferred(caller("carol"), 60);
+    expect(rules.relaying(caller("erin"), "frank")).toBeUndefined();
     clock.nowMs += HOUR_MS;
-    expect(rules.relaying("alice", "bob")).toBeDefined();
+    expect(rules.relaying(caller("alice"), "bob")).toBeDefined();
     expect(rules.counts().relayedBytes).toBe(161);
+  });
+
+  test("count bytes for whoever asked for the connection: a stranger costs the other end and its network nothing", () => {
+    const { rules } = rulesWith({ bytesPerUserAndHour: 100, bytesPerNetworkAndHour: 150 });
+    const [victim, neighbour] = [caller("victim", "192.0.2.1"), caller("neighbour", "192.0.2.1")];
+    for (const { user, network } of [victim, neighbour]) rules.reserve(user, network);
+    for (let n = 0; n < 10; n += 1) {
+      const key = caller(`key ${n}`, `198.51.100.${n}`);
+      expect(rules.relaying(key, victim.user)).toBeDefined();
+      rules.transferred(key, 100);
+    }
+    expect([rules.transferred(victim, 50), rules.transferred(neighbour, 50)]).toEqual([true, true]);
+    expect([rules.relaying(victim, "bob"), rules.relaying(caller("bob"), victim.user)]).not.toContain(undefined);
   });
 
   test("relay so much for those with a reservation in one network, however many keys they have", () => {
     const { rules } = rulesWith({ relayedPerNetwork: 2 });
     for (const user of ["a", "b", "c"]) rules.reserve(user, "192.0.2.1");
     rules.reserve("dave", "192.0.2.2");
-    const ended = rules.relaying("x", "a");
-    rules.relaying("y", "b");
+    const ended = rules.relaying(caller("x"), "a");
+    rules.relaying(caller("y"), "b");
     const isRelayed = (from: string, to: string) => {
-      const leave = rules.relaying(from, to);
+      const leave = rules.relaying(caller(from), to);
       leave?.();
       return leave !== undefined;
     };
@@ -125,18 +144,17 @@ describe("a relay's rules", () => {
       ["2001:db8:1:1::/64", "2001:db8:1:2::/64", "2001:db8:1:3::/64"],
       { bytesPerNetworkAndHour: 50, networksPerSite: 2 },
     ],
-  ] as const)("give those with a reservation in one %s so many bytes an hour", (_, networks, limits) => {
+  ] as const)("give those who ask from one %s so many bytes an hour, place or no place", (_, networks, limits) => {
     const { rules, clock } = rulesWith(limits);
-    networks.forEach((network, n) => {
-      rules.reserve(`user ${n}`, network);
-    });
-    rules.reserve("dave", "192.0.2.2");
-    rules.transferred("x", "user 0", 40);
-    rules.transferred("y", "user 1", 40);
-    expect(rules.transferred("y", "user 2", 20)).toBe(true);
-    expect(rules.transferred("y", "user 2", 1)).toBe(false);
-    expect(rules.transferred("z", "dave", 1)).toBe(true);
+    const [x, y, z] = networks.map((network, n) => caller(`key ${n}`, network));
+    if (x === undefined || y === undefined || z === undefined) throw new Error("three callers");
+    rules.reserve(z.user, z.network);
+    rules.transferred(x, 40);
+    rules.transferred(y, 40);
+    expect(rules.transferred(z, 20)).toBe(true);
+    expect(rules.transferred(z, 1)).toBe(false);
+    expect(rules.transferred(caller("dave", "192.0.2.2"), 1)).toBe(true);
     clock.nowMs += HOUR_MS;
-    expect(rules.transferred("y", "user 2", 1)).toBe(true);
+    expect(rules.transferred(z, 1)).toBe(true);
   });
 });
