@@ -48,8 +48,10 @@ export const NETWORK_LIMITS = {
   reserveTimeoutMs: 8000,
   /** With the timeout, and a moment for the next relay, half a minute at most; a relay has thousands to answer. */
   relayPingIntervalMs: 12_000,
-  /** A slow uplink holds a ping back behind a window of 1 MiB. */
+  /** In which nothing at all comes while a relay is asked. */
   relayPingTimeoutMs: 12_000,
+  /** For an answer while other things come: a slow uplink holds the question back behind windows of 1 MiB. */
+  relayAnswerMaxMs: 5 * 60_000,
   /** After the first failure; doubles up to the most. */
   relayRetryMs: 1000,
   relayRetryMaxMs: 30_000,

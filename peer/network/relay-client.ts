@@ -14,6 +14,7 @@ import { ping } from "./muxer.ts";
 import type { Reservation } from "./reservations.ts";
 import { reserve } from "./reserve.ts";
 import { SharedDials } from "./shared-dials.ts";
+import { bytesHeard } from "./tcp.ts";
 
 type Deps = {
   readonly node: Libp2pNode;
@@ -86,19 +87,22 @@ export class RelayClient {
     };
     // before it is asked: connections may arrive together with the answer
     this.#reservedAt.add(relayOf(relayAddress));
+    const heardBefore = bytesHeard(connection);
     try {
       const { lifetimeMs } = await ask(signal);
       if (connection.status !== "open") throw new ChatError("PEER_UNREACHABLE", "the relay is gone");
       return {
         lifetimeMs,
         lost: lost.signal,
+        heard: () => bytesHeard(connection),
         ping: () => ping(connection),
         renew: ask,
         abandon: () => connection.abort(new Error("the relay does not answer")),
       };
     } catch (error) {
-      // one that hangs would hang the next time too; who is not wanted any more may still serve others
-      if (isChatError(signal.reason, "TIMED_OUT")) connection.abort(new Error("the relay does not answer"));
+      // one that hangs would hang the next time too; one that is busy, or not wanted any more, may still serve others
+      const isSilent = bytesHeard(connection) === heardBefore;
+      if (isSilent && isChatError(signal.reason, "TIMED_OUT")) connection.abort(new Error("the relay does not answer"));
       throw error;
     }
   }

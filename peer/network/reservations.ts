@@ -1,8 +1,9 @@
 import { type ErrorCode, isChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
+import { keepReservation } from "./keep-reservation.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { nextTurns, type Turn } from "./relay-turns.ts";
-import { pause, within } from "./waiting.ts";
+import { within } from "./waiting.ts";
 
 /** A relay's promise to pass connections on. */
 export interface Reservation {
@@ -10,6 +11,8 @@ export interface Reservation {
   readonly lifetimeMs: number;
   /** Aborted once the connection is gone, and with it the promise. */
   readonly lost: AbortSignal;
+  /** How many bytes have come from the relay so far. */
+  heard(): number | undefined;
   /** @throws where the relay does not answer */
   ping(signal: AbortSignal): Promise<void>;
   /** @throws where the relay refuses or does not answer */
@@ -211,31 +214,13 @@ export class Reservations {
     this.#enter(lane, "reserved");
     this.#fill();
     this.#remember();
-    try {
-      return await this.#keep(lane, reservation);
-    } catch (error) {
-      if (!signal.aborted) reservation.abandon();
-      throw error;
-    }
+    return keepReservation(reservation, { runtime, limits, signal, poked: () => this.#untilPoked(lane) });
   }
 
-  async #keep(lane: Lane, reservation: Reservation): Promise<never> {
-    const { runtime, limits } = this.#deps;
-    const signal = AbortSignal.any([lane.stop.signal, reservation.lost]);
-    let renewAtMs = this.#renewAtMs(reservation.lifetimeMs);
-    for (;;) {
-      const { promise: poked, resolve } = Promise.withResolvers<void>();
-      lane.poke = resolve;
-      await pause({ runtime, ms: limits.relayPingIntervalMs, signal, until: poked });
-      if (runtime.monotonic() < renewAtMs) {
-        await within({ runtime, ms: limits.relayPingTimeoutMs, signal }, (attempt) => reservation.ping(attempt));
-      } else {
-        const renewed = await within({ runtime, ms: limits.reserveTimeoutMs, signal }, (attempt) =>
-          reservation.renew(attempt),
-        );
-        renewAtMs = this.#renewAtMs(renewed.lifetimeMs);
-      }
-    }
+  #untilPoked(lane: Lane): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    lane.poke = resolve;
+    return promise;
   }
 
   #remember(): void {
@@ -243,12 +228,6 @@ export class Reservations {
     if (worked.join() === this.#worked.join()) return;
     this.#worked = worked;
     this.#deps.memory?.save(worked);
-  }
-
-  /** Half of its life, but soon enough for a wrong clock or a relay that forgets, and not all the time. */
-  #renewAtMs(lifetimeMs: number): number {
-    const { renewMinMs, renewMaxMs } = this.#deps.limits;
-    return this.#deps.runtime.monotonic() + Math.min(Math.max(lifetimeMs / 2, renewMinMs), renewMaxMs);
   }
 
   #backOff(lane: Lane, lastedMs: number): void {

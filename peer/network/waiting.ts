@@ -32,6 +32,40 @@ export async function within<T>({ runtime, ms, signal }: Limit, run: (signal: Ab
   }
 }
 
+const LOOKS = 4;
+
+/**
+ * Runs something for as long as anything comes in meanwhile, whatever it is: an answer may stand behind it, or its question
+ * behind what goes out. The silence is counted in looks, for this process may stand still.
+ *
+ * @throws ChatError TIMED_OUT after `ms` in which nothing came, or the signal's reason
+ */
+export async function untilSilent<T>(
+  { runtime, ms, signal, heard }: Limit & { readonly heard: () => number | undefined },
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const silent = new AbortController();
+  let [known, looks] = [heard(), 0];
+  const look = () => {
+    looks = heard() === known ? looks + 1 : 0;
+    known = heard();
+    if (looks < LOOKS) cancel = runtime.after(ms / LOOKS, look);
+    else silent.abort(new ChatError("TIMED_OUT", "nothing came in time"));
+  };
+  let cancel = runtime.after(ms / LOOKS, look);
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const either = AbortSignal.any([signal, silent.signal]);
+  const onAbort = () => reject(either.reason);
+  either.addEventListener("abort", onAbort);
+  try {
+    either.throwIfAborted();
+    return await Promise.race([ended, run(either)]);
+  } finally {
+    cancel();
+    either.removeEventListener("abort", onAbort);
+  }
+}
+
 /** Waits so long, or until `until` resolves. @throws the signal's reason */
 export async function pause({ runtime, ms, signal, until }: Limit & { until?: Promise<void> }): Promise<void> {
   signal.throwIfAborted();

@@ -6,15 +6,17 @@ import { FakeTime } from "./fake-time.ts";
 /** All that promises have to say now. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A relay of a test; `down`: refuses, `frozen`: never answers. */
+/** A relay of a test; `down`: refuses, `frozen`: never answers; `busy`: answers when it is up again, and sends other things. */
 class FakeRelay {
-  state: "up" | "down" | "frozen" = "up";
+  state: "up" | "down" | "frozen" | "busy" = "up";
   lifetimeMs = 2 * 60 * 60_000;
   asked = 0;
   pings = 0;
   renewals = 0;
   abandoned = 0;
+  #bytes = 0;
   #lost: AbortController | undefined;
+  #free = Promise.withResolvers<void>();
 
   async reserve(signal: AbortSignal): Promise<Reservation> {
     this.asked += 1;
@@ -24,6 +26,10 @@ class FakeRelay {
     return {
       lifetimeMs: this.lifetimeMs,
       lost: lost.signal,
+      heard: () => {
+        if (this.state === "busy") this.#bytes += 1;
+        return this.#bytes;
+      },
       ping: async (attempt) => {
         this.pings += 1;
         await this.#answer(attempt);
@@ -39,6 +45,13 @@ class FakeRelay {
     };
   }
 
+  /** It is busy no more. */
+  free(): void {
+    this.state = "up";
+    this.#free.resolve();
+    this.#free = Promise.withResolvers();
+  }
+
   /** Its process ends. */
   die(): void {
     this.state = "down";
@@ -48,6 +61,10 @@ class FakeRelay {
   async #answer(signal: AbortSignal): Promise<void> {
     if (this.state === "frozen") {
       await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    }
+    if (this.state === "busy") {
+      const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      await Promise.race([this.#free.promise, aborted]);
     }
     if (this.state === "down") throw new ChatError("PEER_UNREACHABLE", "refused", { reason: "reservation" });
   }

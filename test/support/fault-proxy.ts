@@ -13,6 +13,8 @@ export type Faults = {
   readonly blackHole?: boolean;
   /** Nothing passes before that, and nothing of it is lost: TCP sends it again. */
   readonly heldUntil?: Promise<void>;
+  /** The same for what the dialling side sends alone. */
+  readonly diallerHeldUntil?: Promise<void>;
 };
 
 /** A TCP proxy with a bad line. Peers verify each other's ids, so they do not notice it otherwise. */
@@ -95,9 +97,11 @@ export class FaultProxy {
       cutAfterBytes = Number.POSITIVE_INFINITY,
       blackHole = false,
       heldUntil,
+      diallerHeldUntil,
     } = this.#faults;
     if (blackHole) return;
     await heldUntil;
+    if (Number.isFinite(passed.bytes)) await diallerHeldUntil;
     if (latencyMs > 0) await after(latencyMs);
     const allowed = chunk.subarray(0, Math.max(0, cutAfterBytes - passed.bytes));
     passed.bytes += allowed.length;
