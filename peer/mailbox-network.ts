@@ -17,7 +17,9 @@ export function mailboxNetwork({ allowLocal, reach, own, runtime }: Options): Ma
   return {
     async connect(relay, signal) {
       if (!own.includes(relay) && !isWithinReach(relay, reach)) {
-        throw new ChatError("PEER_UNREACHABLE", "somebody's mailbox at a private address", { reason: "no-address" });
+        throw new ChatError("PEER_UNREACHABLE", "somebody's mailbox at an address that is not dialled", {
+          reason: "no-address",
+        });
       }
       const { connectMailbox } = await import("./network/mailbox-client.ts");
       return connectMailbox({ relay, allowLocal, runtime, signal });

@@ -1,5 +1,5 @@
-import { multiaddr } from "@multiformats/multiaddr";
 import { ipScope } from "./ip-scope.ts";
+import { findTcpAddress } from "./tcp-address.ts";
 
 /**
  * How near a relay may be that others name: whoever dials it knocks at a port of somebody's choice, and in a private
@@ -22,18 +22,11 @@ export function relayReachAt(serverUrl: string): RelayReach {
   return scope === "private" || (scope === undefined && PRIVATE_NAME.test(hostname)) ? "private" : "global";
 }
 
-/** A relay at a host name passes: nobody dials it. */
+/** False for what nobody dials, such as a host name, another transport, port 0. */
 export function isWithinReach(relayAddress: string, reach: RelayReach): boolean {
-  const scope = ipScope(hostOf(relayAddress));
+  const { host = "", port = 0 } = findTcpAddress(relayAddress) ?? {};
+  const scope = port > 0 ? ipScope(host) : undefined;
   if (scope === "private") return reach !== "global";
   if (scope === "loopback" || scope === "link-local") return reach === "loopback";
-  return scope !== "special";
-}
-
-function hostOf(relayAddress: string): string {
-  try {
-    return multiaddr(relayAddress).getComponents()[0]?.value ?? "";
-  } catch {
-    return "";
-  }
+  return scope === "global";
 }

@@ -12,7 +12,7 @@ const RETRY_AFTER_MS = 30_000;
 export type RelayPolicy = { readonly own: readonly string[]; readonly listed: boolean };
 
 /**
- * Reads `relays` of the configuration: multiaddrs that end in `/p2p/<relay>`, `auto` for those that the naming server
+ * Reads `relays` of the configuration: multiaddrs `/ip4|ip6/…/tcp/…/p2p/<relay>`, `auto` for those that the naming server
  * lists, or both, between commas or spaces; or `none`.
  *
  * @throws ChatError CONFIG_INVALID
@@ -21,11 +21,11 @@ export function parseRelayPolicy(text = "auto"): RelayPolicy {
   const words = text.split(/[\s,]+/).filter((word) => word !== "");
   if (words.length === 1 && words[0] === "none") return { own: [], listed: false };
   const own = words.filter((word) => word !== "auto");
-  const wrong = own.find((word) => findRelayOf(word) === undefined);
+  const wrong = own.find((word) => findRelayOf(word) === undefined || !isWithinReach(word, "loopback"));
   if (words.length > 0 && wrong === undefined) return { own, listed: words.includes("auto") };
   throw new ChatError(
     "CONFIG_INVALID",
-    `relays: "${wrong ?? text}" is no multiaddr that ends in /p2p/<relay>, auto or none`,
+    `relays: "${wrong ?? text}" is no /ip4|ip6/<address>/tcp/<port>/p2p/<relay>, auto or none`,
     { reason: "relays" },
   );
 }

@@ -1,8 +1,8 @@
-import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { type IpScope, ipScope } from "../../shared/ip-scope.ts";
 import { LIMITS } from "../../shared/protocol.ts";
+import { findTcpAddress } from "../../shared/tcp-address.ts";
 import { findDevice } from "./find-device.ts";
 
 /**
@@ -30,7 +30,7 @@ export function dialableOf(device: DeviceId, { nearby, record }: Whereabouts, al
 
 /** A direct address within a private network, or on this machine where that is allowed. */
 export function isNearby(device: DeviceId, address: string, allowLocal: boolean): boolean {
-  const parts = tcpParts(address);
+  const parts = findTcpAddress(address);
   return isDirectlyDialable(device, address, allowLocal) && parts !== undefined && ipScope(parts.host) !== "global";
 }
 
@@ -52,10 +52,8 @@ function isDialable(device: DeviceId, address: string, allowLocal: boolean): boo
 }
 
 function isDirectlyDialable(device: string, address: string, allowLocal: boolean): boolean {
-  const parts = tcpParts(address);
-  return (
-    parts !== undefined && parts.device === device && parts.port > 0 && isReachable(ipScope(parts.host), allowLocal)
-  );
+  const parts = findTcpAddress(address);
+  return parts !== undefined && parts.peer === device && parts.port > 0 && isReachable(ipScope(parts.host), allowLocal);
 }
 
 export type CircuitParts = {
@@ -82,7 +80,7 @@ export function announceableAddresses(device: DeviceId, listening: readonly stri
     ? ["loopback", "global", "private"]
     : ["global", "private"];
   const found = listening.flatMap((address) => {
-    const parts = tcpParts(address);
+    const parts = findTcpAddress(address);
     const rank = parts === undefined ? -1 : order.indexOf(ipScope(parts.host));
     return rank < 0 ? [] : [{ rank, address: `${address}/p2p/${device}` }];
   });
@@ -106,28 +104,10 @@ export function announcedAddresses(device: DeviceId, written: readonly string[],
 
 /** The TCP port of the listener at that IP address. */
 export function portAt(host: string, listening: readonly string[]): number | undefined {
-  return listening.map(tcpParts).find((parts) => parts?.host === host)?.port;
+  return listening.map(findTcpAddress).find((parts) => parts?.host === host)?.port;
 }
 
 function isReachable(scope: IpScope | undefined, allowLocal: boolean): boolean {
   if (scope === "loopback" || scope === "link-local") return allowLocal;
   return scope === "global" || scope === "private";
-}
-
-/** Exactly an IP address, a TCP port and possibly a peer id: no relay, no other transport, no zone, no name. */
-function tcpParts(address: string): { host: string; port: number; device: string | undefined } | undefined {
-  const components = componentsOf(address);
-  const [ip, tcp, p2p] = components;
-  if (components.length > 3 || ip?.value === undefined || tcp?.value === undefined) return undefined;
-  if ((ip.name !== "ip4" && ip.name !== "ip6") || tcp.name !== "tcp") return undefined;
-  if (p2p !== undefined && p2p.name !== "p2p") return undefined;
-  return { host: ip.value, port: Number(tcp.value), device: p2p?.value };
-}
-
-function componentsOf(address: string): { name: string; value?: string }[] {
-  try {
-    return multiaddr(address).getComponents();
-  } catch {
-    return [];
-  }
 }

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { isWithinReach, type RelayReach, relayReachAt } from "../../shared/relay-reach.ts";
+import { personOf } from "../support/people.ts";
+
+const { device: relay } = personOf("relay");
 
 describe("relays of a naming server", () => {
   test.each([
@@ -30,7 +33,7 @@ describe("relays of a naming server", () => {
   test.each([
     ["/ip4/8.8.8.8/tcp/1", ["global", "private", "loopback"]],
     ["/ip6/2a00:1450:4001::1/tcp/1", ["global", "private", "loopback"]],
-    ["/dns4/relay.example/tcp/1", ["global", "private", "loopback"]],
+    [`/ip4/8.8.8.8/tcp/1/p2p/${relay}`, ["global", "private", "loopback"]],
     ["/ip4/10.0.0.1/tcp/1", ["private", "loopback"]],
     ["/ip4/172.31.0.1/tcp/1", ["private", "loopback"]],
     ["/ip4/192.168.1.1/tcp/1", ["private", "loopback"]],
@@ -43,6 +46,18 @@ describe("relays of a naming server", () => {
     ["/ip6/::ffff:7f00:1/tcp/1", ["loopback"]],
     ["/ip4/169.254.169.254/tcp/80", ["loopback"]],
     ["/ip6/fe80::1/tcp/1", ["loopback"]],
+    ["/dns4/relay.example/tcp/1", []],
+    ["/dns/relay.example/tcp/1", []],
+    ["/dnsaddr/relay.example", []],
+    ["/ip4/8.8.8.8", []],
+    ["/ip4/8.8.8.8/tcp/0", []],
+    ["/ip4/8.8.8.8/udp/1", []],
+    ["/ip4/8.8.8.8/udp/1/quic-v1", []],
+    ["/ip4/8.8.8.8/tcp/1/ws", []],
+    [`/ip4/8.8.8.8/tcp/1/ws/p2p/${relay}`, []],
+    ["/ip6zone/eth0/ip6/2a00:1450:4001::1/tcp/1", []],
+    ["/memory/1", []],
+    ["nonsense", []],
     ["/ip4/0.0.0.0/tcp/1", []],
     ["/ip6/::/tcp/1", []],
     ["/ip4/224.0.0.1/tcp/1", []],

@@ -117,6 +117,19 @@ describe("the list of relays", () => {
     },
   );
 
+  test.each([
+    "/dns4/relay.example.org/tcp/4001",
+    "/ip4/198.51.100.7/tcp/0",
+    "/ip4/198.51.100.7/udp/4001/quic-v1",
+    "/ip4/198.51.100.7/tcp/4001/ws",
+  ])("takes no descriptor with %s, which nobody dials", async (place) => {
+    const { put, listed } = await start();
+    const addrs = [one.address, `${place}/p2p/${one.id}`];
+    const answer = await put(one, await relayDescriptorOf(one, { addrs }));
+    expect(refusal(answer)).toEqual({ status: 400, code: "RECORD_INVALID", reason: "scope" });
+    expect(await listed()).toEqual([]);
+  });
+
   test("takes those addresses where it is there itself", async () => {
     for (const [publicUrl, hosts] of [
       ["http://127.0.0.1:8080", ["127.0.0.1", "192.168.1.9"]],

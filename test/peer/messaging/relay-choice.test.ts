@@ -63,7 +63,15 @@ describe("the configuration of relays", () => {
     expect(parseRelayPolicy("none")).toEqual({ own: [], listed: false });
   });
 
-  const wrong = ["", " ", "nonsense", "none,auto", "/ip4/192.0.2.1/tcp/4001", `${addressOf("one")}/p2p-circuit`];
+  const wrong = [
+    "",
+    " ",
+    "nonsense",
+    "none,auto",
+    "/ip4/192.0.2.1/tcp/4001",
+    `${addressOf("one")}/p2p-circuit`,
+    `/dns4/relay.example/tcp/4001/p2p/${personOf("one").device}`,
+  ];
   test.each(wrong)("%j is refused", async (text) => {
     await expectError(() => parseRelayPolicy(text), "CONFIG_INVALID", "relays");
   });
@@ -120,6 +128,17 @@ describe("the choice of relays", () => {
     const choice = within(reach);
     await choice.start();
     expect(choice.withRole("nat").toSorted()).toEqual(expected.toSorted());
+  });
+
+  test("takes none by an address that nobody dials, and each by the first that is one", async () => {
+    const ends = (relay: string, ...places: string[]) => places.map((place) => `${place}/p2p/${relay}`);
+    const [honest, nowhere] = [listed("honest"), listed("nowhere")];
+    const named = { ...honest, addrs: [...ends(honest.relay, "/dns4/relay.example/tcp/4001"), ...honest.addrs] };
+    const other = ["/dns/a.example/tcp/1", "/ip4/52.0.0.1/udp/1", "/ip4/52.0.0.1/tcp/0", "/ip4/52.0.0.1/tcp/1/ws"];
+    const lost = { ...nowhere, addrs: ends(nowhere.relay, ...other, "/memory/1") };
+    const { choice } = choosing("auto", async () => [named, lost]);
+    await choice.start();
+    expect(choice.withRole("nat")).toEqual([addressOf("honest")]);
   });
 
   test("takes one's own wherever they are", () => {

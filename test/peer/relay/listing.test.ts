@@ -85,7 +85,8 @@ describe("a relay on a list", () => {
     const adopt = (list: { audience: string }) => {
       list.audience = audience;
     };
-    const offered = ["192.0.2.1", "10.0.0.7", "127.0.0.1"].map(addressAt);
+    const named = `/dns4/relay.example.org/tcp/4001/p2p/${relay}`;
+    const offered = [named, ...["192.0.2.1", "10.0.0.7", "127.0.0.1"].map(addressAt)];
     const { published, listing, afterwards } = world({ offered, answers: [refuse(aud, adopt)] });
     await afterwards(() => listing.start());
     await listing.stop();
