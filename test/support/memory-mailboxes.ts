@@ -51,6 +51,11 @@ export class MemoryRelay {
     return [...this.boxes.values()].reduce((sum, { parcels }) => sum + parcels.length, 0);
   }
 
+  /** Tells everybody that something has come. */
+  notify(): void {
+    for (const visit of this.visits) visit.notify();
+  }
+
   goDown(): void {
     this.isDown = true;
     for (const visit of [...this.visits]) void visit.close();
@@ -91,6 +96,10 @@ class Visit implements Mailbox {
 
   onNotice(listener: (box: Uint8Array) => void): void {
     this.#notice = listener;
+  }
+
+  notify(): void {
+    for (const box of this.#open) this.#notice(Buffer.from(box, "hex"));
   }
 
   async open({ key, kind, tokenKey }: BoxKey): Promise<void> {

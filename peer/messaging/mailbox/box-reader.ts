@@ -11,6 +11,7 @@ import { Signal } from "../signal.ts";
 import type { MailboxSecret } from "../store/mailbox.ts";
 import { OpenedBoxes } from "./opened-boxes.ts";
 import { type OwnBox, ownBox } from "./own-boxes.ts";
+import { Pace } from "./pace.ts";
 import type { Taken, TakeOptions } from "./parcel-inbox.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -21,6 +22,9 @@ const EARLY_FOR_MS = 60_000;
 /** Of 512 KiB each, from one box in one pass: twice what a full box holds. */
 const MAX_PAGES = 64;
 const LOOK_AGAIN_MS = 10_000;
+/** Notices cost a relay nothing: it has all its boxes read once a second at most, beyond these. */
+const PASSES_AT_ONCE = 20;
+const PASS_EVERY_MS = 1000;
 const KINDS = ["requests", "contacts"] as const;
 
 export type BoxReaderDeps = {
@@ -48,12 +52,14 @@ export class BoxReader {
   readonly #firstVisit = Promise.withResolvers<boolean>();
   /** When each parcel that came too early was first seen, by its hash: places are the relay's to give. */
   #early = new Map<string, number>();
+  readonly #pace: Pace;
   #isOpen = false;
   #passesInVain = 0;
 
   constructor(deps: BoxReaderDeps, relay: { address: string; id: DeviceId }) {
     this.#deps = deps;
     this.#relay = relay;
+    this.#pace = new Pace({ burst: PASSES_AT_ONCE, everyMs: PASS_EVERY_MS }, deps.runtime);
     this.#running = Promise.resolve().then(() => this.#run());
   }
 
@@ -83,7 +89,7 @@ export class BoxReader {
       }
       this.#setOpen(false);
       this.#firstVisit.resolve(false);
-      if (!this.#stopping.signal.aborted) await this.#rest(pause.next());
+      await this.#pause(Math.max(pause.next(), this.#pace.waitMs), () => false);
     }
   }
 
@@ -104,6 +110,7 @@ export class BoxReader {
     try {
       const opened = new OpenedBoxes(mailbox, this.#deps.runtime);
       while (!isGone && !this.#stopping.signal.aborted) {
+        this.#pace.count();
         const wanted = this.#wanted();
         const boxes = await opened.open(wanted);
         succeeded();
@@ -112,6 +119,7 @@ export class BoxReader {
         this.#deps.drained();
         this.#firstVisit.resolve(this.#isOpen);
         await this.#rest(this.#pauseMs());
+        await this.#pause(this.#pace.waitMs, () => isGone);
       }
     } finally {
       this.#stopping.signal.removeEventListener("abort", close);
@@ -176,6 +184,16 @@ export class BoxReader {
     if (this.#isOpen === isOpen) return;
     this.#isOpen = isOpen;
     this.#deps.changed(isOpen);
+  }
+
+  /** However often the reader is woken meanwhile. */
+  async #pause(ms: number, isOver: () => boolean): Promise<void> {
+    const { runtime } = this.#deps;
+    const untilMs = runtime.monotonic() + ms;
+    for (let leftMs = ms; leftMs > 0 && !isOver() && !this.#stopping.signal.aborted; ) {
+      await this.#rest(leftMs);
+      leftMs = untilMs - runtime.monotonic();
+    }
   }
 
   async #rest(ms: number): Promise<void> {

@@ -86,6 +86,17 @@ describe("a relay that makes few boxes", () => {
     await world.pass(10 * MINUTE);
     expect(back.mailbox.status()).toContainEqual({ relay: relay.address, open: true });
   });
+
+  test("and none at all is left alone for a while", async () => {
+    const { world, bob, relay } = await bobFor(1);
+    loses(relay, 0);
+    await world.pass(MINUTE);
+    expect(bob.mailbox.status()).toEqual([{ relay: relay.address, open: false }]);
+    relay.newBoxes = 2;
+    await world.pass(10 * MINUTE);
+    expect(bob.mailbox.status()).toEqual([{ relay: relay.address, open: true }]);
+    expect(bob.failures).toEqual([]);
+  });
 });
 
 test("a box of a week before is read with the seals of every week", async () => {

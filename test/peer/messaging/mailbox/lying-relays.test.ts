@@ -5,6 +5,8 @@ import { MessagingWorld } from "../../../support/messaging-world.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
+/** Of alice and bob, in one week, at one relay. */
+const BOXES = 4;
 
 describe("a lying relay", () => {
   test("that gives a parcel which came too early ever new places is not believed for longer than a minute", async () => {
@@ -48,6 +50,43 @@ describe("a lying relay", () => {
     const before = fetches;
     await world.pass(10 * MINUTE);
     expect(fetches - before).toBeLessThan(10);
+  });
+
+  test("that gives notice after every fetch is read once a second, and at once where it rarely does", async () => {
+    const { world, alice, relays, part, bobBack } = await bobAway();
+    const [relay] = relays;
+    if (relay === undefined) throw new Error("no relay");
+    part();
+    const bob = await bobBack();
+    await world.pass(MINUTE);
+    let fetches = 0;
+    relay.tamper = (parcels) => {
+      fetches += 1;
+      relay.notify();
+      return parcels;
+    };
+    relay.notify();
+    await world.pass(MINUTE);
+    expect(fetches).toBeLessThan(BOXES * (20 + 60 + 2));
+    relay.tamper = (parcels) => parcels;
+    await world.pass(MINUTE);
+    await alice.send("bob", "at once");
+    await world.pass(2 * SECOND);
+    expect(bob.inbox()).toEqual(["hello bob", "at once"]);
+  });
+
+  test("that ends every connection as soon as its boxes are open is not called without a pause", async () => {
+    const world = new MessagingWorld();
+    const bob = await world.start("bob");
+    const relay = world.relay("relay-one");
+    relay.tamper = (parcels) => {
+      relay.goDown();
+      relay.comeBack();
+      return parcels;
+    };
+    await openMailbox(world, bob, [relay]);
+    await world.pass(10 * MINUTE);
+    expect(relay.connections).toBeLessThan(20 + 10 * 60 + 5);
   });
 
   test("that answers nothing keeps nobody from stopping", async () => {
