@@ -1,5 +1,5 @@
 import type { DeviceId } from "../../shared/device-id.ts";
-import { asChatError, ChatError } from "../../shared/errors.ts";
+import { asChatError, ChatError, isChatError } from "../../shared/errors.ts";
 import { assertTyping, encodeTyping } from "../../shared/typing.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Contact, ContactStore } from "./ports/contacts.ts";
@@ -77,15 +77,14 @@ export class Typing {
     const timeout = new AbortController();
     const cancel = runtime.after(STREAM_TIMEOUT_MS, () => timeout.abort());
     const signal = AbortSignal.any([this.#stopping.signal, timeout.signal]);
-    const opening = (await transport()).openTyping(device, signal);
-    void opening.catch(() => this.#refusedAtMs.set(device, runtime.monotonic()));
     try {
-      const channel = await opening;
+      const channel = await (await transport()).openTyping(device, signal);
       if (channel === undefined) return false;
       await channel.send([encodeTyping()], signal);
       await channel.close();
       return true;
-    } catch {
+    } catch (error) {
+      if (isChatError(error) && error.reason === "protocol") this.#refusedAtMs.set(device, runtime.monotonic());
       return false;
     } finally {
       cancel();

@@ -38,7 +38,11 @@ export interface Transport {
   connect(device: DeviceId, addresses: readonly string[], signal: AbortSignal): Promise<Channel>;
   /** A channel on which checkpoints are compared, over the connection that is there; undefined without one. */
   openGossip(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined>;
-  /** A channel on which one word is said of somebody who writes, in the same way. */
+  /**
+   * A channel on which one word is said of somebody who writes, in the same way.
+   *
+   * @throws ChatError PEER_UNREACHABLE (reason `protocol` where the other side does not know of it), TIMED_OUT
+   */
   openTyping(device: DeviceId, signal: AbortSignal): Promise<Channel | undefined>;
   /** Multiaddrs under which this device can be dialled now, each ending in `/p2p/<own id>`. */
   addresses(): readonly string[];

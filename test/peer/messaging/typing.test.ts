@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { TELL_EVERY_MS, Typing } from "../../../peer/messaging/typing.ts";
+import { ChatError } from "../../../shared/errors.ts";
 import { encodeTyping } from "../../../shared/typing.ts";
 import type { MessagingPeer } from "../../support/messaging-peer.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
@@ -111,7 +112,7 @@ test("a program that does not know of it is left alone for a while", async () =>
   let opened = 0;
   const openTyping = async () => {
     opened += 1;
-    throw new Error("protocol not supported");
+    throw new ChatError("PEER_UNREACHABLE", "protocol not supported", { reason: "protocol" });
   };
   const typing = new Typing({ ...depsOf(alice), transport: async () => ({ openTyping }) });
   for (let count = 0; count < 10; count += 1) {
@@ -119,6 +120,25 @@ test("a program that does not know of it is left alone for a while", async () =>
     await world.pass(TELL_EVERY_MS);
   }
   expect(opened).toBe(1);
+});
+
+test.each([
+  ["a connection that breaks", async () => ({ openTyping: async () => broken("dial") })],
+  ["a stream that takes too long", async () => ({ openTyping: async () => late() })],
+  ["a network that does not start", async () => broken("stopped")],
+])("%s is no reason not to try again, and none to throw", async (_, transport) => {
+  const { world, alice, bob } = await talking();
+  let isBroken = true;
+  const working = async () => ({
+    openTyping: async (device: typeof bob.self.device) => world.network.openTyping(alice.self.device, device),
+  });
+  const typing = new Typing({ ...depsOf(alice), transport: () => (isBroken ? transport() : working()) });
+  expect(await typing.tell(contactOf(alice, "bob"))).toBe(0);
+  isBroken = false;
+  await world.pass(TELL_EVERY_MS);
+  expect(await typing.tell(contactOf(alice, "bob"))).toBe(1);
+  await world.settle();
+  expect(bob.typed).toEqual(["alice"]);
 });
 
 test("a stream that says something else is nothing that is heard, and one that says nothing ends in time", async () => {
@@ -135,6 +155,14 @@ test("a stream that says something else is nothing that is heard, and one that s
   expect(bob.typed).toEqual([]);
   expect(bob.failures).toEqual([]);
 });
+
+async function broken(reason: string): Promise<never> {
+  throw new ChatError("PEER_UNREACHABLE", "it broke", { reason });
+}
+
+async function late(): Promise<never> {
+  throw new ChatError("TIMED_OUT", "gave up connecting");
+}
 
 function depsOf(peer: MessagingPeer) {
   return { contacts: peer.store.contacts, runtime: peer.core.runtime, heard: () => undefined };
