@@ -13,8 +13,11 @@ const MAX_PAUSE_MS = 60 * 60_000;
 /** For one device: somebody who sends nonsense without end does not fill the disk. */
 const MAX_DUE = 4096;
 
-/** What is to be left for one device. */
-export type Answers = { readonly frames: readonly FrameBody[]; readonly ids: readonly number[] };
+/** A frame that is to be left for a device, and the rows that it answers for. */
+export type Answer = { readonly frame: FrameBody; readonly ids: readonly number[] };
+
+/** What whoever leaves answers needs of them. */
+export type Due = Pick<DueAnswers, "of" | "left">;
 
 /**
  * Answers to parcels, on disk until they are left: a mailbox deletes a parcel once it is read, and whoever wrote it would
@@ -53,19 +56,20 @@ export class DueAnswers {
   }
 
   /** As few frames as say it. */
-  of(device: DeviceId): Answers {
-    const due = this.#store.mailbox.answersFor(device);
-    const frames = due.map(({ frame }) => decodeFrame(frame));
-    const acked = frames.flatMap((frame) => (frame.type === "ack" ? frame.envelopeIds : []));
-    const others = frames.filter(({ type }) => type !== "ack");
-    return { frames: [...acksOf(acked), ...others], ids: due.map(({ id }) => id) };
+  of(device: DeviceId): readonly Answer[] {
+    const due = this.#store.mailbox.answersFor(device).map(({ id, frame }) => ({ id, frame: decodeFrame(frame) }));
+    const acks = due.flatMap(({ id, frame }) =>
+      frame.type === "ack" ? frame.envelopeIds.map((envelopeId) => ({ id, envelopeId })) : [],
+    );
+    const others = due.filter(({ frame }) => frame.type !== "ack");
+    return [...acksOf(acks), ...others.map(({ id, frame }) => ({ frame, ids: [id] }))];
   }
 
-  left(device: DeviceId, { ids }: Answers): void {
+  left(device: DeviceId, answers: readonly Answer[]): void {
     const { mailbox, mark } = this.#store;
     this.#paused.delete(device);
     // Lost with the power, they are left once more.
-    mark(() => mailbox.removeAnswers(ids));
+    mark(() => mailbox.removeAnswers(answers.flatMap(({ ids }) => ids)));
   }
 
   failed(device: DeviceId): void {
@@ -89,10 +93,11 @@ function keepable(answer: FrameBody, contact: Contact | undefined): FrameBody[] 
   return contact.accepted ? [answer] : [];
 }
 
-function acksOf(envelopeIds: readonly Uint8Array[]): FrameBody[] {
+function acksOf(acks: readonly { readonly id: number; readonly envelopeId: Uint8Array }[]): Answer[] {
   const size = LIMITS.sendWindowMessages;
-  return Array.from({ length: Math.ceil(envelopeIds.length / size) }, (_, n) => ({
-    type: "ack",
-    envelopeIds: envelopeIds.slice(n * size, (n + 1) * size),
-  }));
+  return Array.from({ length: Math.ceil(acks.length / size) }, (_, n) => {
+    const some = acks.slice(n * size, (n + 1) * size);
+    const envelopeIds = some.map(({ envelopeId }) => envelopeId);
+    return { frame: { type: "ack", envelopeIds }, ids: some.map(({ id }) => id) };
+  });
 }

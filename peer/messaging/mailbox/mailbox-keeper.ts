@@ -198,9 +198,7 @@ export class MailboxKeeper {
   async #leaveAnswers(device: DeviceId): Promise<void> {
     const { due, sender, failed } = this.#deps;
     try {
-      const answers = due.of(device);
-      await sender.answer(device, answers.frames);
-      due.left(device, answers);
+      await sender.answer(device, due);
     } catch (error) {
       due.failed(device);
       if (isOwnFault(error) && !this.#stopping.signal.aborted) failed(error);

@@ -1,7 +1,7 @@
 import { equalBytes } from "../../../shared/bytes.ts";
 import { type DeviceId, publicKeyOfDevice } from "../../../shared/device-id.ts";
 import { asChatError, ChatError } from "../../../shared/errors.ts";
-import { encodeFrame, type FrameBody } from "../../../shared/frames.ts";
+import { encodeFrame } from "../../../shared/frames.ts";
 import { encodeParcel } from "../../../shared/parcel.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import { singleFlight } from "../../../shared/single-flight.ts";
@@ -13,6 +13,7 @@ import type { WaitingParcel } from "../store/mailbox.ts";
 import type { OutboxRow } from "../store/outbox.ts";
 import { DepositRun } from "./deposit-run.ts";
 import { findDestination, isDated } from "./destination.ts";
+import type { Due } from "./due-answers.ts";
 import type { Grants } from "./grants.ts";
 import { fitInParcel, inParcels } from "./in-parcels.ts";
 
@@ -75,31 +76,35 @@ export class ParcelSender {
    *
    * @throws ChatError why they could not be left
    */
-  answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
-    return this.#tracked(this.#answer(device, answers));
+  answer(device: DeviceId, due: Due): Promise<void> {
+    return this.#tracked(this.#answer(device, due));
   }
 
-  async #answer(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
+  async #answer(device: DeviceId, due: Due): Promise<void> {
     // Whoever never writes to somebody has not asked for long where they are.
     if (isDated(this.#deps, device)) await this.#lookUp(device);
     try {
-      await this.#leaveAnswers(device, answers);
+      await this.#leaveAnswers(device, due);
     } catch (error) {
       this.#stopping.signal.throwIfAborted();
       if (!(await this.#lookUp(device))) throw error;
-      await this.#leaveAnswers(device, answers);
+      await this.#leaveAnswers(device, due);
     }
   }
 
-  async #leaveAnswers(device: DeviceId, answers: readonly FrameBody[]): Promise<void> {
+  /** What is left is due no more, whatever becomes of the parcel after it. */
+  async #leaveAnswers(device: DeviceId, due: Due): Promise<void> {
     const grant = this.#deps.grants.dueTo(device);
-    const frames = [...answers, ...(grant === undefined ? [] : [grant])].map(encodeFrame);
+    let answers = due.of(device);
+    const frames = [...answers.map(({ frame }) => frame), ...(grant === undefined ? [] : [grant])].map(encodeFrame);
     const destination = findDestination(this.#deps, device);
     if (destination === undefined) throw new ChatError("PEER_UNREACHABLE", "that device has no mailbox");
     await using run = this.#run(device);
     for (const some of inParcels(frames)) {
       const parcel = this.#deps.seals.seal(destination.key, device, this.#sign(device, some));
       await run.deposit(destination, parcel);
+      due.left(device, answers.slice(0, some.length));
+      answers = answers.slice(some.length);
     }
   }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { encodeFrame } from "../../../../shared/frames.ts";
+import { LIMITS } from "../../../../shared/protocol.ts";
 import { exchangeGrants, openMailbox } from "../../../support/mailbox-world.ts";
 import type { MessagingPeer } from "../../../support/messaging-peer.ts";
 import { MessagingWorld } from "../../../support/messaging-world.ts";
@@ -51,6 +53,26 @@ describe("an answer that could not be left", () => {
     relays.alice.comeBack();
     await world.pass(HOUR);
     expect(stateOf(alice, sent)).toBe("stored");
+  });
+
+  test("is left alone: nothing that went in the parcel before it is left again", async () => {
+    const { world, alice, relays, bobBack } = await apart();
+    world.kill(alice);
+    await world.settle();
+    const bob = bobBack();
+    await world.pass(MINUTE);
+    const { mailbox } = bob.store;
+    const before = relays.alice.deposited.length;
+    relays.alice.capacity = 1;
+    const answers = Array.from({ length: LIMITS.parcelMaxFrames + 44 }, (_, n) =>
+      encodeFrame({ type: "reset", sessionId: Buffer.alloc(32, `${n}-`), signature: Buffer.alloc(64) }),
+    );
+    bob.store.transaction(() => mailbox.addAnswers(alice.self.device, answers, bob.core.runtime.now()));
+    await world.pass(10 * MINUTE);
+    expect([relays.alice.deposited.length - before, mailbox.countAnswers(alice.self.device)]).toEqual([1, 44]);
+    relays.alice.capacity = 10;
+    await world.pass(HOUR);
+    expect([relays.alice.deposited.length - before, mailbox.countAnswers(alice.self.device)]).toEqual([2, 0]);
   });
 
   test("is left where its recipient reads by now", async () => {
