@@ -16,7 +16,7 @@ import type { Store } from "../store.ts";
 import { BoxReader, type BoxReaderDeps } from "./box-reader.ts";
 import type { DueAnswers } from "./due-answers.ts";
 import type { Grants } from "./grants.ts";
-import { formerRelays, mailboxSecrets, noteRelays, ownBox, sealSeed, secretsTold, secretsUsable } from "./own-boxes.ts";
+import { mailboxSecrets, noteRelays, ownBox, sealSeed, secretsTold, secretsUsable, toldRelays } from "./own-boxes.ts";
 import type { ParcelInbox } from "./parcel-inbox.ts";
 import type { ParcelSender } from "./parcel-sender.ts";
 
@@ -124,13 +124,12 @@ export class MailboxKeeper {
   }
 
   /**
-   * What lies at a relay that does not answer is read once it does; meanwhile the next one takes its place. One that is new
-   * to the list takes nobody's: else whoever makes up relays has every device move to them.
+   * What lies at a relay that does not answer is read once it does; meanwhile the next one takes its place. So is what lies
+   * where people were told of boxes, whichever relays come first. One that is new to the list takes nobody's place: else whoever makes up relays has every device move to them.
    */
   #fill(): void {
-    const former = this.#isUnwanted ? [] : formerRelays(this.#secrets(), this.#candidates);
-    this.#dropOthers([...this.#candidates, ...former]);
-    for (const address of former) if (!this.#kept.has(address)) this.#read(address);
+    const told = this.#isUnwanted ? [] : toldRelays(this.#secrets(), this.#candidates);
+    this.#dropOthers([...this.#candidates, ...told]);
     const isHopeful = (address: string) => {
       const kept = this.#kept.get(address);
       return kept === undefined || kept.isOpen || this.#deps.runtime.monotonic() - kept.changedAtMs < LOOK_EVERY_MS;
@@ -139,6 +138,7 @@ export class MailboxKeeper {
     const fresh = hopeful.filter((address) => !this.#kept.has(address));
     const missing = LIMITS.mailboxRecordMaxBoxes - (hopeful.length - fresh.length);
     for (const address of fresh.slice(0, Math.max(0, missing))) this.#read(address);
+    for (const address of told) if (!this.#kept.has(address)) this.#read(address);
   }
 
   /** What people have left at one that is open is still read. */

@@ -13,7 +13,7 @@ const WEEK_MS = 7 * 24 * 60 * 60_000;
 const KEPT_SECRETS = 6;
 const SECRET_BYTES = 32;
 const MAX_RELAYS_A_WEEK = 8;
-const MAX_FORMER = 8;
+const MAX_TOLD = 8;
 
 /** One of this device's boxes, in one week, at one relay. */
 export type OwnBox = BoxKey & { readonly box: Uint8Array };
@@ -52,15 +52,16 @@ export function noteRelays(
 }
 
 /**
- * Relays, by multiaddr, where something may lie in boxes of before, other than those that are used now. One that nobody
- * has opened for so long is gone there.
+ * Relays, by multiaddr, where people were told of boxes that may still hold something. One that nobody has opened for so
+ * long is gone there.
  *
  * @param secrets  newest first
+ * @param candidates  where they are by now
  */
-export function formerRelays(secrets: readonly MailboxSecret[], current: readonly string[]): readonly string[] {
-  const known = new Set(current.map(findRelayOf));
+export function toldRelays(secrets: readonly MailboxSecret[], candidates: readonly string[]): readonly string[] {
+  const known = new Set<DeviceId | undefined>();
   const thisWeek = secrets[0]?.week ?? 0;
-  const former = secrets
+  const told = secrets
     .filter(({ week }) => thisWeek - week < KEPT_SECRETS)
     .flatMap(({ relays = [] }) => relays)
     .filter((relay) => {
@@ -69,7 +70,8 @@ export function formerRelays(secrets: readonly MailboxSecret[], current: readonl
       known.add(id);
       return isNew;
     });
-  return former.slice(0, MAX_FORMER);
+  const here = new Map(candidates.map((address) => [findRelayOf(address), address]));
+  return told.slice(0, MAX_TOLD).map((address) => here.get(findRelayOf(address)) ?? address);
 }
 
 /** Those whose boxes at that relay people were told of. */

@@ -31,6 +31,18 @@ describe("a relay that is used no more", () => {
     expect(published).toEqual([next.address]);
   });
 
+  test("but still on the list is read after a restart all the same", async () => {
+    const { world, alice, bob, former, next } = await leftBehind();
+    const another = world.relay("relay-another");
+    const back = world.run(bob, { relays: [next, another, former].map(({ address }) => address) });
+    await world.pass(10 * MINUTE);
+    expect(back.inbox()).toEqual(["hello bob", "where you used to read"]);
+    expect(alice.outbox()).toEqual([]);
+    const { mailboxes } = await world.directory.lookup(bob.username);
+    const published = mailboxes.get(bob.device)?.boxes.map(({ relay }) => relay);
+    expect(published).toEqual([next.address, another.address]);
+  });
+
   test("is read once it is back, within the weeks in which something may lie there", async () => {
     const { world, former, moved } = await leftBehind();
     former.goDown();

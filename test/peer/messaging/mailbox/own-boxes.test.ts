@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import {
-  formerRelays,
   mailboxSecrets,
   noteRelays,
   secretsTold,
   secretsUsable,
+  toldRelays,
 } from "../../../../peer/messaging/mailbox/own-boxes.ts";
 import type { MailboxSecret } from "../../../../peer/messaging/store/mailbox.ts";
 import { FakeTime } from "../../../support/fake-time.ts";
@@ -63,21 +63,21 @@ describe("the secrets of a device's mailboxes", () => {
   });
 });
 
-describe("the relays of former weeks", () => {
-  test("are known as long as the secret of their week, each once, and without those that are in use", () => {
+describe("the relays that people were told of", () => {
+  test("are known as long as the secret of their week, each once, and where they are by now", () => {
     const inWeek = secretsInWeek();
     noteRelays(inWeek.store, inWeek(0)[0], [relay("one"), relay("two")]);
     noteRelays(inWeek.store, inWeek(1)[0], [relay("two")]);
     noteRelays(inWeek.store, inWeek(1)[0], [relay("three")]);
-    expect(formerRelays(inWeek(2), [])).toEqual([relay("three"), relay("two"), relay("one")]);
-    expect(formerRelays(inWeek(2), [relay("two", 4002)])).toEqual([relay("three"), relay("one")]);
-    expect(formerRelays(inWeek(6), [])).toEqual([relay("three"), relay("two")]);
+    expect(toldRelays(inWeek(2), [])).toEqual([relay("three"), relay("two"), relay("one")]);
+    expect(toldRelays(inWeek(2), [relay("two", 4002)])).toEqual([relay("three"), relay("two", 4002), relay("one")]);
+    expect(toldRelays(inWeek(6), [])).toEqual([relay("three"), relay("two")]);
   });
 
   test("are a few, however often the list changes", () => {
     const inWeek = secretsInWeek();
     for (let n = 0; n < 100; n += 1) noteRelays(inWeek.store, inWeek(n / 20)[0], [relay(`relay-${n}`)]);
-    expect(formerRelays(inWeek(5), [])).toEqual([99, 98, 97, 96, 95, 94, 93, 92].map((n) => relay(`relay-${n}`)));
+    expect(toldRelays(inWeek(5), [])).toEqual([99, 98, 97, 96, 95, 94, 93, 92].map((n) => relay(`relay-${n}`)));
     expect(inWeek(5)[1]?.relays).toHaveLength(8);
   });
 });

@@ -53,6 +53,22 @@ describe("a command that ends by itself", () => {
     expect(relays[0]?.waiting).toBe(0);
   });
 
+  test("finds them where people were told to leave them, though other relays come first by now", async () => {
+    const { world, relays, sent, again } = await answered();
+    await world.pass(10 * MINUTE);
+    const alice = again();
+    const others = ["relay-dead", "relay-mute"].map((name) => world.relay(name));
+    for (const other of others) other.isSilent = true;
+    others[0]?.goDown();
+    const look = lookOf(alice, [...others, ...relays]);
+    look.beginIfDue();
+    const finished = look.finish({ withinMs: MINUTE, asked: false });
+    await world.pass(1900);
+    expect(stateOf(alice, sent)).toBe("stored");
+    await world.pass(200);
+    await finished;
+  });
+
   test("has nothing to look for where nothing of its own lies in a mailbox", async () => {
     const { world, relays, again } = await answered();
     const alice = again();
