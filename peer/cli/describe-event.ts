@@ -6,7 +6,7 @@ import { visibleLine, visibleMessage, visibleReason } from "./visible-text.ts";
 export function describeEvent(event: ChatEvent, strong: (text: string) => string): string {
   switch (event.type) {
     case "message":
-      return `${localTime(event.receivedAt)} ${strong(visibleLine(event.from))}: ${visibleMessage(event.text)}`;
+      return describeMessage(event, strong);
     case "edit":
       return `* ${visibleLine(event.from)} changed a message (${event.id}): ${visibleMessage(event.text)}`;
     case "delete":
@@ -31,6 +31,14 @@ export function describeEvent(event: ChatEvent, strong: (text: string) => string
     case "error":
       return `* ${event.code}: ${visibleReason(event.message)}`;
   }
+}
+
+function describeMessage(
+  { receivedAt, from, text, deleted }: Extract<ChatEvent, { type: "message" }>,
+  strong: (text: string) => string,
+): string {
+  const author = `${localTime(receivedAt)} ${strong(visibleLine(from))}`;
+  return deleted ? `${author} (taken back):` : `${author}: ${visibleMessage(text)}`;
 }
 
 function missing({ fromSeq, toSeq }: Extract<ChatEvent, { type: "gap" }>): string {
