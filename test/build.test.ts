@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OutputChunk, type RolldownOptions, rolldown } from "rolldown";
@@ -169,4 +169,22 @@ test("the package holds the built programs, their licences and launchers and wha
     /^(?:dist\/[\w/.-]+\.c?js|dist\/THIRD-PARTY\.txt|dist\/man\/p2pchat\.1|dist\/(?:sdk|sandbox)\/types\/[\w/-]+\.d\.ts|dist\/schemas\/[a-z-]+\.json|package\.json|README\.md|LICENSE[\w.-]*|peer\/p2pchat\.cjs|naming-server\/p2pchat-naming-server\.cjs|shared\/launcher\.cjs)$/;
   expect(files.map(({ path }) => path)).toContain("peer/p2pchat.cjs");
   expect(files.map(({ path }) => path).filter((path) => !expected.test(path))).toEqual([]);
+});
+
+test("npm installs the commands and the manual page", () => {
+  const [root, prefix] = [temporaryDirectory(), temporaryDirectory()];
+  const { name, version, bin, man, files } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  writeFileSync(join(root, "package.json"), JSON.stringify({ name, version, bin, man, files }));
+  for (const file of [...Object.values<string>(bin), "dist/man/p2pchat.1"]) {
+    mkdirSync(join(root, file, ".."), { recursive: true });
+    writeFileSync(join(root, file), "");
+  }
+  const options = ["--global", "--offline", "--install-links", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const env = { PATH: process.env["PATH"] ?? "", HOME: prefix };
+  const { status, stderr } = spawnSync("npm", ["install", ...options, "--prefix", prefix, root], {
+    ...{ cwd: prefix, env, encoding: "utf8" },
+  });
+  expect([status, stderr]).toEqual([0, ""]);
+  const installed = ["bin/p2pchat", "bin/p2pchat-naming-server", "share/man/man1/p2pchat.1"];
+  expect(installed.filter((file) => !existsSync(join(prefix, file)))).toEqual([]);
 });
