@@ -1,3 +1,5 @@
+import { ChatError } from "../../shared/errors.ts";
+
 /** What is wrong between two places, both ways. */
 export type Faults = {
   /** Connections end, and none is taken. */
@@ -10,6 +12,8 @@ export type Faults = {
   readonly bytesPerSecond: number;
 };
 
+const MAX_DELAY_MS = 24 * 3_600_000;
+const MIN_BYTES_PER_SECOND = 1;
 const NO_FAULTS: Faults = { cut: false, dropped: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
 
 /** The faults between any two places of a sandbox. */
@@ -22,8 +26,9 @@ export class Links {
     this.#changed = changed;
   }
 
-  /** Adds to what is wrong between these two; without faults it is mended. */
+  /** Adds to what is wrong between these two; without faults it is mended. @throws ChatError USAGE for numbers that make none */
   set(a: string, b: string, faults?: Partial<Faults>): void {
+    if (faults !== undefined) assertPossible(faults);
     const key = keyOf(a, b);
     if (faults === undefined) this.#faults.delete(key);
     else this.#faults.set(key, { ...this.between(a, b), ...faults });
@@ -49,6 +54,18 @@ export class Links {
       const [a = "", b = ""] = key.split(" ");
       return { between: [a, b], faults };
     });
+  }
+}
+
+function assertPossible({ delayMs = 0, bytesPerSecond = MIN_BYTES_PER_SECOND }: Partial<Faults>): void {
+  if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS)) {
+    throw new ChatError("USAGE", `a delay has from 0 to ${MAX_DELAY_MS} milliseconds, not ${delayMs}`);
+  }
+  if (!(bytesPerSecond >= MIN_BYTES_PER_SECOND)) {
+    throw new ChatError(
+      "USAGE",
+      `a throttle lets at least ${MIN_BYTES_PER_SECOND} byte a second pass, not ${bytesPerSecond}`,
+    );
   }
 }
 

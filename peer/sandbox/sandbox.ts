@@ -116,12 +116,12 @@ export class Sandbox implements AsyncDisposable {
     this.#setFaults(a, b, { dropped: true });
   }
 
-  /** Everything arrives so much later, each way. */
+  /** Everything arrives so much later, each way; at most a day. @throws ChatError USAGE */
   delay(a: string, b: string | undefined, delayMs: number): void {
     this.#setFaults(a, b, { delayMs });
   }
 
-  /** No more than so many bytes a second, each way. */
+  /** No more than so many bytes a second, each way; at least one. @throws ChatError USAGE */
   throttle(a: string, b: string | undefined, bytesPerSecond: number): void {
     this.#setFaults(a, b, { bytesPerSecond });
   }

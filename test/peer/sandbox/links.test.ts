@@ -32,6 +32,23 @@ describe("links", () => {
     expect(changes()).toBe(3);
   });
 
+  test.each([
+    { delayMs: -5 },
+    { delayMs: Number.NaN },
+    { delayMs: Number.POSITIVE_INFINITY },
+    { delayMs: 24 * 3_600_000 + 1 },
+    { bytesPerSecond: 0 },
+    { bytesPerSecond: -1 },
+    { bytesPerSecond: 1e-9 },
+    { bytesPerSecond: Number.NaN },
+  ])("stay as they are where %j is asked for", (faults) => {
+    const { links: some, changes } = links();
+    expect(() => some.set("alice", "bob", { cut: true, ...faults })).toThrow(
+      expect.objectContaining({ code: "USAGE" }),
+    );
+    expect([some.list(), changes()]).toEqual([[], 0]);
+  });
+
   test("are cut for a caller nobody knows as soon as any of them is", () => {
     const { links: some } = links();
     some.set("alice", "bob", { delayMs: 5 });
