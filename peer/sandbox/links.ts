@@ -29,9 +29,9 @@ export class Links {
   /** Adds to what is wrong between these two; without faults it is mended. @throws ChatError USAGE for numbers that make none */
   set(a: string, b: string, faults?: Partial<Faults>): void {
     if (faults !== undefined) assertPossible(faults);
-    const key = keyOf(a, b);
-    if (faults === undefined) this.#faults.delete(key);
-    else this.#faults.set(key, { ...this.between(a, b), ...faults });
+    const [key, all] = [keyOf(a, b), { ...this.between(a, b), ...faults }];
+    if (faults === undefined || isSound(all)) this.#faults.delete(key);
+    else this.#faults.set(key, all);
     this.#changed();
   }
 
@@ -67,6 +67,10 @@ function assertPossible({ delayMs = 0, bytesPerSecond = MIN_BYTES_PER_SECOND }: 
       `a throttle lets at least ${MIN_BYTES_PER_SECOND} byte a second pass, not ${bytesPerSecond}`,
     );
   }
+}
+
+function isSound({ cut, dropped, delayMs, bytesPerSecond }: Faults): boolean {
+  return !cut && !dropped && delayMs === 0 && bytesPerSecond === NO_FAULTS.bytesPerSecond;
 }
 
 function keyOf(a: string, b: string): string {

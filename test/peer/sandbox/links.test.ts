@@ -49,6 +49,17 @@ describe("links", () => {
     expect([some.list(), changes()]).toEqual([[], 0]);
   });
 
+  test("are sound again, too, once no fault is left of what was said", () => {
+    const { links: some } = links();
+    some.set("alice", "bob", { delayMs: 0 });
+    expect(some.list()).toEqual([]);
+    some.set("alice", "bob", { delayMs: 5, bytesPerSecond: 10 });
+    some.set("alice", "bob", { delayMs: 0 });
+    expect(some.list()).toEqual([{ between: ["alice", "bob"], faults: { ...NONE, bytesPerSecond: 10 } }]);
+    some.set("alice", "bob", { bytesPerSecond: Number.POSITIVE_INFINITY });
+    expect(some.list()).toEqual([]);
+  });
+
   test("are cut for a caller nobody knows as soon as any of them is", () => {
     const { links: some } = links();
     some.set("alice", "bob", { delayMs: 5 });
