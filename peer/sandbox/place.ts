@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
+import { sweepLater } from "./sweeper.ts";
 
 /** Its presence says that a directory is a sandbox's. */
 const MARK = "sandbox.json";
@@ -13,7 +14,7 @@ export type Place = {
   readonly serverPort: number | undefined;
   /** For the next life. */
   remember(serverPort: number): void;
-  /** A directory that was given stays. */
+  /** A directory that was given stays; another one goes with this process too. */
   leave(): void;
 };
 
@@ -31,12 +32,15 @@ export function enterPlace(given: string | undefined): Place {
   if (found.length > 0 && !found.includes(MARK)) {
     throw new ChatError("USAGE", `${directory} is neither empty nor a sandbox's`);
   }
+  const sweeper = given === undefined ? sweepLater(real) : undefined;
   return {
     directory: real,
     serverPort: found.includes(MARK) ? readPort(mark) : undefined,
     remember: (serverPort) => writeFileSync(mark, `${JSON.stringify({ v: 1, serverPort })}\n`),
     leave: () => {
-      if (given === undefined) rmSync(real, { recursive: true, force: true });
+      if (sweeper === undefined) return;
+      rmSync(real, { recursive: true, force: true });
+      sweeper[Symbol.dispose]();
     },
   };
 }

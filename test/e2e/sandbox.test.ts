@@ -98,6 +98,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
+function isSandbox(name: string): boolean {
+  return name.startsWith("p2pchat-sandbox");
+}
+
 async function expectGone(pids: readonly number[]): Promise<void> {
   expect(pids.length).toBeGreaterThan(0);
   await expect.poll(() => pids.filter(isAlive), { timeout: 20_000 }).toEqual([]);
@@ -166,12 +170,12 @@ describe("a sandbox", () => {
     expect(box.program.isRunning).toBe(true);
     box.program.signal("SIGINT");
     expect(await box.program.outcome()).toMatchObject({ code: 130, stderr: "" });
-    expect(readdirSync(box.temporary).filter((name) => name.startsWith("p2pchat-sandbox"))).toEqual([]);
+    expect(readdirSync(box.temporary).filter(isSandbox)).toEqual([]);
   });
 
   test("that is asked to end while it starts leaves nothing behind", async () => {
     const box = new Box();
-    const started = () => readdirSync(box.temporary).some((name) => name.startsWith("p2pchat-sandbox"));
+    const started = () => readdirSync(box.temporary).some(isSandbox);
     await expect.poll(started, { timeout: 20_000 }).toBe(true);
     expect(await box.program.stop()).toMatchObject({ code: 0, stdout: "", stderr: "" });
     expect(started()).toBe(false);
@@ -209,13 +213,14 @@ describe("a sandbox", () => {
     expect(readdirSync(box.temporary)).toEqual([]);
   });
 
-  test("killed with -9 leaves no process behind, not even a frozen one", async () => {
+  test("killed with -9 leaves nothing behind, not even a frozen process", async () => {
     const box = await Box.start("--relays", "1");
     box.order("freeze bob");
     const pids = await box.pids();
     expect(pids).toHaveLength(4);
     await box.program.kill9();
     await expectGone(pids);
+    await expect.poll(() => readdirSync(box.temporary).filter(isSandbox), { timeout: 20_000 }).toEqual([]);
   });
 });
 
