@@ -56,7 +56,16 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ["naming-server"],
   jose: ["shared", "naming-server"],
   cborg: ["shared", "peer/history"],
-  zod: ["shared", "naming-server", "peer/daemon", "peer/identity", "peer/naming", "peer/history", "peer/cli/schemas"],
+  zod: [
+    "shared",
+    "naming-server",
+    "peer/daemon",
+    "peer/identity",
+    "peer/naming",
+    "peer/history",
+    "peer/cli/schemas",
+    "peer/sandbox",
+  ],
 };
 
 /** Modules of Node that only the listed parts or files may import; the others are free, except in `shared`. */

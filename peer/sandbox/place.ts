@@ -1,11 +1,13 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { z } from "zod";
 import { ChatError } from "../../shared/errors.ts";
 import { sweepLater } from "./sweeper.ts";
 
 /** Its presence says that a directory is a sandbox's. */
 const MARK = "sandbox.json";
+const markSchema = z.strictObject({ v: z.literal(1), serverPort: z.int().min(1).max(65_535) });
 
 /** Where a sandbox is on disk. */
 export type Place = {
@@ -21,33 +23,55 @@ export type Place = {
 /**
  * A fresh temporary directory, or the one that is given: empty, new, or an earlier sandbox's.
  *
- * @throws ChatError USAGE for one that holds something else
+ * @throws ChatError USAGE for one that holds something else, or that cannot be used; STORAGE without a temporary one
  */
 export function enterPlace(given: string | undefined): Place {
-  const directory = given === undefined ? mkdtempSync(join(tmpdir(), "p2pchat-sandbox-")) : resolve(given);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const real = realpathSync(directory);
-  const found = readdirSync(real);
-  const mark = join(real, MARK);
-  if (found.length > 0 && !found.includes(MARK)) {
-    throw new ChatError("USAGE", `${directory} is neither empty nor a sandbox's`);
-  }
-  const sweeper = given === undefined ? sweepLater(real) : undefined;
-  return {
-    directory: real,
-    serverPort: found.includes(MARK) ? readPort(mark) : undefined,
-    remember: (serverPort) => writeFileSync(mark, `${JSON.stringify({ v: 1, serverPort })}\n`),
-    leave: () => {
-      if (sweeper === undefined) return;
-      rmSync(real, { recursive: true, force: true });
-      sweeper[Symbol.dispose]();
-    },
+  return given === undefined ? enterTemporary() : enterGiven(resolve(given));
+}
+
+function enterTemporary(): Place {
+  const parent = tmpdir();
+  const made = orElse("STORAGE", parent, () => realpathSync(mkdtempSync(join(parent, "p2pchat-sandbox-"))));
+  const sweeper = sweepLater(made);
+  const leave = () => {
+    rmSync(made, { recursive: true, force: true });
+    sweeper[Symbol.dispose]();
   };
+  return { directory: made, serverPort: undefined, remember: (port) => writeMark(made, port), leave };
+}
+
+function enterGiven(given: string): Place {
+  const directory = orElse("USAGE", given, () => {
+    mkdirSync(given, { recursive: true, mode: 0o700 });
+    return realpathSync(given);
+  });
+  const found = orElse("USAGE", given, () => readdirSync(directory));
+  const isOurs = found.includes(MARK);
+  if (found.length > 0 && !isOurs) throw new ChatError("USAGE", `${given} is neither empty nor a sandbox's`);
+  const serverPort = isOurs ? readPort(join(directory, MARK)) : undefined;
+  return { directory, serverPort, remember: (port) => writeMark(directory, port), leave: () => undefined };
+}
+
+function writeMark(directory: string, serverPort: number): void {
+  const text = `${JSON.stringify({ v: 1, serverPort })}\n`;
+  orElse("USAGE", directory, () => writeFileSync(join(directory, MARK), text));
 }
 
 function readPort(mark: string): number {
-  const found: unknown = JSON.parse(readFileSync(mark, "utf8"));
-  const port = typeof found === "object" && found !== null && "serverPort" in found ? found.serverPort : undefined;
-  if (typeof port === "number") return port;
-  throw new ChatError("USAGE", `${mark} is of another version of p2pchat`);
+  const text = orElse("USAGE", mark, () => readFileSync(mark, "utf8"));
+  try {
+    return markSchema.parse(JSON.parse(text)).serverPort;
+  } catch (cause) {
+    throw new ChatError("USAGE", `${mark} is damaged, or of another version of p2pchat`, { cause });
+  }
+}
+
+/** What the file system refuses. */
+function orElse<T>(code: "USAGE" | "STORAGE", path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const why = cause instanceof Error && "code" in cause ? `: ${String(cause.code)}` : "";
+    throw new ChatError(code, `${path} cannot be used${why}`, { cause });
+  }
 }

@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { enterPlace } from "../../../peer/sandbox/place.ts";
@@ -30,4 +31,47 @@ test("a temporary place is gone once it is left", () => {
   expect(existsSync(place.directory)).toBe(true);
   place.leave();
   expect(existsSync(place.directory)).toBe(false);
+});
+
+test("a directory that was given is an earlier sandbox's then, under the same port, and stays", () => {
+  const directory = join(temporaryDirectory(), "some", "lab");
+  const first = enterPlace(directory);
+  first.remember(4711);
+  first.leave();
+  expect(first.serverPort).toBeUndefined();
+  expect(enterPlace(directory)).toMatchObject({ directory, serverPort: 4711 });
+});
+
+test.each([
+  "{",
+  "",
+  "[]",
+  '{"v":1}',
+  '{"v":1,"serverPort":0}',
+  '{"v":1,"serverPort":99999999}',
+  '{"v":1,"serverPort":"80"}',
+  '{"v":2,"serverPort":4711}',
+  '{"serverPort":4711}',
+])("a directory whose mark is %j is refused, and left as it is", (mark) => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, "sandbox.json"), mark);
+  expect(() => enterPlace(directory)).toThrow(expect.objectContaining({ code: "USAGE" }));
+  expect(readFileSync(join(directory, "sandbox.json"), "utf8")).toBe(mark);
+});
+
+test("a file, what is below one, and a directory with something else in it are refused", () => {
+  const directory = temporaryDirectory();
+  const file = join(directory, "letter.txt");
+  writeFileSync(file, "dear bob");
+  for (const place of [file, join(file, "below"), directory]) {
+    expect(() => enterPlace(place)).toThrow(expect.objectContaining({ code: "USAGE" }));
+  }
+  expect(readdirSync(directory)).toEqual(["letter.txt"]);
+});
+
+test("a directory in which the mark cannot be written is refused", () => {
+  const directory = temporaryDirectory();
+  const place = enterPlace(directory);
+  mkdirSync(join(directory, "sandbox.json"));
+  expect(() => place.remember(4711)).toThrow(expect.objectContaining({ code: "USAGE" }));
 });
