@@ -1,6 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { ChatError } from "../../shared/errors.ts";
 import { sweepLater } from "./sweeper.ts";
@@ -42,7 +51,7 @@ function enterTemporary(): Place {
 
 function enterGiven(given: string): Place {
   const directory = orElse("USAGE", given, () => {
-    mkdirSync(given, { recursive: true, mode: 0o700 });
+    makeDirectory(given);
     return realpathSync(given);
   });
   const found = orElse("USAGE", given, () => readdirSync(directory));
@@ -50,6 +59,13 @@ function enterGiven(given: string): Place {
   if (found.length > 0 && !isOurs) throw new ChatError("USAGE", `${given} is neither empty nor a sandbox's`);
   const serverPort = isOurs ? readPort(join(directory, MARK)) : undefined;
   return { directory, serverPort, remember: (port) => writeMark(directory, port), leave: () => undefined };
+}
+
+/** Level by level: Node's `recursive` never ends where a directory is there, but takes nothing in, such as /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 function writeMark(directory: string, serverPort: number): void {

@@ -69,6 +69,16 @@ test("a file, what is below one, and a directory with something else in it are r
   expect(readdirSync(directory)).toEqual(["letter.txt"]);
 });
 
+test.runIf(existsSync("/proc/self"))("a directory that cannot be made is refused at once", async () => {
+  const script = `
+    const { enterPlace } = await import("${PLACE}");
+    try { enterPlace("/proc/nowhere") } catch ({ code }) { console.log(JSON.stringify({ code })) }
+  `;
+  const command = [process.execPath, "--input-type=module", "-e", script];
+  const program = new Program(command, { directory: temporaryDirectory(), env: {} });
+  expect(await program.outcome(10_000)).toMatchObject({ code: 0, lines: [{ code: "USAGE" }] });
+});
+
 test("a directory in which the mark cannot be written is refused", () => {
   const directory = temporaryDirectory();
   const place = enterPlace(directory);
