@@ -38,7 +38,7 @@ export { ChatError };
  * Starts it; resolves once everybody listens and knows everybody. All of it is gone with `await using`, or once this process
  * is, however it ends.
  *
- * @throws ChatError USAGE for options that make no sense; Error where a process does not start
+ * @throws ChatError USAGE for options that make no sense; INTERNAL or TIMED_OUT where a process does not start
  */
 export function sandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   return Sandbox.start(options, { programs: ownPrograms(), runtime: systemRuntime, connect });

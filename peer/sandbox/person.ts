@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ChatError } from "../../shared/errors.ts";
 import type { Line, Outcome, Program, StartOptions } from "./program.ts";
 
 export type RunOptions = {
@@ -67,7 +68,7 @@ export class Person {
   async ask(args: readonly string[], options: RunOptions = {}): Promise<Answer> {
     const { code: exit, lines, stdout, stderr } = await this.run(["--json", ...args], options);
     const [line] = lines;
-    if (line === undefined || lines.length !== 1) throw new Error(`not one line: ${stdout}\n${stderr}`);
+    if (line === undefined || lines.length !== 1) throw new ChatError("INTERNAL", `not one line: ${stdout}\n${stderr}`);
     return { exit, line, stderr };
   }
 
@@ -76,11 +77,11 @@ export class Person {
     return this.ask(["send", to, ...options], { stdin: text });
   }
 
-  /** `p2pchat register` under this name. @throws Error where that fails */
+  /** `p2pchat register` under this name. @throws ChatError INTERNAL where that fails */
   async register(...options: readonly string[]): Promise<void> {
     const command = ["register", this.name, "--server", this.#options.server(), ...options];
     const { code, stdout, stderr } = await this.run(command);
-    if (code !== 0) throw new Error(`${this.name} cannot register: ${stdout}${stderr}`);
+    if (code !== 0) throw new ChatError("INTERNAL", `${this.name} cannot register: ${stdout}${stderr}`);
   }
 
   /** `p2pchat listen --json`, once it can be reached. */

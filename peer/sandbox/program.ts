@@ -1,5 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { ChatError } from "../../shared/errors.ts";
 
 /** One line of what a command prints with `--json`; members that are often read have their type. */
 export type Line = Readonly<Record<string, unknown>> & {
@@ -63,7 +64,7 @@ export class Program {
     const isAttended = onMessage !== undefined;
     const stdio: StdioOptions = ["pipe", "pipe", "pipe", ...(isAttended ? (["ipc"] as const) : [])];
     const child = spawn(command, args, { env, cwd: directory, stdio, detached: isAttended });
-    if (!isPiped(child)) throw new Error(`${this.#title} has no pipes`);
+    if (!isPiped(child)) throw new ChatError("INTERNAL", `${this.#title} has no pipes`);
     this.#child = child;
     if (isAttended) child.on("message", onMessage);
     child.stdin.on("error", () => undefined);
@@ -83,7 +84,7 @@ export class Program {
 
   get pid(): number {
     const { pid } = this.#child;
-    if (pid === undefined) throw new Error(`${this.#title} did not start`);
+    if (pid === undefined) throw new ChatError("INTERNAL", `${this.#title} did not start`);
     return pid;
   }
 
@@ -111,7 +112,7 @@ export class Program {
       if (found !== -1) [line] = this.#unread.splice(found, 1);
       return line !== undefined;
     }, timeoutMs);
-    if (line === undefined) throw new Error("nothing was found");
+    if (line === undefined) throw this.complaint("did not print it");
     return line;
   }
 
@@ -119,11 +120,18 @@ export class Program {
     return this.next((line) => line.type === "message" && line.text === text, timeoutMs);
   }
 
-  /** Resolves once that holds, looked at whenever the program printed something. */
+  /**
+   * Resolves once that holds, looked at whenever the program printed something.
+   *
+   * @throws ChatError TIMED_OUT; INTERNAL for a program that ends before
+   */
   async until(holds: () => boolean, timeoutMs: number = PATIENCE_MS): Promise<void> {
     const late = Promise.withResolvers<never>();
     late.promise.catch(() => undefined);
-    const timer = setTimeout(() => late.reject(this.complaint(`did not print it in ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => late.reject(this.complaint(`did not print it in ${timeoutMs} ms`, "TIMED_OUT")),
+      timeoutMs,
+    );
     try {
       while (!holds()) {
         if (this.#ended) throw this.complaint("ended without printing it");
@@ -142,7 +150,7 @@ export class Program {
     this.#stdout = "";
   }
 
-  /** Its end. @throws Error for a program that takes longer, which is killed */
+  /** Its end. @throws ChatError TIMED_OUT for a program that takes longer, which is killed */
   async outcome(timeoutMs: number = PATIENCE_MS): Promise<Outcome> {
     let late = false;
     const timer = setTimeout(() => {
@@ -151,7 +159,7 @@ export class Program {
     }, timeoutMs);
     const outcome = await this.exited;
     clearTimeout(timer);
-    if (late) throw this.complaint(`did not end in ${timeoutMs} ms`);
+    if (late) throw this.complaint(`did not end in ${timeoutMs} ms`, "TIMED_OUT");
     return outcome;
   }
 
@@ -175,8 +183,8 @@ export class Program {
     return this.outcome();
   }
 
-  complaint(what: string): Error {
-    return new Error(`"${this.#title}" ${what}\n--- stdout\n${this.#stdout}\n--- stderr\n${this.#stderr}`);
+  complaint(what: string, code: "INTERNAL" | "TIMED_OUT" = "INTERNAL"): ChatError {
+    return new ChatError(code, `"${this.#title}" ${what}\n--- stdout\n${this.#stdout}\n--- stderr\n${this.#stderr}`);
   }
 
   #read(text: string): void {
