@@ -17,7 +17,7 @@ export const RELAY_LIMITS = {
   /** Relayed connections at once; of one user, whichever end. */
   relayed: 1000,
   relayedPerUser: 32,
-  /** Of those with a reservation in one network: keys cost nothing to make. */
+  /** Of those that are asked for from one network: keys cost nothing to make. */
   relayedPerNetwork: 128,
   /** Of one relayed connection; then it is cut, and made anew where it is still wanted. */
   relayedSeconds: 4 * 3600,

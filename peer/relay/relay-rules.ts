@@ -15,8 +15,8 @@ export class RelayRules {
   readonly #mailboxes: Seats;
   readonly #reservations: Seats;
   readonly #relayed: RelayedSeats;
-  /** Of each user with a reservation: from where, and how to leave its place. */
-  readonly #reserved = new Map<string, { readonly network: string; readonly leave: () => void }>();
+  /** How each user with a reservation leaves its place. */
+  readonly #reserved = new Map<string, () => void>();
   readonly #bytes: Readonly<Record<"user" | "network" | "site" | "all", HourlyBytes>>;
   #relayedBytes = 0;
 
@@ -26,7 +26,7 @@ export class RelayRules {
     this.#connections = seats(limits.connections, limits.connectionsPerNetwork);
     this.#mailboxes = seats(limits.mailboxConnections, limits.mailboxConnectionsPerNetwork);
     this.#reservations = seats(limits.reservations, limits.reservationsPerNetwork);
-    this.#relayed = new RelayedSeats(limits, (user) => this.#reserved.get(user)?.network);
+    this.#relayed = new RelayedSeats(limits);
     const { bytesPerUserAndHour, bytesPerNetworkAndHour, networksPerSite, bytesPerHour } = limits;
     const hourly = (max: number) => new HourlyBytes(max, monotonic);
     this.#bytes = {
@@ -52,7 +52,7 @@ export class RelayRules {
   reserve(user: string, network: string): boolean {
     if (this.#reserved.has(user)) return true;
     if (!this.#reservations.isFree(network)) return false;
-    this.#reserved.set(user, { network, leave: this.#reservations.take(network) });
+    this.#reserved.set(user, this.#reservations.take(network));
     return true;
   }
 
@@ -61,23 +61,12 @@ export class RelayRules {
   }
 
   release(user: string): void {
-    this.#reserved.get(user)?.leave();
+    this.#reserved.get(user)?.();
     this.#reserved.delete(user);
   }
 
   relaying(from: Caller, to: string): (() => void) | undefined {
-    if (!this.#hasBytes(from) || !this.#relayed.isFree(from.user)) return undefined;
-    const leaveFrom = this.#relayed.take(from.user);
-    // only now: both may be one user, or the place the last
-    const leaveTo = this.#relayed.isFree(to) ? this.#relayed.take(to) : undefined;
-    if (leaveTo === undefined) leaveFrom();
-    return (
-      leaveTo &&
-      (() => {
-        leaveFrom();
-        leaveTo();
-      })
-    );
+    return this.#hasBytes(from) ? this.#relayed.take(from, to) : undefined;
   }
 
   transferred(from: Caller, bytes: number): boolean {
@@ -93,7 +82,7 @@ export class RelayRules {
       connections: this.#connections.taken,
       mailboxConnections: this.#mailboxes.taken,
       reservations: this.#reservations.taken,
-      relayed: this.#relayed.taken / 2,
+      relayed: this.#relayed.taken,
       relayedBytes: this.#relayedBytes,
     };
   }

@@ -3,33 +3,34 @@ import { Seats } from "./seats.ts";
 
 type Limits = Pick<RelayLimits, "relayed" | "relayedPerUser" | "relayedPerNetwork" | "networksPerSite">;
 
-/** Places at the ends of relayed connections, by user, and by network where that is known. */
+/** Places for relayed connections: of a user at whichever end, of a network for those that are asked for from there. */
 export class RelayedSeats {
   readonly #users: Seats;
   readonly #networks: Seats;
-  readonly #networkOf: (user: string) => string | undefined;
 
-  constructor(limits: Limits, networkOf: (user: string) => string | undefined) {
-    const all = 2 * limits.relayed;
-    const { relayedPerUser, relayedPerNetwork, networksPerSite } = limits;
-    this.#users = new Seats({ all, perParty: relayedPerUser });
-    this.#networks = new Seats({ all, perParty: relayedPerNetwork, perSite: relayedPerNetwork * networksPerSite });
-    this.#networkOf = networkOf;
+  constructor({ relayed, relayedPerUser, relayedPerNetwork, networksPerSite }: Limits) {
+    this.#users = new Seats({ all: 2 * relayed, perParty: relayedPerUser });
+    this.#networks = new Seats({
+      all: relayed,
+      perParty: relayedPerNetwork,
+      perSite: relayedPerNetwork * networksPerSite,
+    });
   }
 
   get taken(): number {
-    return this.#users.taken;
+    return this.#networks.taken;
   }
 
-  isFree(user: string): boolean {
-    const network = this.#networkOf(user);
-    return this.#users.isFree(user) && (network === undefined || this.#networks.isFree(network));
-  }
-
-  /** Whether or not it is free; the answer leaves the place, once. */
-  take(user: string): () => void {
-    const network = this.#networkOf(user);
-    const leave = [this.#users.take(user), ...(network === undefined ? [] : [this.#networks.take(network)])];
+  /** The answer leaves the place, once; undefined: none is free. */
+  take({ user, network }: { readonly user: string; readonly network: string }, to: string): (() => void) | undefined {
+    if (!this.#networks.isFree(network) || !this.#users.isFree(user)) return undefined;
+    const leaveUser = this.#users.take(user);
+    // only now: both may be one user
+    if (!this.#users.isFree(to)) {
+      leaveUser();
+      return undefined;
+    }
+    const leave = [leaveUser, this.#users.take(to), this.#networks.take(network)];
     return () => {
       for (const place of leave) place();
     };

@@ -191,6 +191,24 @@ describe("a NAT relay", () => {
     await dialRelayed(await startUser(), relay.address, bob);
   });
 
+  test("relays no more connections that one address asked for than it may, whatever keys it has", async () => {
+    await using relay = await startWith({ relayedPerNetwork: 2 });
+    await using peers = new AsyncDisposableStack();
+    const peerAt = async (from: string, protocols: string[] = []) =>
+      peers.use(await startHostilePeer({ from, protocols }));
+    const strangerAt = "127.0.0.9";
+    for (const from of ["127.0.0.2", "127.0.0.3"]) {
+      await joinedAt(relay.address, await peerAt(strangerAt), await peerAt(from, [STOP]));
+    }
+    const bob = await peerAt("127.0.0.4", [STOP]);
+    expect(contains(await reserveAt(relay.address, bob), OK)).toBe(true);
+    const { stream } = await (await peerAt(strangerAt)).open(relay.address, { protocol: HOP });
+    stream.send(connectTo(bob));
+    expect(contains(await firstBytes(stream), DENIED)).toBe(true);
+    expect(relay.rules.counts().relayed).toBe(2);
+    await joinedAt(relay.address, await peerAt("127.0.0.5"), bob);
+  });
+
   test("cuts a relayed connection that lasts too long", async () => {
     await using relay = await startTestRelay({}, { nat: { maxReservations: 10, relayedMs: 500 } });
     const bob = await startReachable(relay.address, echo);

@@ -121,21 +121,31 @@ describe("a relay's rules", () => {
     expect([rules.relaying(victim, "bob"), rules.relaying(caller("bob"), victim.user)]).not.toContain(undefined);
   });
 
-  test("relay so much for those with a reservation in one network, however many keys they have", () => {
-    const { rules } = rulesWith({ relayedPerNetwork: 2 });
-    for (const user of ["a", "b", "c"]) rules.reserve(user, "192.0.2.1");
-    rules.reserve("dave", "192.0.2.2");
-    const ended = rules.relaying(caller("x"), "a");
-    rules.relaying(caller("y"), "b");
-    const isRelayed = (from: string, to: string) => {
-      const leave = rules.relaying(caller(from), to);
-      leave?.();
-      return leave !== undefined;
-    };
-    expect([isRelayed("z", "c"), isRelayed("c", "dave"), isRelayed("z", "dave")]).toEqual([false, false, true]);
-    ended?.();
-    expect(isRelayed("z", "c")).toBe(true);
-  });
+  test.each([
+    ["network", ["192.0.2.1", "192.0.2.1", "192.0.2.1"], { relayedPerNetwork: 2 }],
+    [
+      "IPv6 /48",
+      ["2001:db8:1:1::/64", "2001:db8:1:2::/64", "2001:db8:1:3::/64"],
+      { relayedPerNetwork: 1, networksPerSite: 2 },
+    ],
+  ] as const)(
+    "relay so many connections that are asked for from one %s, however many keys it has",
+    (_, networks, limits) => {
+      const { rules } = rulesWith(limits);
+      rules.reserve("victim", "192.0.2.9");
+      const [x, y, z] = networks.map((network, n) => caller(`key ${n}`, network));
+      if (x === undefined || y === undefined || z === undefined) throw new Error("three callers");
+      const ended = rules.relaying(x, "victim");
+      rules.relaying(y, "victim");
+      expect(rules.relaying(z, "victim")).toBeUndefined();
+      expect(rules.counts().relayed).toBe(2);
+      // the other end and its network are counted for nothing
+      expect(rules.relaying(caller("victim", "192.0.2.9"), "bob")).toBeDefined();
+      expect(rules.relaying(caller("bob", "192.0.2.8"), "victim")).toBeDefined();
+      ended?.();
+      expect(rules.relaying(z, "victim")).toBeDefined();
+    },
+  );
 
   test.each([
     ["network", ["192.0.2.1", "192.0.2.1", "192.0.2.1"], { bytesPerNetworkAndHour: 100 }],
