@@ -24,6 +24,8 @@ type Life = {
 };
 
 const LOOKS_PER_INTERVAL = 4;
+/** So many intervals after the last, a look finds that this process stood still. */
+const STOOD_STILL = 3;
 
 /**
  * Notices connections whose other side is gone. Whatever comes in is a sign of life, the other side's question whether this
@@ -40,6 +42,7 @@ export class Heartbeat {
   readonly #options: Options;
   readonly #lives = new WeakMap<Connection, Life>();
   #cancel = () => {};
+  #lookedAtMs: number | undefined;
 
   constructor(connections: () => readonly Connection[], options: Options) {
     this.#connections = connections;
@@ -48,8 +51,12 @@ export class Heartbeat {
 
   start(): void {
     const { limits, runtime } = this.#options;
-    this.#cancel = runtime.after(limits.pingIntervalMs / LOOKS_PER_INTERVAL, () => {
-      for (const connection of this.#connections()) this.#look(connection, runtime.monotonic());
+    const intervalMs = limits.pingIntervalMs / LOOKS_PER_INTERVAL;
+    this.#cancel = runtime.after(intervalMs, () => {
+      const nowMs = runtime.monotonic();
+      const stoodStill = nowMs - (this.#lookedAtMs ?? nowMs) > STOOD_STILL * intervalMs;
+      this.#lookedAtMs = nowMs;
+      for (const connection of this.#connections()) this.#look(connection, { nowMs, stoodStill });
       this.start();
     });
   }
@@ -58,7 +65,7 @@ export class Heartbeat {
     this.#cancel();
   }
 
-  #look(connection: Connection, nowMs: number): void {
+  #look(connection: Connection, { nowMs, stoodStill }: { nowMs: number; stoodStill: boolean }): void {
     const { pingIntervalMs, pingTimeoutMs } = this.#options.limits;
     const life = this.#lifeOf(connection, nowMs);
     const bytes = bytesHeard(connection);
@@ -67,7 +74,8 @@ export class Heartbeat {
       hear(life, nowMs);
     }
     if (nowMs - life.heardAtMs < pingIntervalMs) return;
-    // not by how long it was silent: this process may have stood still
+    // not by how long it was silent: this process may have stood still, and not have read what has come meanwhile
+    if (stoodStill) life.askedAtMs = undefined;
     life.askedAtMs ??= nowMs;
     if (nowMs - life.askedAtMs >= pingTimeoutMs) connection.abort(new Error("nothing was heard"));
     else if (!life.isAsking) this.#ask(connection, life);

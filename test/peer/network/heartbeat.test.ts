@@ -16,7 +16,12 @@ const heard = (connection: Connection) => bytesHeard(connection) ?? 0;
 async function watched() {
   const nodes = await startPairOfNodes();
   const time = new FakeTime();
-  const heartbeat = new Heartbeat(() => [nodes.connection], { limits, runtime: time.runtime("near") });
+  const runtime = time.runtime("near");
+  let stoodMs = 0;
+  const heartbeat = new Heartbeat(() => [nodes.connection], {
+    limits,
+    runtime: { after: runtime.after, monotonic: () => runtime.monotonic() + stoodMs },
+  });
   const streams = await nodes.open();
   /** A question of its own there and back, after which nothing is on its way. */
   const settle = async () => {
@@ -28,7 +33,11 @@ async function watched() {
   await settle();
   heartbeat.start();
   time.pass(LOOK_MS);
-  return { ...nodes, ...streams, time, heartbeat, settle };
+  /** The next timer runs so much later than it should. */
+  const standStill = (ms: number) => {
+    stoodMs += ms;
+  };
+  return { ...nodes, ...streams, time, heartbeat, settle, standStill };
 }
 
 describe("a connection on which nothing is heard", () => {
@@ -51,6 +60,30 @@ describe("a connection on which nothing is heard", () => {
     await using pair = await watched();
     const { connection, time } = pair;
     time.pass(limits.pingIntervalMs + limits.pingTimeoutMs - 1);
+    expect(connection.status).toBe("open");
+    time.pass(1);
+    expect(connection.status).toBe("aborted");
+  });
+
+  test("is not judged by the time in which this process stood still, and may not have read the answer", async () => {
+    await using pair = await watched();
+    const { connection, time } = pair;
+    time.pass(limits.pingIntervalMs);
+    const asked = heard(connection);
+    pair.standStill(10 * limits.pingTimeoutMs);
+    time.pass(LOOK_MS);
+    expect([connection.status, heard(connection)]).toEqual(["open", asked]);
+    await expect.poll(() => heard(connection)).toBe(asked + PING_BYTES);
+    time.pass(limits.pingTimeoutMs);
+    expect(connection.status).toBe("open");
+  });
+
+  test("is given the whole time anew after this process stood still, and no more", async () => {
+    await using pair = await watched();
+    const { connection, time } = pair;
+    time.pass(limits.pingIntervalMs);
+    pair.standStill(10 * limits.pingTimeoutMs);
+    time.pass(LOOK_MS + limits.pingTimeoutMs - 1);
     expect(connection.status).toBe("open");
     time.pass(1);
     expect(connection.status).toBe("aborted");
