@@ -46,7 +46,7 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
   let help = "";
   let values: Readonly<Record<string, unknown>> = {};
   parser.parse([...argv], {}, (error, parsed, output) => {
-    if (error) throw usage(error.message);
+    if (error) throw usage(explainWords(readWords(parsed, restore), commands) ?? error.message);
     help = output;
     values = parsed;
   });
@@ -56,6 +56,21 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
   const options = { ...GLOBAL_OPTIONS, ...command.options };
   assertOptions(argv, options);
   return { command, args: readArgs(values, restore), flags: readFlags(values, options) };
+}
+
+/** The command that was typed, and what it has no place for. */
+function readWords(parsed: Readonly<Record<string, unknown>>, restore: (text: string) => string): readonly string[] {
+  return [parsed["_"] ?? []].flat().map((text) => restore(String(text)));
+}
+
+/** The two mistakes that are made most often. */
+function explainWords([verb, ...rest]: readonly string[], commands: readonly Command[]): string | undefined {
+  if (verb === undefined) return undefined;
+  const known = commands.find((command) => command.usage.split(" ")[0] === verb);
+  if (known === undefined) return `there is no command ${verb}`;
+  const [extra] = rest;
+  if (extra === undefined || !known.usage.endsWith(" [message]")) return undefined;
+  return `there is no place for ${extra}: put quotes around a text of several words`;
 }
 
 /** Without its demands, where an option is given that stands alone. */

@@ -30,6 +30,23 @@ function told(...argv: string[]): (string | undefined)[] {
   return [args.value("to"), args.value("message")];
 }
 
+test("a command that is not there, and a text without quotes, are named", async () => {
+  const complaint = (...argv: string[]) => {
+    try {
+      return parse(...argv);
+    } catch (error) {
+      return error;
+    }
+  };
+  const usage = (message: string) => expect.objectContaining({ code: "USAGE", message });
+  expect(complaint("tel", "bob", "hi")).toEqual(usage("there is no command tel"));
+  expect(complaint("--quiet", "constructor")).toEqual(usage("there is no command constructor"));
+  expect(complaint("tell", "bob", "hi", "there", "you")).toEqual(
+    usage("there is no place for there: put quotes around a text of several words"),
+  );
+  expect(complaint("list", "more")).toEqual(usage("unknown argument: more"));
+});
+
 describe("positionals", () => {
   test("stay text, whatever they look like", () => {
     expect(told("0x10", "1e3")).toEqual(["0x10", "1e3"]);
