@@ -10,7 +10,7 @@ const LOOK = "Nothing was lost; what is queued stays in the outbox. See p2pchat 
 export const ADVICE = {
   USAGE: "See p2pchat --help.",
   CONFIG_INVALID: "Nothing was done. Correct that setting and try again.",
-  USERNAME_INVALID: "Nothing was sent or claimed. Correct the name and try again.",
+  USERNAME_INVALID: "Nothing was done. Correct the name and try again.",
   USERNAME_RESERVED: "Choose another name.",
   USERNAME_TAKEN: "Choose another name. Your keys are kept.",
   USERNAME_CONFUSABLE: "Choose a name that cannot be mistaken for it.",
