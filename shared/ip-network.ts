@@ -6,7 +6,14 @@ import { isIPv6, SocketAddress } from "node:net";
  */
 export function ipNetwork(address: string): string {
   const canonical = canonicalIp(address);
-  return isIPv6(canonical) ? `${firstGroups(canonical)}::/64` : canonical;
+  return isIPv6(canonical) ? `${firstGroups(canonical, 4)}::/64` : canonical;
+}
+
+/** What one provider holds many addresses of: 16 bits of an IPv4 address, 32 of an IPv6 one. */
+export function ipNeighbourhood(address: string): string {
+  const canonical = canonicalIp(address);
+  if (isIPv6(canonical)) return `${firstGroups(canonical, 2)}::/32`;
+  return canonical.split(".").slice(0, 2).join(".");
 }
 
 /** The one spelling of an IPv6 address (RFC 5952), without its zone; an IPv4 address within one as such. */
@@ -16,11 +23,11 @@ export function canonicalIp(address: string): string {
   return /^::ffff:([\d.]+)$/.exec(canonical)?.[1] ?? canonical;
 }
 
-function firstGroups(canonical: string): string {
+function firstGroups(canonical: string, count: number): string {
   const [head = "", tail] = canonical.split("::");
   const left = head === "" ? [] : head.split(":");
-  if (tail === undefined) return left.slice(0, 4).join(":");
+  if (tail === undefined) return left.slice(0, count).join(":");
   const right = tail === "" ? [] : tail.split(":");
   const missing = 8 - left.length - right.length;
-  return [...left, ...Array.from({ length: missing }, () => "0"), ...right].slice(0, 4).join(":");
+  return [...left, ...Array.from({ length: missing }, () => "0"), ...right].slice(0, count).join(":");
 }

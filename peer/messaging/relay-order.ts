@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { DeviceId } from "../../shared/device-id.ts";
+import { ipNeighbourhood } from "../../shared/ip-network.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Store } from "./store.ts";
 
@@ -32,18 +33,11 @@ export function orderRelays(candidates: readonly Candidate[], secret: Uint8Array
   const counts = new Map<string, number>();
   return drawn
     .map(({ address }) => {
-      const network = networkOf(address);
+      const network = ipNeighbourhood(address.split("/")[2] ?? "");
       const turn = counts.get(network) ?? 0;
       counts.set(network, turn + 1);
       return { address, turn, lot: chance(network) };
     })
     .toSorted((a, b) => a.turn - b.turn || Buffer.compare(a.lot, b.lot))
     .map(({ address }) => address);
-}
-
-/** What one provider holds many addresses of: 16 bits of an IPv4 address, 32 of an IPv6 one. */
-function networkOf(address: string): string {
-  const [, version, host = ""] = address.split("/");
-  const separator = version === "ip4" ? "." : ":";
-  return host.split(separator).slice(0, 2).join(separator);
 }

@@ -3,7 +3,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
-import { endUnlessAlive } from "./alive.ts";
+import { endIfSilent } from "./alive.ts";
 import { addCircuits, type Circuits } from "./circuit.ts";
 import { STOP_PROTOCOL } from "./circuit-protocols.ts";
 import type { Connections } from "./connections.ts";
@@ -70,7 +70,7 @@ export class RelayClient {
     try {
       return await this.#deps.node.services.parts.transportManager.dial(multiaddr(address), { signal });
     } catch (error) {
-      if (relay.status === "open") endUnlessAlive(relay, this.#deps);
+      if (relay.status === "open") void endIfSilent(relay, this.#deps);
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { canonicalIp, ipNetwork } from "../../shared/ip-network.ts";
+import { canonicalIp, ipNeighbourhood, ipNetwork } from "../../shared/ip-network.ts";
 
 describe("who limits count by is", () => {
   test.each([
@@ -14,6 +14,18 @@ describe("who limits count by is", () => {
     ["no address", "no address"],
   ])("of %s: %s", (address, network) => {
     expect(ipNetwork(address)).toBe(network);
+  });
+});
+
+describe("the neighbourhood", () => {
+  test.each([
+    ["192.0.2.7", "192.0"],
+    ["::ffff:192.0.2.7", "192.0"],
+    ["2001:db8:1::1", "2001:db8::/32"],
+    ["2001::1", "2001:0::/32"],
+    ["2001:0:1::1", "2001:0::/32"],
+  ])("of %s: %s", (address, neighbourhood) => {
+    expect(ipNeighbourhood(address)).toBe(neighbourhood);
   });
 });
 
