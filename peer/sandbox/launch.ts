@@ -20,16 +20,21 @@ export async function launchBehind(gate: Gate, type: string, start: (port: numbe
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const program = start(port);
-    gate.target = port;
-    const close = () => {
-      if (gate.target === port) gate.target = undefined;
-    };
-    program.exited.then(close, close);
+    lead(gate, port, program);
     const line = await program.next((one) => one.type === type || one.type === "error");
     if (line.type === type) return program;
     await program.exited;
     if (!isPortTaken(line) || attempt === ATTEMPTS) throw program.complaint("did not start");
   }
+}
+
+/** Whoever is at the gate is let through to that port, as long as the program runs. */
+export function lead(gate: Gate, port: number, program: Program): void {
+  gate.target = port;
+  const close = () => {
+    if (gate.target === port) gate.target = undefined;
+  };
+  program.exited.then(close, close);
 }
 
 function isPortTaken({ code, ...line }: Line): boolean {

@@ -1,4 +1,5 @@
 import type { Gate } from "./gate.ts";
+import { lead } from "./launch.ts";
 import type { Program } from "./program.ts";
 import { type Death, Station } from "./station.ts";
 
@@ -34,12 +35,7 @@ export class NamingServer extends Station {
     const rest = ["--database-url", `sqlite:${databasePath}`, "--rate-limit-factor", RATE_LIMIT_FACTOR];
     const program = run([...place, ...rest, "--log-level", "error"]);
     await program.until(() => READY.test(program.stdout));
-    const port = Number(READY.exec(program.stdout)?.[1]);
-    gate.target = port;
-    const close = () => {
-      if (gate.target === port) gate.target = undefined;
-    };
-    program.exited.then(close, close);
+    lead(gate, Number(READY.exec(program.stdout)?.[1]), program);
     return program;
   }
 }

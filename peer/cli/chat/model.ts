@@ -43,8 +43,7 @@ export type Unread = { readonly key: string; readonly cursor: number };
 export type Conversation = {
   readonly username: string;
   readonly entries: readonly Entry[];
-  /** What is known of what is older than the first entry. */
-  /** The place in history before which the rest stands; none behind its first message. */
+  /** The place in history before which what is older than the first entry stands; none behind its first message. */
   readonly older: "unasked" | "none" | number;
   /** That rest was asked for. */
   readonly loading: boolean;

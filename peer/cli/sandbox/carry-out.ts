@@ -26,9 +26,9 @@ export async function carryOut(
       return undefined;
     case "cut":
     case "drop":
+      return void sandbox[order.verb](order.a, order.b);
     case "heal":
-      sandbox[order.verb](order.a as string, order.b);
-      return undefined;
+      return void sandbox.heal(order.a, order.b);
     case "delay":
       return void sandbox.delay(order.a, order.b, order.delayMs);
     case "throttle":
