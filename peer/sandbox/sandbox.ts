@@ -4,6 +4,7 @@ import { ChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import type { Chat } from "../sdk/chat.ts";
 import { Callers } from "./callers.ts";
+import { environmentOf } from "./environment.ts";
 import { Gate } from "./gate.ts";
 import { type Faults, Links } from "./links.ts";
 import { peerNames, relayNames, SERVER } from "./names.ts";
@@ -243,16 +244,10 @@ export class Sandbox implements AsyncDisposable {
     return join(this.directory, "tmp");
   }
 
-  /** Nothing of the user's own configuration, but the code that Node has compiled already. */
   #environment(name: string): Record<string, string> {
-    const { PATH = "", HOME = "", XDG_CACHE_HOME = join(HOME, ".cache"), NODE_COMPILE_CACHE } = process.env;
-    return {
-      ...{ PATH, HOME: this.directory, TMPDIR: this.#temporary, XDG_CACHE_HOME },
-      ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }),
-      ...{ P2PCHAT_HOME: this.directory, P2PCHAT_PROFILE: name },
-      P2PCHAT_RELAYS: this.#options.relays ? "auto" : "none",
-      ...this.#options.env,
-    };
+    const { relays = 0, env } = this.#options;
+    const place = { directory: this.directory, temporary: this.#temporary };
+    return { ...environmentOf({ ...place, name, hasRelays: relays > 0 }, process.env), ...env };
   }
 
   #onDeath(name: string): (death: Death) => void {
