@@ -14,16 +14,20 @@ const SCRIPT = `
   setInterval(() => undefined, 1000);
 `;
 
-test.each(["SIGTERM", "SIGINT", "SIGKILL"] as const)("a temporary place goes with its process: %s", async (signal) => {
+test("a temporary place goes with its process, however that ends", async () => {
   const temporary = temporaryDirectory();
   const env = { PATH: process.env["PATH"] ?? "", TMPDIR: temporary };
-  const program = new Program([process.execPath, "--input-type=module", "-e", SCRIPT], { directory: temporary, env });
-  const line = await program.next(({ directory }) => typeof directory === "string");
-  const directory = String(line["directory"]);
-  expect(existsSync(directory)).toBe(true);
-  program.signal(signal);
-  await program.outcome();
-  await expect.poll(() => existsSync(directory), { timeout: 20_000 }).toBe(false);
+  const command = [process.execPath, "--input-type=module", "-e", SCRIPT];
+  const endBy = async (signal: "SIGTERM" | "SIGINT" | "SIGKILL") => {
+    const program = new Program(command, { directory: temporary, env });
+    const line = await program.next(({ directory }) => typeof directory === "string");
+    const directory = String(line["directory"]);
+    expect(existsSync(directory)).toBe(true);
+    program.signal(signal);
+    await program.outcome();
+    await expect.poll(() => existsSync(directory), { timeout: 20_000 }).toBe(false);
+  };
+  await Promise.all([endBy("SIGTERM"), endBy("SIGINT"), endBy("SIGKILL")]);
 });
 
 test("a temporary place is gone once it is left", () => {
