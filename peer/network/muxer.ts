@@ -4,6 +4,9 @@ import type { Connection, MessageStream, Stream, StreamMuxerFactory } from "@lib
 
 type Muxer = ReturnType<ReturnType<ReturnType<typeof yamux>>["createStreamMuxer"]>;
 type MuxedStream = Muxer["streams"][number];
+type MuxerInit = YamuxMuxerInit & { readonly streamOptions: { readonly maxStreamWindowSize: number } };
+
+const HEADER_BYTES = 12;
 
 /** Between the questions by which Yamux measures the round trip, for the size of its windows; the first is asked at once. */
 const MEASURE_INTERVAL_MS = 10 * 60_000;
@@ -22,9 +25,10 @@ const MAX_UNSENT_BYTES = 32 * 1024;
  * - a stream's window is opened again when a good part of it is used, not after every frame: that would answer each
  *   message with a frame of its own, and with two more on the way through a relay;
  * - while a connection is full its streams send nothing, whatever the other side says of their windows, and so what waits is
- *   Yamux's own: a connection that has too much of that is ended.
+ *   Yamux's own: a connection that has too much of that is ended;
+ * - so is one that begins a frame which no window could hold.
  */
-export function muxer(init: YamuxMuxerInit): () => StreamMuxerFactory {
+export function muxer(init: MuxerInit): () => StreamMuxerFactory {
   const create = yamux({ ...init, keepAliveInterval: MEASURE_INTERVAL_MS });
   return () => {
     const factory = create();
@@ -33,6 +37,7 @@ export function muxer(init: YamuxMuxerInit): () => StreamMuxerFactory {
       const all = createStreamMuxer(connection);
       muxers.set(all.streams, all);
       connection.maxWriteBufferLength = MAX_UNSENT_BYTES;
+      boundFrames(all, HEADER_BYTES + init.streamOptions.maxStreamWindowSize);
       return onEachStream(all, (stream) => {
         updateSeldom(stream);
         sendWhereTaken(stream, connection);
@@ -52,6 +57,16 @@ export async function ping({ streams }: Pick<Connection, "streams">): Promise<vo
   const known = muxers.get(streams);
   if (known === undefined) throw new Error("a connection without this muxer");
   await known.ping();
+}
+
+/** Yamux keeps a frame until all of it is there, however long it says that it is, and looks at the window after that. */
+function boundFrames(all: Muxer, maxBytes: number): void {
+  const onData = all.onData.bind(all);
+  const decoder: { readonly buffer: { readonly byteLength: number } } = Reflect.get(all, "decoder");
+  all.onData = (data) => {
+    onData(data);
+    if (decoder.buffer.byteLength > maxBytes) throw new Error("a frame longer than any window");
+  };
 }
 
 function onEachStream(all: Muxer, change: (stream: MuxedStream) => void): Muxer {

@@ -10,6 +10,7 @@ const MIB = KIB * KIB;
 const FLOOD_FRAMES = 1_500_000;
 const BATCH = 4000;
 
+const DATA = 0;
 const WINDOW_UPDATE = 1;
 const PING = 2;
 const SYN = 1;
@@ -103,6 +104,20 @@ describe("a connection whose other side reads nothing", () => {
     expect(sent).toBeLessThan(16 * MIB);
     expect(farConnection.status).toBe("open");
   });
+});
+
+test("a connection is ended by a frame that is longer than any window, before it is all there", async () => {
+  await using nodes = await startPairOfNodes();
+  const { farConnection } = await nodes.open();
+  const { muxer, socket } = partsOf(nodes.connection);
+  const gone = new Promise((resolve) => nodes.connection.addEventListener("close", resolve, { once: true }));
+  muxer.send(frames(1, () => ({ type: DATA, flags: 0, id: 1, length: 2 ** 31 })));
+  for (let sent = 0; sent < 16 * MIB && nodes.connection.status === "open"; sent += MIB) {
+    const room = new Promise((resolve) => socket.addEventListener("drain", resolve, { once: true }));
+    if (!muxer.send(new Uint8Array(MIB))) await Promise.race([room, gone]);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await expect.poll(() => farConnection.status).toBe("aborted");
 });
 
 describe("a connection whose other side is slow", () => {
