@@ -13,6 +13,8 @@ export type DeviceRecordRules<T> = {
   readonly what: string;
   /** Whose record it says it is, and whose key must have signed it. */
   readonly signerOf: (payload: T) => DeviceId;
+  /** What else must hold, said before its time is looked at. Throws ChatError. */
+  readonly check?: (payload: T) => void;
 };
 
 /**
@@ -25,11 +27,12 @@ export type DeviceRecordRules<T> = {
 export async function verifyDeviceRecord<T extends { readonly exp: number }>(
   text: string,
   nowMs: number,
-  { typ, schema, maxBytes, maxLifetimeSeconds, what, signerOf }: DeviceRecordRules<T>,
+  { typ, schema, maxBytes, maxLifetimeSeconds, what, signerOf, check }: DeviceRecordRules<T>,
 ): Promise<T> {
   const jws = parseJws(text, { typ, maxBytes, code: "RECORD_INVALID" });
   const payload = readPayload(schema, jws, "RECORD_INVALID");
   await verifyJws(jws, publicKeyOfDevice(signerOf(payload)));
+  check?.(payload);
   checkLifetime(payload.exp, { nowMs, what, maxSeconds: maxLifetimeSeconds });
   return payload;
 }

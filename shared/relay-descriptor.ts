@@ -65,16 +65,16 @@ export async function verifyRelayDescriptor(
   text: string,
   { nowMs, audience }: { nowMs: number; audience?: string },
 ): Promise<RelayDescriptor> {
-  const payload = await verifyDeviceRecord(text, nowMs, RULES);
-  if (audience !== undefined) checkAudience(payload, audience);
+  const check = (payload: RelayDescriptorPayload) => checkAudience(payload, audience);
+  const payload = await verifyDeviceRecord(text, nowMs, { ...RULES, check });
   if (!payload.addrs.every((address) => isRelayAddressOf(payload.relay, address))) {
     throw new ChatError("RECORD_INVALID", "an address is not one of the relay itself", { reason: "address" });
   }
   return { text, payload };
 }
 
-function checkAudience({ aud }: RelayDescriptorPayload, audience: string): void {
-  if (aud === audience) return;
+function checkAudience({ aud }: RelayDescriptorPayload, audience: string | undefined): void {
+  if (audience === undefined || aud === audience) return;
   throw new ChatError("RECORD_INVALID", `the descriptor is for another server than ${audience}`, {
     reason: "aud",
     details: { expectedAudience: audience },
