@@ -12,9 +12,10 @@ const ACTIVE =
 
 /**
  * Joiners where scripts and emoji cannot do without: inside an emoji that Unicode lists, between Arabic letters, and behind
- * the virama of an Indic script. There they change what is seen, and hide nothing.
+ * the virama of an Indic script. There they change what is seen, and hide nothing. Made where it is needed: to read all of
+ * those emoji takes 7 ms, at each start of the program.
  */
-const JOINED =
+const joined = () =>
   /\p{RGI_Emoji_ZWJ_Sequence}|(?<=\p{Script=Arabic})\u200C(?=\p{Script=Arabic})|(?<=[\u094D\u09CD\u0A4D\u0ACD\u0B4D\u0BCD\u0C4D\u0CCD\u0D4D\u0DCA])[\u200C\u200D](?=\p{L})/gv;
 const JOINER = /[\u200C\u200D]/;
 
@@ -27,9 +28,9 @@ export function visibleLine(text: string): string {
   if (!JOINER.test(text)) return named(text);
   let shown = "";
   let from = 0;
-  for (const { 0: joined, index } of text.matchAll(JOINED)) {
-    shown += named(text.slice(from, index)) + joined;
-    from = index + joined.length;
+  for (const { 0: whole, index } of text.matchAll(joined())) {
+    shown += named(text.slice(from, index)) + whole;
+    from = index + whole.length;
   }
   return shown + named(text.slice(from));
 }
