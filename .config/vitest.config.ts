@@ -22,6 +22,7 @@ export default defineConfig({
     maxWorkers: 3,
     pool: "forks",
     env: { NODE_ENV: "test" },
+    setupFiles: "test/support/property-seed.ts",
     projects: [
       {
         extends: true,

@@ -81,6 +81,8 @@ describe("a parcel", () => {
     await expectError(() => decodeParcel(signed({ ...sound, v: 2 }), bob.device), "VERSION_UNSUPPORTED");
   });
 
+  const REFUSALS = /^(ENVELOPE_INVALID|KEY_INVALID|VERSION_UNSUPPORTED)$/;
+
   test("with any bit changed is refused, and says nothing but codes", () => {
     const parcel = parcelOf([Uint8Array.of(1, 2, 3)]);
     const place = fc.tuple(fc.nat(parcel.length - 1), fc.nat(7));
@@ -88,7 +90,7 @@ describe("a parcel", () => {
       fc.property(place, ([at, bit]) => {
         const altered = parcel.with(at, (parcel[at] ?? 0) ^ (1 << bit));
         expect(() => decodeParcel(altered, bob.device)).toThrow(
-          expect.objectContaining({ name: "ChatError", code: expect.stringMatching(/ENVELOPE_INVALID|KEY_INVALID/) }),
+          expect.objectContaining({ name: "ChatError", code: expect.stringMatching(REFUSALS) }),
         );
       }),
     );
