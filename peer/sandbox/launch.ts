@@ -11,20 +11,35 @@ export function behind(gate: Gate, port: number): readonly string[] {
   return ["--host", HOST, "--port", String(port), "--announce", `/ip4/${HOST}/tcp/${gate.port}`];
 }
 
-/**
- * Starts what listens behind a gate, on a port that was free a moment ago: tries again where somebody was faster.
- *
- * @param type  of the line that says that it serves
- */
-export async function launchBehind(gate: Gate, type: string, start: (port: number) => Program): Promise<Program> {
+export type Launch = {
+  /** Of the line that says that it serves. */
+  readonly type: string;
+  readonly start: (port: number) => Program;
+  /** How long that may take. */
+  readonly timeoutMs?: number;
+};
+
+/** Starts what listens behind a gate, on a port that was free a moment ago: tries again where somebody was faster. */
+export async function launchBehind(gate: Gate, { type, start, timeoutMs }: Launch): Promise<Program> {
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const program = start(port);
     lead(gate, port, program);
-    const line = await program.next((one) => one.type === type || one.type === "error");
+    const first = program.next((one) => one.type === type || one.type === "error", timeoutMs);
+    const line = await orEnd(program, first);
     if (line.type === type) return program;
-    await program.exited;
+    await program.outcome(timeoutMs);
     if (!isPortTaken(line) || attempt === ATTEMPTS) throw program.complaint("did not start");
+  }
+}
+
+/** What does not come to serve is ended: nobody else knows it. */
+export async function orEnd<T>(program: Program, serving: Promise<T>): Promise<T> {
+  try {
+    return await serving;
+  } catch (error) {
+    await program.kill9().catch(() => undefined);
+    throw error;
   }
 }
 

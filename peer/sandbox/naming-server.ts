@@ -1,5 +1,5 @@
 import type { Gate } from "./gate.ts";
-import { lead } from "./launch.ts";
+import { lead, orEnd } from "./launch.ts";
 import type { Program } from "./program.ts";
 import { type Death, Station } from "./station.ts";
 
@@ -14,6 +14,8 @@ type Parts = {
   /** Starts the program with these arguments. */
   readonly run: (args: readonly string[]) => Program;
   readonly onDeath: (death: Death) => void;
+  /** How long its start may take. */
+  readonly timeoutMs?: number;
 };
 
 /** `p2pchat-naming-server`, under one URL through all its lives. */
@@ -30,11 +32,14 @@ export class NamingServer extends Station {
   }
 
   protected override async launch(): Promise<Program> {
-    const { gate, databasePath, run } = this.#parts;
+    const { gate, databasePath, run, timeoutMs } = this.#parts;
     const place = ["--host", "127.0.0.1", "--port", "0", "--public-url", this.url];
     const rest = ["--database-url", `sqlite:${databasePath}`, "--rate-limit-factor", RATE_LIMIT_FACTOR];
     const program = run([...place, ...rest, "--log-level", "error"]);
-    await program.until(() => READY.test(program.stdout));
+    await orEnd(
+      program,
+      program.until(() => READY.test(program.stdout), timeoutMs),
+    );
     lead(gate, Number(READY.exec(program.stdout)?.[1]), program);
     return program;
   }

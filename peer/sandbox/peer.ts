@@ -80,9 +80,8 @@ export class Peer extends Station {
 
   protected override async launch(): Promise<Program> {
     const { person, gate, listenOptions, onLine } = this.#parts;
-    const program = await launchBehind(gate, "ready", (port) =>
-      person.start(["listen", "--json", ...listenOptions, ...behind(gate, port)]),
-    );
+    const start = (port: number) => person.start(["listen", "--json", ...listenOptions, ...behind(gate, port)]);
+    const program = await launchBehind(gate, { type: "ready", start });
     this.#peerId = String(program.seen[0]?.["peerId"]);
     if (onLine !== undefined) program.follow(onLine);
     return program;

@@ -46,9 +46,8 @@ export class Relay extends Station {
     const { person, gate, server, directory } = this.#parts;
     const limits = Object.entries(LIMITS).map(([name, value]) => `${name}=${value}`);
     const place = ["--dir", directory, "--server", server, "--limits", limits.join(",")];
-    const program = await launchBehind(gate, "relay", (port) =>
-      person.start(["relay", "--json", "--verbose", ...place, ...behind(gate, port)]),
-    );
+    const start = (port: number) => person.start(["relay", "--json", "--verbose", ...place, ...behind(gate, port)]);
+    const program = await launchBehind(gate, { type: "relay", start });
     // Its log can be long; nothing of it is needed later.
     program.follow(() => undefined);
     return program;
