@@ -29,6 +29,7 @@ export class Gate implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #server: Server;
   readonly #passages = new Set<Passage>();
+  #port = 0;
   /** The port behind; undefined while nobody is there. */
   target: number | undefined;
 
@@ -48,11 +49,12 @@ export class Gate implements AsyncDisposable {
     await opened.promise.catch((cause: unknown) => {
       throw new ChatError("CONFIG_INVALID", `port ${port} is not free`, { reason: "listen", cause });
     });
+    gate.#port = (gate.#server.address() as AddressInfo).port;
     return gate;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   /** Looks at every connection again: a cut ends those that are there. */

@@ -1,67 +1,41 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import type { Runtime } from "../messaging/runtime.ts";
-import type { Chat } from "../sdk/chat.ts";
-import { Callers } from "./callers.ts";
-import { environmentOf } from "./environment.ts";
-import { Gate } from "./gate.ts";
 import { type Faults, Links } from "./links.ts";
 import { peerNames, relayNames, SERVER } from "./names.ts";
 import { NamingServer } from "./naming-server.ts";
 import { Peer } from "./peer.ts";
-import { Person } from "./person.ts";
 import { enterPlace, type Place } from "./place.ts";
-import { type Line, Program, type StartOptions } from "./program.ts";
-import type { Programs } from "./programs.ts";
 import { Relay } from "./relay.ts";
-import type { Death, Station } from "./station.ts";
+import type { Station } from "./station.ts";
+import { type StationOptions, Workshop, type WorkshopDeps } from "./workshop.ts";
 
-export type SandboxOptions = {
+export type SandboxOptions = StationOptions & {
   /** How many, with the usual names (alice, bob, carol, ...), or their names; two unless said otherwise. */
   readonly peers?: number | readonly string[];
   /** How many, named relay1, relay2 and so on; none unless said otherwise. */
   readonly relays?: number;
   /** Where everything is kept, and stays: empty, new, or that of an earlier sandbox. Else a temporary directory. */
   readonly directory?: string;
-  /** More options of every `p2pchat listen`. */
-  readonly listenOptions?: readonly string[];
-  /** More variables for every process. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Takes what the peers print from their start on, in place of `next` and `nextMessage`. */
-  readonly onEvent?: (peer: string, event: Line) => void;
-  /** A process has ended that nobody asked to. */
-  readonly onDeath?: (name: string, death: Death) => void;
   /** Ends the starting. */
   readonly signal?: AbortSignal;
 };
 
-export type SandboxDeps = {
-  readonly programs: Programs;
-  readonly runtime: Pick<Runtime, "after" | "monotonic">;
-  /** As of the library. */
-  readonly connect: (place: { readonly home: string; readonly profile: string }) => Promise<Chat>;
-};
-
 /** A naming server, peers and relays on this machine, and what is wrong between them. */
 export class Sandbox implements AsyncDisposable {
-  readonly #options: SandboxOptions;
-  readonly #deps: SandboxDeps;
   readonly #place: Place;
-  readonly #links = new Links(() => this.#gates.forEach((gate) => void gate.review()));
-  readonly #callers: Callers;
-  readonly #gates: Gate[] = [];
+  readonly #links = new Links(() => this.#workshop.review());
+  readonly #workshop: Workshop;
+  readonly #signal: AbortSignal | undefined;
   readonly #stations = new Map<string, Station>();
-  readonly #programs = new Set<Program>();
 
-  private constructor(options: SandboxOptions, deps: SandboxDeps) {
-    [this.#options, this.#deps] = [options, deps];
-    this.#callers = new Callers(deps.runtime);
+  private constructor(options: SandboxOptions, deps: WorkshopDeps) {
     this.#place = enterPlace(options.directory);
+    this.#signal = options.signal;
+    const hasRelays = (options.relays ?? 0) > 0;
+    this.#workshop = new Workshop({ ...deps, options, hasRelays, place: this.#place, links: this.#links });
   }
 
   /** Resolves once everybody listens and has everybody else among the contacts. */
-  static async start(options: SandboxOptions, deps: SandboxDeps): Promise<Sandbox> {
+  static async start(options: SandboxOptions, deps: WorkshopDeps): Promise<Sandbox> {
     const [peers, relays] = [peerNames(options.peers ?? 2), relayNames(options.relays ?? 0)];
     const sandbox = new Sandbox(options, deps);
     try {
@@ -146,17 +120,15 @@ export class Sandbox implements AsyncDisposable {
     for (const group of [running.filter(isPeer), running.filter((one) => !isPeer(one))]) {
       await Promise.allSettled(group.map((station) => station.stop()));
     }
-    const others = [...this.#programs].map((program) => program.kill9());
-    await Promise.allSettled([...others, ...this.#gates.map((gate) => gate[Symbol.asyncDispose]())]);
+    await this.#workshop[Symbol.asyncDispose]();
     this.#place.leave();
   }
 
   async #start(peers: readonly string[], relays: readonly string[]): Promise<void> {
-    mkdirSync(this.#temporary, { recursive: true, mode: 0o700 });
-    const server = await this.#addServer();
+    const server = this.#add(await this.#workshop.makeServer());
     await server.start();
-    for (const name of relays) await this.#addRelay(name);
-    for (const name of peers) await this.#addPeer(name);
+    for (const name of relays) this.#add(await this.#workshop.makeRelay(name, server.url));
+    for (const name of peers) this.#add(await this.#workshop.makePeer(name, server.url));
     await Promise.all(this.relays.map((relay) => this.#startRelay(relay)));
     await Promise.all(this.peers.map((peer) => this.#startPeer(peer)));
     await Promise.all(this.peers.map((peer) => this.#acquaint(peer)));
@@ -169,7 +141,7 @@ export class Sandbox implements AsyncDisposable {
 
   async #startPeer(peer: Peer): Promise<void> {
     await peer.register();
-    this.#options.signal?.throwIfAborted();
+    this.#signal?.throwIfAborted();
     await peer.start();
   }
 
@@ -182,76 +154,9 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  async #addServer(): Promise<NamingServer> {
-    const gate = await this.#openGate(SERVER, this.#place.serverPort);
-    this.#place.remember(gate.port);
-    const { programs } = this.#deps;
-    const databasePath = join(this.directory, "naming.db");
-    const command = [process.execPath, ...this.#nodeOptions, programs.namingServer];
-    const run = (args: readonly string[]) =>
-      this.#run(SERVER, [...command, ...args], { env: this.#environment(SERVER), directory: this.directory });
-    return this.#add(new NamingServer({ gate, databasePath, run, onDeath: this.#onDeath(SERVER) }));
-  }
-
-  async #addRelay(name: string): Promise<Relay> {
-    const gate = await this.#openGate(name);
-    const [person, directory] = [this.#person(name), join(this.directory, name)];
-    return this.#add(new Relay({ person, gate, directory, server: this.server.url, onDeath: this.#onDeath(name) }));
-  }
-
-  async #addPeer(name: string): Promise<Peer> {
-    const { listenOptions = [], onEvent } = this.#options;
-    const parts = {
-      ...{ person: this.#person(name), gate: await this.#openGate(name), listenOptions },
-      connect: (profile: string) => this.#deps.connect({ home: this.directory, profile }),
-      onLine: onEvent && ((line: Line) => onEvent(name, line)),
-      onDeath: this.#onDeath(name),
-    };
-    return this.#add(new Peer(parts));
-  }
-
   #add<T extends Station>(station: T): T {
     this.#stations.set(station.name, station);
     return station;
-  }
-
-  async #openGate(owner: string, port?: number): Promise<Gate> {
-    const { runtime } = this.#deps;
-    const gate = await Gate.open({ owner, links: this.#links, callers: this.#callers, runtime }, port);
-    this.#gates.push(gate);
-    return gate;
-  }
-
-  #person(name: string): Person {
-    const start = (command: readonly string[], options: StartOptions) => this.#run(name, command, options);
-    const place = { directory: this.directory, env: this.#environment(name), server: () => this.server.url };
-    return new Person({ name, program: this.#deps.programs.p2pchat, nodeOptions: this.#nodeOptions, ...place, start });
-  }
-
-  #run(name: string, command: readonly string[], options: StartOptions): Program {
-    const onMessage = (message: unknown) => this.#callers.hear(name, message);
-    const program = new Program(command, { ...options, onMessage });
-    this.#programs.add(program);
-    void program.exited.finally(() => this.#programs.delete(program)).catch(() => undefined);
-    return program;
-  }
-
-  get #nodeOptions(): readonly string[] {
-    return ["--import", this.#deps.programs.attendant];
-  }
-
-  get #temporary(): string {
-    return join(this.directory, "tmp");
-  }
-
-  #environment(name: string): Record<string, string> {
-    const { relays = 0, env } = this.#options;
-    const place = { directory: this.directory, temporary: this.#temporary };
-    return { ...environmentOf({ ...place, name, hasRelays: relays > 0 }, process.env), ...env };
-  }
-
-  #onDeath(name: string): (death: Death) => void {
-    return (death) => this.#options.onDeath?.(name, death);
   }
 
   #setFaults(a: string, b: string | undefined, faults: Partial<Faults> | undefined): void {
