@@ -28,7 +28,7 @@ say("healed", { heard: (await ben.nextMessage("later")).from });
 
 describe("the fixture", () => {
   test("of the published package serves a script of another project, its types fit, and its command runs", async () => {
-    const project = await projectWithPackage();
+    const project = projectWithPackage();
     writeFileSync(join(project, "script.ts"), SCRIPT);
     const env = { PATH: process.env["PATH"] ?? "", HOME: project, TMPDIR: project };
     const script = new Program([process.execPath, "script.ts"], { directory: project, env });

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hasTmux } from "../support/capabilities.ts";
 import { type Line, Program } from "../support/program.ts";
-import { PROGRAMS, REPOSITORY } from "../support/programs.ts";
+import { PROGRAMS } from "../support/programs.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { Tmux } from "../support/tmux.ts";
 
-const P2PCHAT = join(REPOSITORY, "peer/main.ts");
 const STARTED_WITHIN_MS = 60_000;
 /** The pause before the next try is most of it. */
 const DELIVERED_WITHIN_MS = 60_000;
@@ -23,7 +22,7 @@ class Box {
   readonly program: Program;
 
   constructor(args: readonly string[] = [], stdin: "open" | string = "open") {
-    const command = [process.execPath, P2PCHAT, "sandbox", "--json", ...args];
+    const command = [process.execPath, PROGRAMS.p2pchat, "sandbox", "--json", ...args];
     this.program = new Program(command, { directory: this.temporary, env: this.environment(), stdin });
   }
 
@@ -79,7 +78,7 @@ class Box {
   /** As somebody in another terminal. */
   run(profile: string, ...args: readonly string[]) {
     const env = { ...this.environment(), P2PCHAT_HOME: String(this.program.seen[0]?.["directory"]) };
-    const command = [process.execPath, P2PCHAT, "--json", "--profile", profile, ...args];
+    const command = [process.execPath, PROGRAMS.p2pchat, "--json", "--profile", profile, ...args];
     return new Program(command, { directory: this.temporary, env }).outcome();
   }
 }
@@ -229,14 +228,14 @@ describe.runIf(hasTmux())("on a terminal a sandbox", () => {
     const place = temporaryDirectory();
     const env = { PATH: process.env["PATH"] ?? "", HOME: place, TMPDIR: place, NODE_COMPILE_CACHE: PROGRAMS.codeCache };
     const tmux = new Tmux({ columns: 100, rows: 24 }, { ...env, TERM: "screen-256color", LANG: "C.UTF-8", PS1: "$ " });
-    tmux.enter(`${process.execPath} ${P2PCHAT} sandbox; echo "left with $?"`);
+    tmux.enter(`${process.execPath} ${PROGRAMS.p2pchat} sandbox; echo "left with $?"`);
     await tmux.sees(/^> *$/m);
     expect(tmux.text()).toMatch(/naming server http.*, alice, bob\n.*\n +export P2PCHAT_HOME=\S+\n/);
     const [, home = ""] = /P2PCHAT_HOME=(\S+)/.exec(tmux.text()) ?? [];
     tmux.type("cut alice b");
     tmux.press("Tab");
     await tmux.sees(/^> cut alice bob *$/m);
-    const send = new Program([process.execPath, P2PCHAT, "--profile", "alice", "send", "bob", "hi"], {
+    const send = new Program([process.execPath, PROGRAMS.p2pchat, "--profile", "alice", "send", "bob", "hi"], {
       directory: place,
       env: { ...env, P2PCHAT_HOME: home },
     });

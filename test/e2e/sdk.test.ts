@@ -47,7 +47,7 @@ await chat.whoami().catch((error: unknown) => say("refused", failure(error)));
 `;
 
 test("a script of another project talks and listens through a daemon, and its types fit", async () => {
-  const [project, { alice, bob }] = await Promise.all([projectWithPackage(), aliceAndBob()]);
+  const [project, { alice, bob }] = [projectWithPackage(), await aliceAndBob()];
   await alice.listen();
   writeFileSync(join(project, "script.ts"), CONVERSATION);
   const script = run(project, "script.ts", bob);
@@ -73,7 +73,7 @@ test("a script of another project talks and listens through a daemon, and its ty
 });
 
 test("the example bot echoes what was written while it was away, once, and ends in peace", async () => {
-  const [project, { alice, bob }] = await Promise.all([projectWithPackage(), strangers()]);
+  const [project, { alice, bob }] = [projectWithPackage(), await strangers()];
   const [file, listening] = ["echo-bot.ts", await alice.listen()];
   cpSync(join(REPOSITORY, "docs/examples", file), join(project, file));
   const start = async () => {

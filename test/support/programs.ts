@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Where `build-programs.ts` has put the programs as they are published; without it, their sources are started. */
+/** Where `build-programs.ts` has put the package as it is published; without it, sources are started. */
 export const BUILT = "TESTED_PROGRAMS";
 
 /** Paths of what tests start. */
@@ -19,6 +19,13 @@ export const PROGRAMS = {
     return built("code") ?? join(REPOSITORY, "node_modules/.cache/p2pchat-e2e");
   },
 } as const;
+
+/** The directory of the package as it is published. */
+export function builtPackage(): string {
+  const directory = built("");
+  if (directory === undefined) throw new Error("the package is built for tests of programs only");
+  return directory;
+}
 
 function built(path: string): string | undefined {
   const directory = process.env[BUILT];
