@@ -52,9 +52,11 @@ export const NETWORK_LIMITS = {
   relayPingTimeoutMs: 12_000,
   /** For an answer while other things come: a slow uplink holds the question back behind windows of 1 MiB. */
   relayAnswerMaxMs: 5 * 60_000,
-  /** After the first failure; doubles up to the most. */
+  /** After the first failure; doubles up to the most. One that held for longer than that has failed for the first time. */
   relayRetryMs: 1000,
   relayRetryMaxMs: 30_000,
+  /** The most where another relay works. */
+  relayRetryReachableMaxMs: 15 * 60_000,
   renewMinMs: 60_000,
   renewMaxMs: 15 * 60_000,
   /** Strangers' connections through relays; each takes one of the streams that a relay may open here. */

@@ -58,14 +58,21 @@ type Lane = {
   state: RelayState;
   sinceMs: number;
   failures: number;
-  retryAtMs: number;
+  failedAtMs: number;
+  spread: number;
   isBeside: boolean;
   error: unknown;
   /** Ends a pause between two pings. */
   poke: () => void;
 };
 
-const UNTRIED = { state: "waiting", failures: 0, retryAtMs: 0, isBeside: false } as const satisfies Omit<Turn, "relay">;
+const UNTRIED = {
+  state: "waiting",
+  failures: 0,
+  failedAtMs: 0,
+  spread: 1,
+  isBeside: false,
+} as const satisfies Omit<Turn, "relay">;
 
 /**
  * Keeps this device reachable through two relays: the first of the list that work. One that does not answer is left for
@@ -105,7 +112,7 @@ export class Reservations {
     for (const lane of this.#lanes.values()) {
       // whoever was not asked yet still comes before
       lane.failures = Math.min(lane.failures, 1);
-      lane.retryAtMs = 0;
+      lane.failedAtMs = Number.NEGATIVE_INFINITY;
       lane.poke();
     }
     this.refresh();
@@ -160,7 +167,7 @@ export class Reservations {
     const nowMs = runtime.monotonic();
     const { missing, beside, wakeAtMs } = nextTurns(
       wanted.map((relay) => this.#lanes.get(relay) ?? { ...UNTRIED, relay }),
-      { nowMs, relays: limits.relays, worked: this.#worked },
+      { nowMs, limits, worked: this.#worked },
     );
     for (const relay of missing) void this.#run(this.#laneOf(relay), { isBeside: false });
     for (const relay of beside) void this.#run(this.#laneOf(relay), { isBeside: true });
@@ -233,9 +240,8 @@ export class Reservations {
   #backOff(lane: Lane, lastedMs: number): void {
     const { runtime, limits } = this.#deps;
     lane.failures = lastedMs > limits.relayRetryMaxMs ? 1 : lane.failures + 1;
-    const mostMs = Math.min(limits.relayRetryMaxMs, limits.relayRetryMs * 2 ** (lane.failures - 1));
-    // spread, for all who lost the same relay come back at once
-    lane.retryAtMs = runtime.monotonic() + mostMs * (0.5 + runtime.random() / 2);
+    lane.failedAtMs = runtime.monotonic();
+    lane.spread = 0.5 + runtime.random() / 2;
   }
 
   #enter(lane: Lane, state: RelayState): void {

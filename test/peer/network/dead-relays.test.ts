@@ -39,7 +39,7 @@ describe("a list with twenty relays that never answer before those that do", () 
     await start();
     await pass(60 * 60_000);
     relay("dead7").state = "up";
-    await pass(dead.length * (NETWORK_LIMITS.reserveTimeoutMs + 250) + NETWORK_LIMITS.relayRetryMaxMs);
+    await pass(dead.length * (NETWORK_LIMITS.reserveTimeoutMs + 250) + NETWORK_LIMITS.relayRetryReachableMaxMs);
     expect(reservations.held()).toEqual(["dead7", "a"]);
   });
 
@@ -54,6 +54,52 @@ describe("a list with twenty relays that never answer before those that do", () 
     for (const name of ["a", "b"]) relay(name).state = "up";
     reservations.check();
     await pass(NETWORK_LIMITS.reserveTimeoutMs + 250);
+    expect(reservations.held()).toEqual(["a", "b"]);
+  });
+});
+
+describe("relays that are dead for long", () => {
+  const HOUR_MS = 60 * 60_000;
+
+  test("are asked ever more rarely while others work", async () => {
+    const { reservations, relay, start, pass } = relaysListed("dead", "deaf", "a", "b");
+    relay("dead").state = "down";
+    relay("deaf").state = "frozen";
+    await start();
+    await pass(HOUR_MS);
+    const before = [relay("dead").asked, relay("deaf").asked];
+    await pass(HOUR_MS);
+    const anHour = [relay("dead").asked, relay("deaf").asked].map((asked, place) => asked - (before[place] ?? 0));
+    expect(anHour.every((asked) => asked >= 3 && asked <= 9)).toBe(true);
+    expect(reservations.held()).toEqual(["a", "b"]);
+  });
+
+  test("are asked as often as before once none works any more", async () => {
+    const { reservations, relay, start, pass } = relaysListed("dead", "a");
+    relay("dead").state = "down";
+    await start();
+    await pass(2 * HOUR_MS);
+    relay("a").die();
+    await pass(1000);
+    const asked = relay("dead").asked;
+    await pass(10 * NETWORK_LIMITS.relayRetryMaxMs);
+    expect(relay("dead").asked - asked).toBeGreaterThanOrEqual(9);
+    relay("dead").state = "up";
+    await pass(NETWORK_LIMITS.relayRetryMaxMs + 250);
+    expect(reservations.held()).toEqual(["dead"]);
+  });
+
+  test("are back, after a while, within about as long again, and what was before is forgotten", async () => {
+    const { reservations, relay, start, pass } = relaysListed("a", "b");
+    await start();
+    relay("a").die();
+    await pass(60_000);
+    relay("a").state = "up";
+    await pass(2 * 60_000);
+    expect(reservations.held()).toEqual(["a", "b"]);
+    relay("a").die();
+    relay("a").state = "up";
+    await pass(NETWORK_LIMITS.relayRetryMs + 250);
     expect(reservations.held()).toEqual(["a", "b"]);
   });
 });
