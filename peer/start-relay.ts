@@ -9,7 +9,7 @@ import { openPrivateDirectory, type ProfileDirectory } from "./identity/profile-
 import { tryAcquireProfileLock } from "./identity/profile-lock.ts";
 import { relaySeed } from "./identity/relay-file.ts";
 import { createLog, type Log } from "./log.ts";
-import { systemRuntime, unhurriedClock } from "./messaging/runtime.ts";
+import { systemRuntime } from "./messaging/runtime.ts";
 import { createClock } from "./naming/clock.ts";
 import { createRelayList } from "./naming/relay-list.ts";
 import { isLoopback, parseServerUrl } from "./naming/server-url.ts";
@@ -122,12 +122,7 @@ function lock(directory: ProfileDirectory, cleanup: AsyncDisposableStack): void 
 function openMailbox(directory: ProfileDirectory, { limits, failed, cleanup }: Relay): Mailbox {
   const database = openDatabase(directory.file("mailbox.db"), { migrations: MAILBOX_MIGRATIONS });
   cleanup.defer(() => database.close());
-  const mailbox = new Mailbox({
-    database,
-    limits,
-    runtime: { now: unhurriedClock(systemRuntime), monotonic: () => systemRuntime.monotonic() },
-    failed,
-  });
+  const mailbox = new Mailbox({ database, limits, runtime: systemRuntime, failed });
   cleanup.defer(sweepNowAndThen(mailbox, systemRuntime));
   return mailbox;
 }

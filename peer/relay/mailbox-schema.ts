@@ -1,7 +1,7 @@
 import type { Migrations } from "../history/migrations.ts";
 
 /*
- * Times are seconds since the epoch. `boxes` keeps count of what lies in each, and `totals` of everything, so that no
+ * Times are seconds as `clock` counts them (`kept-time.ts`), near enough to those since the epoch. `boxes` keeps count of what lies in each, and `totals` of everything, so that no
  * quota needs a scan.
  */
 export const MAILBOX_MIGRATIONS: Migrations = [
@@ -70,5 +70,19 @@ export const MAILBOX_MIGRATIONS: Migrations = [
     UPDATE boxes SET spent = spent - 1 WHERE id = old.box_id;
     UPDATE totals SET spent = spent - 1;
   END;
+  `,
+  // 3,110,400 seconds: what a box lives after it was opened
+  `
+  CREATE TABLE clock (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    kept_at INTEGER NOT NULL,
+    wall_at INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO clock (one, kept_at, wall_at)
+    SELECT 1, newest, newest FROM (
+      SELECT max(at) AS newest FROM (
+        SELECT max(stored_at) AS at FROM parcels UNION ALL SELECT max(expires_at) - 3110400 FROM boxes
+      )
+    ) WHERE newest IS NOT NULL;
   `,
 ];

@@ -1,5 +1,6 @@
 import type { BoxKind } from "../../shared/mailbox-frames.ts";
 import type { Database } from "../history/database.ts";
+import type { SavedTime } from "./kept-time.ts";
 
 export type BoxRow = {
   readonly id: number;
@@ -72,6 +73,8 @@ export function mailboxStore(database: Database) {
     "DELETE FROM spent WHERE (box_id, nonce) IN (SELECT box_id, nonce FROM spent WHERE box_id = ? LIMIT ?)",
   );
   const removeBox = database.prepare("DELETE FROM boxes WHERE id = ?");
+  const savedTime = database.prepare<SavedTime>("SELECT kept_at, wall_at FROM clock");
+  const saveTime = database.prepare("INSERT OR REPLACE INTO clock (one, kept_at, wall_at) VALUES (1, ?, ?)");
   return {
     /** Made with the database: another one is another store. */
     id: storeId(database),
@@ -99,6 +102,8 @@ export function mailboxStore(database: Database) {
       if (removed === 0) removeBox.run(id);
       return true;
     },
+    savedTime: () => savedTime.get(),
+    saveTime: ({ kept_at, wall_at }: SavedTime) => void saveTime.run(kept_at, wall_at),
   };
 }
 

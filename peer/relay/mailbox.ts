@@ -7,6 +7,7 @@ import { MAILBOX_LIMITS } from "../../shared/protocol.ts";
 import type { Database } from "../history/database.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { KeptTime } from "./kept-time.ts";
 import type { RelayLimits } from "./limits.ts";
 import { type BoxRow, type MailboxStore, mailboxStore, type ParcelRow, type Totals } from "./mailbox-store.ts";
 import { Rates } from "./rates.ts";
@@ -21,13 +22,11 @@ export type Page = { readonly parcels: readonly ParcelRow[]; readonly more: bool
 type Parts = {
   readonly database: Database;
   readonly limits: RelayLimits;
-  /** What expires goes by `now`, all else by `monotonic`. */
   readonly runtime: Pick<Runtime, "now" | "monotonic">;
   /** What is on disk is no longer known: the program must end. */
   readonly failed: (error: ChatError) => void;
 };
 
-const MS_PER_SECOND = 1000;
 const BURST_SECONDS = 10;
 const SECONDS_PER_HOUR = 3600;
 const SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR;
@@ -43,6 +42,7 @@ export class Mailbox {
   readonly #parts: Parts;
   readonly #store: MailboxStore;
   readonly #commit: GroupCommit;
+  readonly #time: KeptTime;
   readonly #newBoxes: readonly Rates[];
   readonly #deposits: Rates;
   readonly #others: Rates;
@@ -55,6 +55,7 @@ export class Mailbox {
     this.#parts = parts;
     this.#store = mailboxStore(parts.database);
     this.#commit = new GroupCommit(parts.database);
+    this.#time = new KeptTime(this.#store.savedTime(), parts.runtime);
     const { newBoxesPerHour, newBoxesPerDay, depositsPerSecond, otherRequestsPerSecond, fetchedBytesPerHour } =
       parts.limits;
     const rates = (count: number, seconds: number, burst = count) =>
@@ -190,6 +191,7 @@ export class Mailbox {
   sweep(): Promise<boolean> {
     this.#lookForRoom();
     return this.#write(() => {
+      this.#time.save(this.#store.saveTime);
       const parcels = this.#store.expireParcels(this.#oldest(), SWEEP_ROWS);
       return this.#store.expireBox(this.#seconds(), SWEEP_ROWS) || parcels > 0;
     });
@@ -248,7 +250,7 @@ export class Mailbox {
   }
 
   #seconds(): number {
-    return Math.floor(this.#parts.runtime.now() / MS_PER_SECOND);
+    return this.#time.seconds();
   }
 
   #oldest(): number {
