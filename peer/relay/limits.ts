@@ -17,6 +17,8 @@ export const RELAY_LIMITS = {
   /** Relayed connections at once; of one user, whichever end. */
   relayed: 1000,
   relayedPerUser: 32,
+  /** Of those of one user, to which somebody in one site, or at one IPv4 address, may ask for. */
+  relayedPerUserAndSite: 16,
   /** Of those that are asked for from one network: keys cost nothing to make. */
   relayedPerNetwork: 128,
   /** Of one relayed connection; then it is cut, and made anew where it is still wanted. */

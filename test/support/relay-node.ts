@@ -25,6 +25,7 @@ const PLENTY = {
   connectionsPerNetwork: 10_000,
   reservationsPerNetwork: 10_000,
   relayedPerNetwork: 10_000,
+  relayedPerUserAndSite: 10_000,
   bytesPerNetworkAndHour: 2 ** 40,
   mailboxConnectionsPerNetwork: 10_000,
   newBoxesPerHour: 10_000,

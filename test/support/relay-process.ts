@@ -32,6 +32,7 @@ const LIMITS = {
   connectionsPerNetwork: 10_000,
   reservationsPerNetwork: 10_000,
   relayedPerNetwork: 10_000,
+  relayedPerUserAndSite: 10_000,
   bytesPerNetworkAndHour: 2 ** 40,
 };
 

@@ -148,6 +148,22 @@ describe("a relay's rules", () => {
   );
 
   test.each([
+    ["address", (n: number) => (n < 0 ? "192.0.2.9" : "192.0.2.1")],
+    ["IPv6 /48", (n: number) => (n < 0 ? "2001:db8:2:1::/64" : `2001:db8:1:${n}::/64`)],
+  ])("leave half of a user's places to others, whatever keys somebody at one %s makes", (_, networkOf) => {
+    const { rules } = rulesWith({});
+    const asked = Array.from({ length: 40 }, (_, n) => rules.relaying(caller(`key ${n}`, networkOf(n)), "victim"));
+    expect(asked.filter((leave) => leave !== undefined)).toHaveLength(RELAY_LIMITS.relayedPerUser / 2);
+    expect(rules.counts().relayed).toBe(RELAY_LIMITS.relayedPerUser / 2);
+    const friend = caller("friend", networkOf(-1));
+    expect(rules.relaying(friend, "victim")).toBeDefined();
+    expect(rules.relaying(caller("victim", networkOf(1)), "friend")).toBeDefined();
+    expect(rules.relaying(caller("key 1", networkOf(1)), "another")).toBeDefined();
+    asked[0]?.();
+    expect(rules.relaying(caller("key 40", networkOf(1)), "victim")).toBeDefined();
+  });
+
+  test.each([
     ["network", ["192.0.2.1", "192.0.2.1", "192.0.2.1"], { bytesPerNetworkAndHour: 100 }],
     [
       "IPv6 /48",
