@@ -1,7 +1,8 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, realpathSync, type Stats } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
 import { asStorageError } from "./durable-file.ts";
+import { makeDirectories } from "./make-directories.ts";
 
 /** Where one profile lives: a directory of mode 0700 that is ours, with files of mode 0600. */
 export interface ProfileDirectory {
@@ -55,7 +56,7 @@ function openDirectory({ home, profile, create }: Place): ProfileDirectory {
 }
 
 function openHome(home: string, create: boolean, profile: string): string {
-  if (create) mkdirSync(home, { recursive: true, mode: 0o700 });
+  if (create) makeDirectories(home);
   try {
     return realpathSync(home);
   } catch (error) {
@@ -79,7 +80,7 @@ function openOwn(path: string, create: boolean, profile: string): void {
   let found = find(path);
   if (found === undefined) {
     if (!create) throw missing(profile);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectories(path);
     found = lstatSync(path);
   }
   if (found.isSymbolicLink()) throw unsafe("symlink", `${path} is a symbolic link`);

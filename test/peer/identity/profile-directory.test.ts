@@ -149,6 +149,26 @@ describe("a profile's directory", () => {
     expect(open()).toBe("PROFILE_UNSAFE owner");
   });
 
+  // In a process of its own: whoever tries for ever there would do so here.
+  test.each(["/proc/x", "/proc/x/deeper", "/sys/x", "/dev/null/x"])("is refused at once at %s", async (home) => {
+    const script = new URL("./open-directory-script.ts", import.meta.url);
+    const about = home === "/dev/null/x" ? "/dev/null" : home.slice(0, home.indexOf("x") + 1);
+    expect(await runScript(script, [home])).toEqual({
+      code: "STORAGE",
+      reason: "io",
+      message: expect.stringMatching(`^the directory ${about} cannot be made \\(E[A-Z]+\\)$`),
+    });
+  });
+
+  test("is made below a home that is a symbolic link, and not below one that leads nowhere", () => {
+    const [real, home] = [temporaryDirectory(), join(temporaryDirectory(), "link")];
+    symlinkSync(join(real, "later"), home);
+    const open = () => openProfileDirectory({ home, profile: "default", create: true });
+    expect(refusal(open)).toBe("STORAGE io");
+    mkdirSync(join(real, "later"));
+    expect(open().path).toBe(join(real, "later", "default"));
+  });
+
   test("gives paths of files directly inside only", () => {
     const directory = openProfileDirectory({ home: temporaryDirectory(), profile: "default", create: true });
     for (const name of ["../x", "a/b", "", ".", ".."]) expect(refusal(() => directory.file(name))).toBe("INTERNAL");
