@@ -34,11 +34,12 @@ export function createLookups({
   clock: Clock;
 }): Pick<NamingServer, "lookup" | "history" | "online"> {
   const remembered = new Map<Username, Remembered>();
+  const callAbout = (username: Username, ...asked: Parameters<Call>) => call(...asked).catch(naming(username));
 
   async function fetchName(username: Username, signal: AbortSignal | undefined): Promise<Omit<Remembered, "etag">> {
     const known = remembered.get(username);
     const headers = known === undefined ? {} : { "if-none-match": known.etag };
-    const answer = await call({ method: "GET", path: `/v1/names/${username}`, headers }, signal);
+    const answer = await callAbout(username, { method: "GET", path: `/v1/names/${username}`, headers }, signal);
     if (answer.status === 304 && known !== undefined) return known;
     const { record, addresses, mailboxes } = readAnswer(answer, shownNameSchema);
     const fresh = { record: readRecord(record, username), addresses, mailboxes };
@@ -69,7 +70,8 @@ export function createLookups({
       const records: NameRecord[] = [];
       for (let next: number | null = after; next !== null; ) {
         const path = `/v1/names/${username}/history?after=${next}`;
-        const page: HistoryPage = readAnswer(await call({ method: "GET", path }, signal), historySchema);
+        const answer = await callAbout(username, { method: "GET", path }, signal);
+        const page: HistoryPage = readAnswer(answer, historySchema);
         for (const text of page.records) records.push(readNext(text, username, after + records.length + 1));
         if (page.next !== null && (page.records.length === 0 || records.length > HISTORY_MAX_RECORDS)) {
           throw new ChatError("SERVER_ERROR", "the history does not end", { reason: "history" });
@@ -87,6 +89,15 @@ export function createLookups({
 }
 
 type HistoryPage = { readonly records: readonly string[]; readonly next: number | null };
+
+/** The server answers alike for every name that it does not give out; this side knows whom it asked for. */
+function naming(username: Username): (error: unknown) => never {
+  return (error) => {
+    if (!isChatError(error, "NAME_UNKNOWN")) throw error;
+    const details = { ...error.details, username };
+    throw new ChatError("NAME_UNKNOWN", `nobody is called ${username}`, { details, cause: error });
+  };
+}
 
 function readRecord(text: string, username: Username): NameRecord {
   const record = parseNameRecord(text);

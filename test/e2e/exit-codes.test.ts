@@ -17,7 +17,8 @@ test("0 and 7 tell delivered from queued, 8 a name that nobody has, 1 a mistake"
   expect(await alice.send("bob", "hi")).toMatchObject({ exit: 0, line: { state: "stored" } });
   await listening.stop();
   expect(await alice.send("bob", "hi", "--timeout", "500ms")).toMatchObject({ exit: 7, line: { state: "queued" } });
-  expect(await alice.send("zachary", "hi")).toMatchObject({ exit: 8, line: { type: "error", code: "NAME_UNKNOWN" } });
+  const unknown = { type: "error", code: "NAME_UNKNOWN", message: "nobody is called zachary" };
+  expect(await alice.send("zachary", "hi")).toMatchObject({ exit: 8, line: unknown });
   expect(await alice.ask(["lookup", "zachary"])).toMatchObject({ exit: 8, line: { code: "NAME_UNKNOWN" } });
   const mistakes: [readonly string[], string][] = [
     [["send", "alice", "me"], "SELF_SEND"],

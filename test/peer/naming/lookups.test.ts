@@ -154,6 +154,19 @@ describe("looking a name up", () => {
   });
 });
 
+test("says who is unknown, whatever words the server has for it", async () => {
+  await using it = await start(() => problem(404, "NAME_UNKNOWN", { detail: "nobody is called \u001b[31mmallory" }));
+  const questions = [() => it.client.lookup(bob.username), () => it.client.history(bob.username, 0)];
+  for (const ask of questions) {
+    const error = await ask().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: "NAME_UNKNOWN",
+      message: "nobody is called bob",
+      details: { status: 404, username: "bob" },
+    });
+  }
+});
+
 describe("reading a history", () => {
   const page = (from: number, to: number, next: number | null) =>
     json({ name: "bob", records: chain.slice(from, to).map(({ jws }) => jws.text), next });
