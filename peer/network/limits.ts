@@ -16,8 +16,10 @@ export const NETWORK_LIMITS = {
   inboundPerSecondAndAddress: 50,
   /** A handshake takes four round trips at most; a silent socket frees its place after this. */
   upgradeTimeoutMs: 4000,
-  /** Agreeing on a stream's protocol, either way; two round trips. */
+  /** Agreeing on a stream's protocol, either way; two round trips. For whoever asks, while nothing comes in. */
   negotiationTimeoutMs: 4000,
+  /** While other things come in: what this device sends stands in the question's way, on a slow line for long. */
+  negotiationMaxMs: 60_000,
   /** One address of a record, so that a black hole leaves time for the next. */
   addressDialTimeoutMs: 4000,
   /** All addresses of a record together. */

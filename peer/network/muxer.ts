@@ -12,6 +12,7 @@ const HEADER_BYTES = 12;
 const MEASURE_INTERVAL_MS = 10 * 60_000;
 /** By what a connection shares with its muxer. */
 const muxers = new WeakMap<readonly Stream[], Muxer>();
+const unpacked = new WeakMap<readonly Stream[], number>();
 /** Of the 256 KiB that a stream may send without an answer from the first. */
 const UPDATE_BYTES = 64 * 1024;
 /**
@@ -26,7 +27,9 @@ const MAX_UNSENT_BYTES = 32 * 1024;
  *   message with a frame of its own, and with two more on the way through a relay;
  * - while a connection is full its streams send nothing, whatever the other side says of their windows, and so what waits is
  *   Yamux's own: a connection that has too much of that is ended;
- * - so is one that begins a frame which no window could hold.
+ * - so is one that begins a frame which no window could hold;
+ * - but a stream whose protocol is not agreed on yet sends at once, a line or two: it waits behind what was sent before,
+ *   not behind all that other streams still have to send.
  */
 export function muxer(init: MuxerInit): () => StreamMuxerFactory {
   const create = yamux({ ...init, keepAliveInterval: MEASURE_INTERVAL_MS });
@@ -37,6 +40,7 @@ export function muxer(init: MuxerInit): () => StreamMuxerFactory {
       const all = createStreamMuxer(connection);
       muxers.set(all.streams, all);
       connection.maxWriteBufferLength = MAX_UNSENT_BYTES;
+      countData(all);
       boundFrames(all, HEADER_BYTES + init.streamOptions.maxStreamWindowSize);
       return onEachStream(all, (stream) => {
         updateSeldom(stream);
@@ -57,6 +61,20 @@ export async function ping({ streams }: Pick<Connection, "streams">): Promise<vo
   const known = muxers.get(streams);
   if (known === undefined) throw new Error("a connection without this muxer");
   await known.ping();
+}
+
+/** How many bytes have come in for its streams so far, through a relay too. */
+export function bytesUnpacked({ streams }: Pick<Connection, "streams">): number | undefined {
+  return unpacked.get(streams);
+}
+
+function countData(all: Muxer): void {
+  const onData = all.onData.bind(all);
+  unpacked.set(all.streams, 0);
+  all.onData = (data) => {
+    unpacked.set(all.streams, (unpacked.get(all.streams) ?? 0) + data.byteLength);
+    onData(data);
+  };
 }
 
 /** Yamux keeps a frame until all of it is there, however long it says that it is, and looks at the window after that. */
@@ -105,7 +123,15 @@ function updateSeldom(stream: MuxedStream): void {
 function sendWhereTaken(stream: MuxedStream, connection: MessageStream): void {
   const sendData = stream.sendData.bind(stream);
   const safeDispatchEvent = stream.safeDispatchEvent.bind(stream);
-  stream.sendData = (data) => (connection.writableNeedsDrain ? { sentBytes: 0, canSendMore: false } : sendData(data));
+  const onMuxerNeedsDrain = stream.onMuxerNeedsDrain.bind(stream);
+  const isAgreeing = () => stream.protocol === "";
+  stream.sendData = (data) => {
+    if (isAgreeing()) return { ...sendData(data), canSendMore: true };
+    return connection.writableNeedsDrain ? { sentBytes: 0, canSendMore: false } : sendData(data);
+  };
+  stream.onMuxerNeedsDrain = () => {
+    if (!isAgreeing()) onMuxerNeedsDrain();
+  };
   // a wider window says so too; each stream hears of it once the connection has room
   stream.safeDispatchEvent = (type, detail) =>
     !(type === "drain" && connection.writableNeedsDrain) && safeDispatchEvent(type, detail);

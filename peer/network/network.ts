@@ -1,6 +1,6 @@
 import type { Connection, Stream, StreamHandler } from "@libp2p/interface";
 import { type DeviceId, parseDeviceId } from "../../shared/device-id.ts";
-import { ChatError } from "../../shared/errors.ts";
+import { ChatError, isChatError } from "../../shared/errors.ts";
 import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
 import type { Channel, Transport } from "../messaging/ports/transport.ts";
 import { endIfSilent, endUnlessAlive } from "./alive.ts";
@@ -13,6 +13,7 @@ import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { ping } from "./muxer.ts";
 import type { NetworkOptions } from "./node.ts";
+import { openStream } from "./open-stream.ts";
 import { race } from "./race.ts";
 import { Reachability } from "./reachability.ts";
 import type { RelayStatus, Reservations } from "./reservations.ts";
@@ -188,7 +189,7 @@ export class Network implements Transport {
     const { connections, channels } = this.#parts;
     connections.distrust(device, connection);
     // one that refuses is there all the time
-    if (!(why instanceof Error) || why.name !== "TimeoutError") return;
+    if (!isChatError(why, "TIMED_OUT")) return;
     const onAnswer = () => {
       connections.trust(device, connection);
       if (connection.direct) channels.endRelayed(device);
@@ -198,10 +199,8 @@ export class Network implements Transport {
   }
 
   #negotiate(connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> {
-    return connection.newStream([protocol], {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(this.#parts.limits.negotiationTimeoutMs)]),
-      runOnLimitedConnection: true,
-    });
+    const { limits, options } = this.#parts;
+    return openStream(connection, protocol, { runtime: options.runtime, limits, signal });
   }
 
   /** Thrown into libp2p's event target, an error of the owner's would end the process. */

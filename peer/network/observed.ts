@@ -4,6 +4,7 @@ import { type Endpoint, encodePunchFrame } from "../../shared/punch-frames.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { encodeFrames } from "./framing.ts";
 import type { NetworkLimits } from "./limits.ts";
+import { openStream } from "./open-stream.ts";
 import { PunchTalk } from "./punch-talk.ts";
 
 /** For whoever asks to have read the answer. */
@@ -47,8 +48,8 @@ type Options = {
  * @throws ChatError FRAME_INVALID and others; what libp2p throws where the relay does not know the protocol
  */
 export async function askObserved(connection: Connection, { limits, runtime }: Options): Promise<Endpoint> {
-  const signal = AbortSignal.timeout(limits.negotiationTimeoutMs);
-  const stream = await connection.newStream([PUNCH_PROTOCOLS.observed], { signal });
+  const signal = AbortSignal.timeout(limits.negotiationMaxMs);
+  const stream = await openStream(connection, PUNCH_PROTOCOLS.observed, { runtime, limits, signal });
   const talk = new PunchTalk(stream, { connection, limits, runtime, signal });
   try {
     return (await talk.next("observed")).endpoint;
