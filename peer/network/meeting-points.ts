@@ -10,6 +10,10 @@ export class MeetingPoints {
     this.#seen.set(connectionId, endpoint);
   }
 
+  has(connectionId: string): boolean {
+    return this.#seen.has(connectionId);
+  }
+
   remove(connectionId: string): void {
     this.#seen.delete(connectionId);
   }

@@ -13,10 +13,11 @@ import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
 import { type Listen, listenAddresses } from "./listen-addresses.ts";
 import { Network } from "./network.ts";
 import { RelayClient, relayOf } from "./relay-client.ts";
+import type { Meeting } from "./relay-place.ts";
 import { type RelayMemory, Reservations } from "./reservations.ts";
 
 /** A way to get two devices off a relay where neither can dial the other. */
-export interface Punching {
+export interface Punching extends Meeting {
   /** TCP in which the connections that relays see come from the port this device listens on. */
   transport(parts: Libp2pParts, isMetThere: (peerId: string) => boolean): Transport;
   /** The node has started. */
@@ -97,7 +98,10 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     limits,
     ...(punching && { transport: (parts) => punching.transport(parts, isMetThere) }),
   });
-  const relays: RelayClient = new RelayClient({ node, connections, runtime, limits });
+  const relays: RelayClient = new RelayClient({
+    ...{ node, connections, runtime, limits },
+    ...(punching && { meeting: punching }),
+  });
   const reservations: Reservations = new Reservations({
     wanted: () => dialableRelays(options.relays?.() ?? [], allowLocal),
     reserve: (relay, signal) => relays.reserve(relay, signal),

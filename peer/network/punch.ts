@@ -51,6 +51,12 @@ export function createPunching(options: PunchingOptions): Punching {
     async upgrade(relayed, signal) {
       await punch?.ask(relayed, signal);
     },
+    async comesFromPort(connection) {
+      return (await punch?.comesFromPort(connection)) ?? true;
+    },
+    async observe(connection) {
+      await punch?.observe(connection);
+    },
   };
 }
 
@@ -60,6 +66,8 @@ class Punch {
   readonly #sharedPort: SharedPort;
   readonly #options: Options;
   readonly #points = new MeetingPoints();
+  /** Connections over which a relay is being asked. */
+  readonly #observing = new Set<string>();
   readonly #attempts: PunchAttempts;
   readonly #dials: PunchDials;
 
@@ -72,17 +80,29 @@ class Punch {
     this.#attempts = new PunchAttempts({ self, limits, monotonic: () => runtime.monotonic() });
   }
 
+  comesFromPort(connection: Connection): Promise<boolean> {
+    return this.#sharedPort.comesFromPort(connection);
+  }
+
   /** Learns from a connection to a relay where others can meet this node, until it closes. Never throws. */
   async observe(connection: Connection): Promise<void> {
-    const { allowLocal, log } = this.#options;
+    const { id } = connection;
+    if (this.#points.has(id) || this.#observing.has(id)) return;
+    this.#observing.add(id);
     try {
-      const endpoint = await askObserved(connection, this.#options);
-      if (!isMeetable(endpoint, allowLocal) || connection.status !== "open") return;
-      this.#points.add(connection.id, endpoint);
-      connection.addEventListener("close", () => this.#points.remove(connection.id));
+      await this.#observe(connection);
     } catch (error) {
-      log("not observed", { reason: String(error) });
+      this.#options.log("not observed", { reason: String(error) });
+    } finally {
+      this.#observing.delete(id);
     }
+  }
+
+  async #observe(connection: Connection): Promise<void> {
+    const endpoint = await askObserved(connection, this.#options);
+    if (!isMeetable(endpoint, this.#options.allowLocal) || connection.status !== "open") return;
+    this.#points.add(connection.id, endpoint);
+    connection.addEventListener("close", () => this.#points.remove(connection.id));
   }
 
   /** @throws where no connection without the relay comes of it */

@@ -1,7 +1,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import type { DeviceId } from "../../shared/device-id.ts";
-import { ChatError, isChatError } from "../../shared/errors.ts";
+import { ChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
 import { endIfSilent } from "./alive.ts";
 import { addCircuits, type Circuits } from "./circuit.ts";
@@ -10,17 +10,16 @@ import type { Connections } from "./connections.ts";
 import { findDevice } from "./find-device.ts";
 import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
-import { ping } from "./muxer.ts";
+import { type Meeting, RelayPlace } from "./relay-place.ts";
 import type { Reservation } from "./reservations.ts";
-import { reserve } from "./reserve.ts";
 import { SharedDials } from "./shared-dials.ts";
-import { bytesHeard } from "./tcp.ts";
 
 type Deps = {
   readonly node: Libp2pNode;
   readonly connections: Connections<Connection>;
   readonly runtime: Pick<Runtime, "now" | "after">;
   readonly limits: NetworkLimits;
+  readonly meeting?: Meeting;
 };
 
 /** Relays as a device uses them: on the way to others, and to be reached. Loads libp2p's part on first use. */
@@ -79,32 +78,13 @@ export class RelayClient {
   async reserve(relayAddress: string, signal: AbortSignal): Promise<Reservation> {
     await this.#load();
     const connection = await this.#connectionTo(relayAddress, signal);
-    const lost = new AbortController();
-    connection.addEventListener("close", () => lost.abort(new ChatError("PEER_UNREACHABLE", "the relay is gone")));
-    const ask = async (attempt: AbortSignal) => {
-      const expiresAtSeconds = await reserve(connection, attempt);
-      return { lifetimeMs: expiresAtSeconds * 1000 - this.#deps.runtime.now() };
-    };
     // before it is asked: connections may arrive together with the answer
     this.#reservedAt.add(relayOf(relayAddress));
-    const heardBefore = bytesHeard(connection);
-    try {
-      const { lifetimeMs } = await ask(signal);
-      if (connection.status !== "open") throw new ChatError("PEER_UNREACHABLE", "the relay is gone");
-      return {
-        lifetimeMs,
-        lost: lost.signal,
-        heard: () => bytesHeard(connection),
-        ping: () => ping(connection),
-        renew: ask,
-        abandon: () => connection.abort(new Error("the relay does not answer")),
-      };
-    } catch (error) {
-      // one that hangs would hang the next time too; one that is busy, or not wanted any more, may still serve others
-      const isSilent = bytesHeard(connection) === heardBefore;
-      if (isSilent && isChatError(signal.reason, "TIMED_OUT")) connection.abort(new Error("the relay does not answer"));
-      throw error;
-    }
+    const dial = (attempt: AbortSignal) => this.#dials.to(relayAddress, attempt);
+    const { meeting, runtime, limits } = this.#deps;
+    const place = new RelayPlace(connection, { dial, meeting, runtime, limits });
+    await place.take(signal);
+    return place;
   }
 
   #load(): Promise<Circuits> {

@@ -44,6 +44,7 @@ export class SharedPort implements Transport {
   /** Each with its start. */
   readonly #listeners = new Map<Listener, Promise<void>>();
   readonly #expected = new Set<Expected>();
+  readonly #fromPort = new WeakSet<Connection>();
 
   constructor(components: SharedPortComponents, options: Options) {
     const listenOpts: TCPSocketOptions & { reusePort: boolean } = { reusePort: CAN_SHARE };
@@ -57,12 +58,18 @@ export class SharedPort implements Transport {
     return this.#addresses().map(portOf);
   }
 
+  /** Whether a connection comes from the port that this node listens on, as far as one can. */
+  async comesFromPort(connection: Connection): Promise<boolean> {
+    return this.#fromPort.has(connection) || (await this.#portFor(connection.remoteAddr)) === undefined;
+  }
+
   async dial(address: Multiaddr, options: DialTransportOptions): Promise<Connection> {
     const { isMetThere, onMetThere } = this.#options;
     const port = isMetThere(peerOf(address)) ? await this.#portFor(address) : undefined;
     if (port === undefined) return this.#tcp.dial(address, options);
     try {
       const connection = await this.#dialFrom(port, address, options);
+      this.#fromPort.add(connection);
       onMetThere(connection);
       return connection;
     } catch (error) {

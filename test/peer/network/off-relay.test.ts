@@ -53,6 +53,8 @@ describe("a relayed connection to a contact", () => {
       start: async (started) => {
         node = started;
       },
+      comesFromPort: async () => true,
+      observe: async () => {},
       upgrade: async (relayedConnection) => {
         asked.push(relayedConnection.remotePeer.toString());
         const punched = await node?.dial(multiaddr(bob.address), { force: true });

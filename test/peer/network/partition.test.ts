@@ -27,6 +27,8 @@ async function startPeer(name: "alice" | "bob", { relay, contact, aliveTimeoutMs
   const punching: Punching = {
     transport: (parts) => tcp()(parts),
     start: async () => {},
+    comesFromPort: async () => true,
+    observe: async () => {},
     upgrade: async () => void directAtAttempt.push(peer.network.connections().paths.direct),
   };
   const peer: TestNetwork = await startTestNetwork(name, {

@@ -128,6 +128,23 @@ test("a device whose relay was gone is met even if it came back to it on the way
   await expect.poll(() => bob.network.connections().paths.punched, { timeout: 15_000 }).toBe(1);
 });
 
+test("a device whose relay it came to on the way to somebody, before that was its own, is met", async () => {
+  await using relay = await startObservingRelay();
+  await using bob = await startPeer("bob", relay);
+  let relays: readonly string[] = [];
+  await using alice = await startTestNetwork("alice", {
+    punching: createPunching({
+      ...{ self: deviceOf("alice"), isContact: () => true, allowLocal: true, runtime: systemRuntime },
+    }),
+    ...{ contacts: [deviceOf("bob")], relays: () => relays, limits: { offRelayRetryMs: 500, sweepIntervalMs: 50 } },
+  });
+  await alice.network.connect(bob.device, [through(relay, bob)], soon());
+  relays = [relay.address];
+  alice.network.relaysChanged();
+  await expect.poll(() => alice.network.connections().paths.punched, { timeout: 15_000 }).toBe(1);
+  expect(alice.network.connections().reservations).toMatchObject([{ state: "reserved" }]);
+}, 20_000);
+
 describe("a relay that lies about where devices come from", () => {
   test("makes each dial a stranger once", async () => {
     const sockets: Socket[] = [];
