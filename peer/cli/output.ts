@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import type { ChatError } from "../../shared/errors.ts";
+import { ChatError } from "../../shared/errors.ts";
 import { ADVICE } from "./advice.ts";
 import type { Terminal } from "./context.ts";
 import { visibleJson, visibleReason } from "./visible-text.ts";
@@ -18,6 +18,8 @@ export type Result = {
 /** Results go to stdout, talk to stderr. */
 export interface Output {
   readonly json: boolean;
+  /** What stdout could not take, though somebody wants it: a full disk, not a reader that has left. */
+  readonly lost: ChatError | undefined;
   /** False once nobody reads stdout any more. */
   print(result: Result): Promise<boolean>;
   /** Talk beside the result. */
@@ -37,13 +39,22 @@ export function createOutput(terminal: Pick<Terminal, "stdout" | "stderr" | "env
   const colour = stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb";
   // A closed pipe shows where it matters, in the callback of the write.
   for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
+  let lost: ChatError | undefined;
+  const printText = async (text: string) => {
+    const fault = await write(stdout, text);
+    lost ??= lossOf(fault);
+    return fault === undefined;
+  };
   return {
     json: options.json,
-    print: ({ type, fields, text }) => write(stdout, options.json ? jsonLine(type, fields) : ended(text)),
+    get lost() {
+      return lost;
+    },
+    print: ({ type, fields, text }) => printText(options.json ? jsonLine(type, fields) : ended(text)),
     note: (text) => void (options.quiet || stderr.write(`${text}\n`)),
     error: async (error, about = { fields: {}, text: "" }) => {
-      if (options.json) await write(stdout, jsonLine("error", { ...errorFields(error), ...about.fields }));
-      else await write(stderr, describeError(error, about.text));
+      if (options.json) await printText(jsonLine("error", { ...errorFields(error), ...about.fields }));
+      if (!options.json || lost !== undefined) await write(stderr, describeError(error, about.text));
     },
     progress(text) {
       if (stderr.isTTY === true && !options.quiet) stderr.write(`\r\x1b[K${text}`);
@@ -61,9 +72,16 @@ function ended(text: string): string {
   return text === "" ? "" : `${text}\n`;
 }
 
-/** True once the kernel has the text. */
-function write(stream: Writable, text: string): Promise<boolean> {
-  return new Promise((resolve) => stream.write(text, (error) => resolve(!error)));
+/** Resolves once the kernel has the text, or with the reason why it has not. */
+function write(stream: Writable, text: string): Promise<Error | undefined> {
+  return new Promise((resolve) => stream.write(text, (error) => resolve(error ?? undefined)));
+}
+
+const FULL_OR_BROKEN: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO"]);
+
+function lossOf(fault: NodeJS.ErrnoException | undefined): ChatError | undefined {
+  if (!FULL_OR_BROKEN.has(fault?.code)) return undefined;
+  return new ChatError("STORAGE", `the result cannot be written: ${fault?.message}`, { cause: fault });
 }
 
 function errorFields({ code, message, reason, details }: ChatError): object {

@@ -30,7 +30,7 @@ import { loadSettings } from "./config.ts";
 import type { Dependencies, Terminal } from "./context.ts";
 import { EXIT, EXIT_CODES, type ExitCode } from "./exit-codes.ts";
 import { interruptible } from "./interruption.ts";
-import { createOutput } from "./output.ts";
+import { createOutput, type Output } from "./output.ts";
 import { parseCommandLine } from "./parse.ts";
 
 /** In the order of the help. */
@@ -77,24 +77,30 @@ export async function runProgram({ argv, version, terminal, dependencies }: Prog
   try {
     const parsed = parseCommandLine(argv, { commands: COMMANDS, version });
     if ("help" in parsed) {
-      await createOutput(terminal, { json: false, quiet: false }).print({
-        type: "help",
-        fields: {},
-        text: parsed.help,
-      });
-      return EXIT.ok;
+      output = createOutput(terminal, { json: false, quiet: false });
+      await output.print({ type: "help", fields: {}, text: parsed.help });
+      return await whole(EXIT.ok, output);
     }
     const { command, args, flags } = parsed;
     output = createOutput(terminal, { json: flags["json"] === true, quiet: flags["quiet"] === true });
     const settings = loadSettings({ env: terminal.env, flags });
     const verbose = flags["verbose"] === true;
     using interruption = interruptible();
-    return await command.run(args, { settings, verbose, output, terminal, dependencies, interruption });
+    const code = await command.run(args, { settings, verbose, output, terminal, dependencies, interruption });
+    return await whole(code, output);
   } catch (error) {
     const failure = asChatError(error);
     await output.error(failure);
     return EXIT_CODES[failure.code];
   }
+}
+
+/** A result that could not be written is no success, whatever the command came to. */
+async function whole(code: ExitCode, output: Output): Promise<ExitCode> {
+  const { lost } = output;
+  if (code !== EXIT.ok || lost === undefined) return code;
+  await output.error(lost);
+  return EXIT_CODES[lost.code];
 }
 
 function asksForJson(argv: readonly string[]): boolean {
