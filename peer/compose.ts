@@ -192,10 +192,16 @@ type NoticeDeps = {
 };
 
 function noticesOf({ feed, watch, gaps, store, log, logWatch, engine }: NoticeDeps): Notices {
+  let mismatch: string | undefined;
   const failed = (error: unknown) => {
     log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
     if (isChatError(error, "STORAGE", "STORE_CORRUPT"))
       feed.emit({ type: "error", code: error.code, message: error.message });
+    // It stays so until somebody puts it right, and comes again with every attempt to publish.
+    if (isChatError(error, "SERVER_MISMATCH") && error.message !== mismatch) {
+      mismatch = error.message;
+      feed.emit({ type: "error", code: error.code, message: error.message });
+    }
     if (isChatError(error)) logWatch.hear(error);
   };
   return {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { EXIT_CODES } from "../../peer/cli/exit-codes.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import { failing } from "../support/lies.ts";
-import { aliceAndBob, startLyingWorld, strangers } from "../support/p2pchat.ts";
+import { aliceAndBob, startLyingWorld, startWorld, strangers } from "../support/p2pchat.ts";
 import { problem } from "../support/scripted-server.ts";
 
 /*
@@ -163,4 +163,16 @@ test("what a naming server may answer ends with the exit code of what it says", 
     expect({ exit, code: line.code }).toEqual({ exit: EXIT_CODES[code], code });
     repent();
   }
+});
+
+test("a profile of one naming server says so at another, to commands and to a listener, once", async () => {
+  const [{ alice }, elsewhere] = await Promise.all([strangers(), startWorld()]);
+  expect(await alice.ask(["lookup", "bob", "--server", elsewhere.url])).toMatchObject({
+    exit: 1,
+    line: { code: "SERVER_MISMATCH", details: { expectedAudience: elsewhere.url } },
+  });
+  const listening = await alice.listen(["--server", elsewhere.url]);
+  await listening.next(({ type, code }) => type === "error" && code === "SERVER_MISMATCH");
+  await expect.poll(() => listening.stderr.match(/SERVER_MISMATCH/g)?.length, { timeout: 20_000 }).toBeGreaterThan(1);
+  expect(listening.seen.filter(({ code }) => code === "SERVER_MISMATCH")).toHaveLength(1);
 });

@@ -64,6 +64,7 @@ export function createKeyLog(options: KeyLogOptions): KeyLog {
       return assertBearable(openCheckpoint(note, key));
     } catch (cause) {
       if (!isChatError(cause, "NOTE_INVALID")) throw cause;
+      if (!note.startsWith(`${key.name}\n`)) throw invalid("key", "the log belongs to another server");
       const message = "the naming server's log is signed with another key than before; see p2pchat key trust-log";
       throw new ChatError("LOG_INVALID", message, { reason: "key", cause });
     }

@@ -102,6 +102,13 @@ describe("a log that does not is refused, and what was verified stays:", () => {
     const { log } = start(new SignedLog([], "log key", "https://elsewhere.example.org"));
     await expectError(log.sync(), "LOG_INVALID", "key");
   });
+
+  test("the checkpoint of another server, which is said to be that and no log begun anew", async () => {
+    const { source, log } = await synced();
+    source.lies.note = new SignedLog([], "another key", "https://elsewhere.example.org").noteAt();
+    const error = await expectError(log.sync(), "LOG_INVALID", "key");
+    expect(error.message).toBe("the log belongs to another server");
+  });
 });
 
 function shrink(log: SignedLog): void {
