@@ -1,6 +1,6 @@
 import { timeToScreen } from "./support/first-screen.ts";
 import { endedChildrenCpuMs } from "./support/process-facts.ts";
-import { type BenchOptions, Program, p2pchatPath } from "./support/program.ts";
+import { type BenchOptions, Program } from "./support/program.ts";
 import type { Row } from "./support/report.ts";
 import { ratios, summarise } from "./support/statistics.ts";
 import { introduce, Town } from "./support/town.ts";
@@ -32,7 +32,7 @@ export async function measureStartup(options: BenchOptions): Promise<Row[]> {
   const { environment: env } = town;
   const reference = subject("node -e 0", { args: ["-e", "0"], env });
   const commands = [
-    subject("p2pchat --help", { args: [p2pchatPath(options.origin), "--help"], env, target: 2 }),
+    subject("p2pchat --help", { args: town.command("alice", ["--help"]), env, target: 2 }),
     subject("send through a running daemon", { args: town.command("alice", send), env, target: 2.5 }),
     subject("send without a daemon", { args: town.command("carol", send), env, target: 8 }),
     subject("send to a mailbox, without a daemon", { args: away.command("alice", leave), env: away.environment }),

@@ -39,7 +39,7 @@ function startWith(node) {
   process.title = "p2pchat";
   // What the first line of the program's file gave this one: how much room new objects have.
   var room = process.execArgv.filter(function (argument) {
-    return /^--max-semi-space-size=\d+$/.test(argument);
+    return /^--(min|max)-semi-space-size=\d+$/.test(argument);
   });
   var child = require("child_process").spawn(node, room.concat(process.argv.slice(1)), { stdio: "inherit" });
   ["SIGINT", "SIGTERM", "SIGHUP"].forEach(function (signal) {

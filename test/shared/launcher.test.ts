@@ -82,8 +82,9 @@ describe("under a Node that is too old", () => {
 
   test("has the room for new objects that it was given, and no other option", () => {
     const { runWith } = packageWith({ old: true, pinned: true, built: true });
-    const { told } = runWith(["--max-semi-space-size=8", "--stack-size=900"]);
-    expect(told.execArgv).toEqual(["--max-semi-space-size=8"]);
+    const room = ["--min-semi-space-size=4", "--max-semi-space-size=8"];
+    const { told } = runWith([...room, "--stack-size=900"]);
+    expect(told.execArgv).toEqual(room);
   });
 
   test("ends by the signal that ended the program", () => {
