@@ -1,6 +1,6 @@
 import { encodeBase64url } from "../shared/base64url.ts";
 import { utf8 } from "../shared/bytes.ts";
-import { ChatError } from "../shared/errors.ts";
+import { ChatError, isChatError } from "../shared/errors.ts";
 import { sha256 } from "../shared/hash.ts";
 import { type NameRecord, parseNameRecord, verifySelfSigned, verifySuccession } from "../shared/name-record.ts";
 import { LIMITS } from "../shared/protocol.ts";
@@ -34,7 +34,7 @@ export async function acceptRecord(registry: Registry, proposal: Proposal): Prom
   const current = await registry.store.findName(name);
   const hash = encodeBase64url(sha256(utf8(text)));
   if (current?.hash === hash) return { outcome: "updated", seq: current.seq, hash };
-  const record = parseNameRecord(text);
+  const record = parseFor(registry.publicUrl, text);
   checkPlace(record, name, registry.publicUrl);
   checkClock(record, registry);
   if (!isMatch(ifMatch, current?.hash)) throw new ChatError("RECORD_CONFLICT", "the record is not the one of If-Match");
@@ -46,16 +46,27 @@ export async function acceptRecord(registry: Registry, proposal: Proposal): Prom
   return { outcome, seq: row.seq, hash };
 }
 
+/** Another spelling of the audience, such as one with a trailing slash, is told which is expected, like another server's. */
+function parseFor(publicUrl: string, text: string): NameRecord {
+  try {
+    return parseNameRecord(text);
+  } catch (error) {
+    throw isChatError(error, "RECORD_INVALID") && error.reason === "aud" ? wrongAudience(publicUrl) : error;
+  }
+}
+
+function wrongAudience(publicUrl: string): ChatError {
+  return new ChatError("RECORD_INVALID", `the audience must be ${publicUrl}`, {
+    reason: "aud",
+    details: { expectedAudience: publicUrl },
+  });
+}
+
 function checkPlace({ payload }: NameRecord, name: Username, publicUrl: string): void {
   if (payload.name !== name) {
     throw new ChatError("RECORD_INVALID", "the record is for another name than the path", { reason: "name" });
   }
-  if (payload.aud !== publicUrl) {
-    throw new ChatError("RECORD_INVALID", `the audience must be ${publicUrl}`, {
-      reason: "aud",
-      details: { expectedAudience: publicUrl },
-    });
-  }
+  if (payload.aud !== publicUrl) throw wrongAudience(publicUrl);
 }
 
 /** A later record is bound to its predecessor, so only a first one can be too old. */

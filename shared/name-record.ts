@@ -33,7 +33,7 @@ const payloadSchema = z.strictObject({
     .min(1)
     .max(LIMITS.recordMaxDevices),
   recovery: digest.nullable(),
-  aud: audienceSchema,
+  aud: z.string().max(256),
   iat: unixSeconds,
   /** On a rotation: the new identity key over (aud, name, seq, prev). */
   proof: signature.optional(),
@@ -58,7 +58,7 @@ export type NameRecord = {
 /**
  * Reads a name record: form, keys, and each device's proof that it agreed to be listed under this name.
  *
- * @throws ChatError RECORD_INVALID (reason `size`, `form`, `header`, `alg`, `typ`, `payload`, `device`, `proof`),
+ * @throws ChatError RECORD_INVALID (reason `size`, `form`, `header`, `alg`, `typ`, `payload`, `aud`, `device`, `proof`),
  *   KEY_INVALID
  */
 export function parseNameRecord(text: string): NameRecord {
@@ -81,6 +81,9 @@ function checkShape(payload: NameRecordPayload): void {
     !(payload.recoveryKey !== undefined && payload.proof === undefined) &&
     new Set(payload.devices.map(({ id }) => id)).size === payload.devices.length;
   if (!sound) throw new ChatError("RECORD_INVALID", "the record contradicts itself", { reason: "payload" });
+  if (!audienceSchema.safeParse(payload.aud).success) {
+    throw new ChatError("RECORD_INVALID", "the audience is no server URL without a trailing slash", { reason: "aud" });
+  }
   if (payload.proof === undefined) return;
   checkProof(payload.proof, SIGNATURE_DOMAINS.rotationProof, rotationContent(payload), payload.identity);
 }

@@ -89,11 +89,18 @@ describe("registering a name", () => {
     if (name !== "bob") expect((await look(name)).status).toBe(404);
   });
 
-  test("names the audience that it expects", async () => {
-    const { server } = await startWatchedServer();
-    const elsewhere = personOf("bob", { aud: "http://localhost:8080" });
-    const answer = await putRecord(server, "bob", await recordTextOf(elsewhere));
+  test.each([
+    "http://localhost:8080",
+    "https://names.example.org/",
+    "HTTPS://names.example.org",
+    "names.example.org",
+    "",
+  ])("names the audience that it expects in the place of %j", async (aud) => {
+    const { server, look } = await startWatchedServer();
+    const answer = await putRecord(server, "bob", await recordTextOf(personOf("bob", { aud })));
+    expect(refusal(answer)).toEqual({ status: 400, code: "RECORD_INVALID", reason: "aud" });
     expect(answer.json).toMatchObject({ expectedAudience: server.publicUrl });
+    expect((await look("bob")).status).toBe(404);
   });
 
   test.each([
