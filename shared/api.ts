@@ -72,6 +72,8 @@ export const tokenRequestSchema = z.strictObject({
   grant_type: z.literal("client_credentials"),
   client_assertion_type: z.literal("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
   client_assertion: z.string().max(4096),
+  /** OAuth libraries send it along; it must say what the assertion says (RFC 7521 4.2). */
+  client_id: z.string().max(64).optional(),
 });
 
 export const tokenSchema = z.object({

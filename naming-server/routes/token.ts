@@ -46,6 +46,9 @@ async function issueToken(services: Services, req: Request, res: Response): Prom
   const body = await readBody(req, TOKEN_BODY);
   const form = readRequest(TOKEN_BODY.schema, readForm(body));
   const { claims, device } = await verifyAssertion(form.client_assertion, { aud: publicUrl, nowMs: now() });
+  if (form.client_id !== undefined && form.client_id !== claims.sub) {
+    throw new ChatError("TOKEN_INVALID", "client_id is not the assertion's subject", { reason: "client_id" });
+  }
   const caller = { username: claims.sub, device };
   await assertListed(caller, directory);
   limiter.admitCaller("token", caller.username, monotonic());

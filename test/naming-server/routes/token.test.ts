@@ -225,6 +225,23 @@ describe("an assertion", () => {
 describe("a request for a token", () => {
   const form = "application/x-www-form-urlencoded";
 
+  const withClient = async (server: { url: string }, clientId: string) => {
+    const body = new URLSearchParams({
+      grant_type: "client_credentials",
+      client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+      client_assertion: await assertionOf(bob, NOW_MS),
+      client_id: clientId,
+    });
+    return call(server, "POST", "/v1/token", { type: form, body: body.toString() });
+  };
+
+  test("may name the client as OAuth libraries do, if it is the assertion's", async () => {
+    const server = await startWithBob();
+    expect((await withClient(server, "bob")).status).toBe(200);
+    const refused = await withClient(server, "mallory");
+    expect(refusal(refused)).toEqual({ status: 401, code: "TOKEN_INVALID", reason: "client_id" });
+  });
+
   test.each([
     ["a parameter twice", "grant_type=client_credentials&grant_type=client_credentials"],
     ["an unknown grant", "grant_type=password&username=bob&password=x"],
