@@ -53,6 +53,9 @@ const AT_MOST_ONCE: ReadonlySet<string> = new Set(["host", "authorization", "con
 
 /** Node takes the first of two such headers; whoever stands in front of it may have taken the second. */
 function refuseAmbiguous(req: Request, _res: Response, next: NextFunction): void {
+  if (req.headers.host === undefined && req.httpVersion !== "1.0") {
+    throw new ChatError("REQUEST_INVALID", "the header host is missing");
+  }
   const seen = new Set<string>();
   for (let index = 0; index < req.rawHeaders.length; index += 2) {
     const name = req.rawHeaders[index]?.toLowerCase() ?? "";

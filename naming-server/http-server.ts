@@ -4,15 +4,24 @@ import type { AddressInfo } from "node:net";
 import { ChatError } from "../shared/errors.ts";
 import type { Config } from "./config.ts";
 import { SERVER_LIMITS } from "./limits.ts";
+import { refuseMalformed } from "./malformed-requests.ts";
 
 /** @throws ChatError CONFIG_INVALID when the TLS files cannot be used */
-export function createHttpServer({ tls }: Config): Server {
+export function createHttpServer(config: Config): Server {
+  const server = createBareServer(config);
+  refuseMalformed(server);
+  return server;
+}
+
+function createBareServer({ tls }: Config): Server {
   const options = {
     headersTimeout: SERVER_LIMITS.headersTimeoutMs,
     requestTimeout: SERVER_LIMITS.requestTimeoutMs,
     keepAliveTimeout: SERVER_LIMITS.keepAliveTimeoutMs,
     connectionsCheckingInterval: SERVER_LIMITS.timeoutCheckEveryMs,
     maxHeaderSize: SERVER_LIMITS.headerMaxBytes,
+    // The interface refuses such a request in words of its own.
+    requireHostHeader: false,
   };
   if (tls === undefined) return createServer(options);
   try {

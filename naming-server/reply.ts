@@ -5,7 +5,7 @@ import type { ChatError } from "../shared/errors.ts";
 import { toProblem } from "./problem.ts";
 
 /** On every answer. Nothing here is a page, so a browser that is lured here may do nothing with it. */
-const SECURITY_HEADERS = {
+export const SECURITY_HEADERS = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
