@@ -55,7 +55,7 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
   if (command === undefined) throw usage("which command?");
   const options = { ...GLOBAL_OPTIONS, ...command.options };
   assertOptions(argv, options);
-  return { command, args: readArgs(values, restore), flags: readFlags(values, options) };
+  return { command, args: readArgs(values, restore), flags: readFlags(values, options, restore) };
 }
 
 /** The command that was typed, and what it has no place for. */
@@ -135,12 +135,17 @@ function readArgs(values: Readonly<Record<string, unknown>>, restore: (text: str
   };
 }
 
-function readFlags(values: Readonly<Record<string, unknown>>, options: Readonly<Record<string, Option>>) {
+function readFlags(
+  values: Readonly<Record<string, unknown>>,
+  options: Readonly<Record<string, Option>>,
+  restore: (text: string) => string,
+) {
   const flags: Record<string, string | true> = {};
   for (const name of Object.keys(options)) {
     const value = values[name];
     if (value === "") throw usage(`--${name} needs a value`);
-    if (typeof value === "string" || value === true) flags[name] = value;
+    if (typeof value === "string") flags[name] = restore(value);
+    if (value === true) flags[name] = value;
   }
   return flags;
 }

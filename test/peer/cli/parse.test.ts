@@ -54,6 +54,13 @@ describe("positionals", () => {
     expect(told("1234567890123456789012345678901", "")).toEqual(["1234567890123456789012345678901", ""]);
   });
 
+  test("are text where the parser has a use for the word", () => {
+    expect(told("bob", "help")).toEqual(["bob", "help"]);
+    expect(told("help", "version")).toEqual(["help", "version"]);
+    expect(told("help", "--quiet", "help")).toEqual(["help", "help"]);
+    expect(argsOf("check", "bob", "help").values("number")).toEqual(["help"]);
+  });
+
   test("behind -- are text even where they begin with dashes", () => {
     expect(told("bob", "--", "--json")).toEqual(["bob", "--json"]);
     expect(told("bob", "--", "-5")).toEqual(["bob", "-5"]);
@@ -127,7 +134,33 @@ describe("refused as USAGE:", () => {
   });
 });
 
+describe("an option", () => {
+  test.each(["help", "-"])("keeps %j as its value", (value) => {
+    const parsed = parse("list", "--notify=text", "--profile", value);
+    expect("flags" in parsed && parsed.flags["profile"]).toBe(value);
+    expect(argsOf("tell", "bob", "hi", "--wait", value).value("wait")).toBe(value);
+  });
+
+  test.each(["--get-yargs-completions", "--$0", "--_"])("that is the parser's own is unknown: %s", async (option) => {
+    await expectError(() => parse("list", option, "x"), "USAGE");
+    await expectError(() => parse("list", `${option}=x`), "USAGE");
+    expect(told("bob", "--", option)).toEqual(["bob", option]);
+  });
+
+  test.each(["--help=no", "--version=false", "--help="])(
+    "that takes no value is refused with one: %s",
+    async (option) => {
+      await expectError(() => parse("tell", "bob", "hi", option), "USAGE");
+    },
+  );
+});
+
 describe("help", () => {
+  test("may be asked for as a word too", () => {
+    expect(parse("help")).toEqual(parse("--help"));
+    expect(parse("help", "tell")).toEqual(parse("tell", "--help"));
+  });
+
   test("names every command and every global option, in ASCII", () => {
     const parsed = parse("--help");
     const help = "help" in parsed ? parsed.help : "";
