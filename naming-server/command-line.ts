@@ -12,6 +12,9 @@ export type Command =
   | { readonly run: "restored"; readonly config: Config }
   | { readonly run: "migrate-store"; readonly from: string; readonly to: string };
 
+/** What it can do besides serving. */
+export const VERBS: readonly Command["run"][] = ["invite", "backup", "restore", "restored", "migrate-store"];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const DEFAULT_INVITE = { uses: "1", expires: "7d" };

@@ -4,7 +4,7 @@ import { destination, type Logger, pino } from "pino";
 import * as z from "zod";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { backUp } from "./backup.ts";
-import { type Command, readCommand, USAGE } from "./command-line.ts";
+import { type Command, readCommand, USAGE, VERBS } from "./command-line.ts";
 import type { Config } from "./config.ts";
 import { makeInvite } from "./invite.ts";
 import { migrateStore } from "./migrate-store.ts";
@@ -22,10 +22,23 @@ export async function runProgram(args: readonly string[], env: Readonly<Record<s
   try {
     return await run(readCommand(args, env));
   } catch (error) {
-    const message = error instanceof Error ? error.message : "unexpected fault";
-    process.stderr.write(`p2pchat-naming-server: ${message.replaceAll(/\s+/g, " ")}\n`);
+    process.stderr.write(`${complaintOf(error, process.stderr.isTTY || !isToServe(args))}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** Whoever collects the logs of a server reads JSON, also of one that does not start. */
+function complaintOf(error: unknown, forPeople: boolean): string {
+  const message = error instanceof Error ? error.message : "unexpected fault";
+  const msg = message.replaceAll(/\s+/g, " ");
+  if (forPeople) return `p2pchat-naming-server: ${msg}`;
+  const code = isChatError(error) ? error.code : "INTERNAL";
+  return JSON.stringify({ level: pino.levels.values["fatal"], time: Date.now(), code, msg });
+}
+
+/** True where no command is given, whatever else is wrong with the arguments. */
+function isToServe(args: readonly string[]): boolean {
+  return !VERBS.some((verb) => args.includes(verb));
 }
 
 async function run(command: Command): Promise<number> {

@@ -98,8 +98,13 @@ describe("the program", () => {
   ])("refuses %j in one line and exits 1", async (args, complaint) => {
     const { code, stdout, stderr } = await outcomeOf(spawnNamingServer({ databasePath: freshPath(), args }));
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^p2pchat-naming-server: [^\n]+\n$/);
-    expect(stderr).toContain(complaint);
+    expect(stderr).toMatch(/^[^\n]+\n$/);
+    expect(JSON.parse(stderr)).toEqual({
+      level: 60,
+      time: expect.any(Number),
+      code: "CONFIG_INVALID",
+      msg: expect.stringContaining(complaint),
+    });
   });
 
   test("explains itself without opening anything", async () => {

@@ -190,7 +190,7 @@ describe("a database that cannot be used", () => {
     const before = readFileSync(databasePath);
     const { code, stdout, stderr } = await failStart(databasePath);
     expect([code, stdout]).toEqual([3, ""]);
-    expect(stderr).toMatch(/^p2pchat-naming-server: [^\n]*restore it from a backup\n$/);
+    expect(stderr).toMatch(/^{"level":60,[^\n]*"code":"STORE_CORRUPT","msg":"[^\n]*restore it from a backup"}\n$/);
     expect(readFileSync(databasePath)).toEqual(before);
   });
 
@@ -210,7 +210,7 @@ describe("a database that cannot be used", () => {
   test("is refused when its directory is missing", async () => {
     const { code, stderr } = await failStart(join(temporaryDirectory(), "missing", "naming.db"));
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^p2pchat-naming-server: cannot open the database [^\n]+\n$/);
+    expect(stderr).toMatch(/^{"level":60,[^\n]*"msg":"cannot open the database [^\n]+"}\n$/);
   });
 
   test.skipIf(!canMount())("is refused when it is on a read-only file system", async () => {
@@ -227,6 +227,6 @@ describe("a database that cannot be used", () => {
       directory,
     ]);
     expect([code, stdout]).toEqual([3, ""]);
-    expect(stderr).toMatch(/^p2pchat-naming-server: cannot [^\n]+\n$/);
+    expect(stderr).toMatch(/^{"level":60,[^\n]*"msg":"cannot [^\n]+"}\n$/);
   });
 });

@@ -140,10 +140,10 @@ describe.skipIf(!hasOwnPostgres())("a naming server whose PostgreSQL", () => {
     expect(outcomes.map(({ code }) => code)).toEqual([3, 3, 1, 1]);
     for (const { stdout, stderr } of outcomes) {
       expect(stdout).toBe("");
-      expect(stderr).toMatch(/^p2pchat-naming-server: [^\n]+\n$/);
+      expect(stderr).toMatch(/^{"level":60,[^\n]+}\n$/);
       expect(stderr).not.toContain("canary");
     }
-    expect(outcomes[1]?.stderr).toContain('database "no-such-database" does not exist');
+    expect(outcomes[1]?.stderr).toContain('database \\"no-such-database\\" does not exist');
   });
 
   test("has a certificate is known by it, and by no other", { timeout: 60_000 }, async () => {
