@@ -1,3 +1,5 @@
+import { visibleJson } from "./cli/visible-text.ts";
+
 /** Writes what an operator may want to know; never texts, keys, tokens, names or addresses of others. */
 export type Log = (message: string, facts?: Readonly<Record<string, unknown>>) => void;
 
@@ -7,11 +9,11 @@ export function createLog(level: "warn" | "debug"): Log {
     const severity = error === undefined ? "debug" : "warn";
     if (severity === "debug" && level === "warn") return;
     const time = new Date().toISOString();
-    process.stderr.write(`${JSON.stringify({ time, level: severity, message, ...facts, ...describe(error) })}\n`);
+    process.stderr.write(`${visibleJson({ time, level: severity, message, ...facts, ...describe(error) })}\n`);
   };
 }
 
-/** A ChatError's text may quote what came from outside; JSON keeps it in its line. Only the unexpected has a stack. */
+/** A ChatError's text may quote what came from outside, to a terminal too. Only the unexpected has a stack. */
 function describe(error: unknown): object {
   if (!(error instanceof Error)) return {};
   return "code" in error ? { error: error.message } : { error: error.message, stack: error.stack };
