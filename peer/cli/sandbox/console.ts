@@ -2,6 +2,7 @@ import { createInterface, type Interface } from "node:readline";
 import type { ChatError } from "../../../shared/errors.ts";
 import type { CliContext } from "../context.ts";
 import type { Result } from "../output.ts";
+import { visibleReason } from "../visible-text.ts";
 
 const PROMPT = "> ";
 const ERASE_LINE = "\r\x1b[K";
@@ -52,7 +53,9 @@ export class Console implements Disposable {
 
   async complain(error: ChatError): Promise<void> {
     const { output } = this.#context;
-    await this.#beside(async () => (output.json ? output.error(error) : output.note(`p2pchat: ${error.message}`)));
+    await this.#beside(async () =>
+      output.json ? output.error(error) : output.note(`p2pchat: ${visibleReason(error.message)}`),
+    );
   }
 
   /** Shows something above the line that is being typed. */
