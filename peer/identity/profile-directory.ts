@@ -94,6 +94,8 @@ function repairEntry(path: string): void {
   const found = find(path);
   if (found === undefined) return;
   if (found.isSymbolicLink()) throw unsafe("symlink", `${path} is a symbolic link`);
+  // A program that opens a pipe waits for its other end, deaf to every signal.
+  if (!found.isFile() && !found.isDirectory() && !found.isSocket()) throw unsafe("kind", `${path} is not a file`);
   assertOwner(found, path);
   if (found.isFile() && found.nlink > 1) throw unsafe("hard-link", `${path} has a second name elsewhere`);
   narrow(path, found, found.isDirectory() ? 0o700 : 0o600);

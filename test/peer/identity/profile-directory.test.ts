@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -75,6 +76,16 @@ describe("a profile's directory", () => {
       expect(readdirSync(home)).toEqual([]);
     },
   );
+
+  test("is refused with a pipe in it, which would be waited for without an end", () => {
+    const home = temporaryDirectory();
+    const { path } = openProfileDirectory({ home, profile: "default", create: true });
+    execFileSync("mkfifo", [join(path, "keystore.json")]);
+    expect(refusal(() => openProfileDirectory({ home, profile: "default", create: false }))).toBe(
+      "PROFILE_UNSAFE kind",
+    );
+    expect(lstatSync(join(path, "keystore.json")).isFIFO()).toBe(true);
+  });
 
   test("is refused as a symbolic link, and what it points to stays as it was", () => {
     const home = temporaryDirectory();
