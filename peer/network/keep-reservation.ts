@@ -1,23 +1,37 @@
 import { isChatError } from "../../shared/errors.ts";
 import type { Runtime } from "../messaging/runtime.ts";
+import { keepProbing } from "./keep-probing.ts";
 import type { NetworkLimits } from "./limits.ts";
 import type { Reservation } from "./reservations.ts";
 import { pause, untilSilent, within } from "./waiting.ts";
 
 type Keeping = {
-  readonly runtime: Pick<Runtime, "monotonic" | "after">;
+  readonly runtime: Pick<Runtime, "monotonic" | "after" | "random">;
   readonly limits: NetworkLimits;
   readonly signal: AbortSignal;
   /** Resolves where the next look is to be made at once. */
   readonly poked: () => Promise<void>;
 };
 
-/** Asks a relay whether it is there, and for the place anew in time, until either fails; it is given up where it is silent. */
+/**
+ * Asks a relay whether it is there, for the place anew in time, and sees whether anything comes through it, until one of
+ * these fails. A relay that is silent is given up; one that passes nothing on may still be of use to this side.
+ */
 export async function keepReservation(reservation: Reservation, keeping: Keeping): Promise<never> {
-  const { runtime, limits, poked } = keeping;
-  const signal = AbortSignal.any([keeping.signal, reservation.lost]);
+  const over = new AbortController();
+  const signal = AbortSignal.any([keeping.signal, reservation.lost, over.signal]);
+  const kept = { ...keeping, signal };
+  try {
+    return await Promise.race([keepAsking(reservation, kept), keepProbing(reservation, kept)]);
+  } finally {
+    over.abort(new Error("not kept"));
+  }
+}
+
+async function keepAsking(reservation: Reservation, keeping: Keeping): Promise<never> {
+  const { runtime, limits, signal, poked } = keeping;
   const renewAtMs = (lifetimeMs: number) => runtime.monotonic() + renewAfterMs(lifetimeMs, limits);
-  const answer = <T>(ask: (attempt: AbortSignal) => Promise<T>) => answered(reservation, { ...keeping, signal }, ask);
+  const answer = <T>(ask: (attempt: AbortSignal) => Promise<T>) => answered(reservation, keeping, ask);
   let dueAtMs = renewAtMs(reservation.lifetimeMs);
   for (;;) {
     await pause({ runtime, ms: limits.relayPingIntervalMs, signal, until: poked() });

@@ -59,6 +59,10 @@ export const NETWORK_LIMITS = {
   relayRetryMaxMs: 30_000,
   /** The most where another relay works. */
   relayRetryReachableMaxMs: 15 * 60_000,
+  /** Between two times that this device connects to itself through its relay; the first comes soon. */
+  relayProbeIntervalMs: 30 * 60_000,
+  /** For what it sends there to come back; behind a full line that takes long. */
+  relayProbeTimeoutMs: 30_000,
   renewMinMs: 60_000,
   renewMaxMs: 15 * 60_000,
   /** Strangers' connections through relays; each takes one of the streams that a relay may open here. */

@@ -51,7 +51,7 @@ export type NetworkOptions = {
   readonly upnp?: boolean;
   readonly events: TransportEvents;
   /** For streams and connections that are open; libp2p times what is not open yet by itself. */
-  readonly runtime: Pick<Runtime, "after" | "monotonic" | "now" | "random">;
+  readonly runtime: Pick<Runtime, "after" | "monotonic" | "now" | "random" | "randomBytes">;
   readonly log?: (message: string, facts: Readonly<Record<string, unknown>>) => void;
   readonly limits?: Partial<NetworkLimits>;
 };

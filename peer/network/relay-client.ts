@@ -11,13 +11,14 @@ import { findDevice } from "./find-device.ts";
 import type { Libp2pNode } from "./libp2p.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { type Meeting, RelayPlace } from "./relay-place.ts";
+import { RelayProbes } from "./relay-probe.ts";
 import type { Reservation } from "./reservations.ts";
 import { SharedDials } from "./shared-dials.ts";
 
 type Deps = {
   readonly node: Libp2pNode;
   readonly connections: Connections<Connection>;
-  readonly runtime: Pick<Runtime, "now" | "after">;
+  readonly runtime: Pick<Runtime, "now" | "after" | "randomBytes">;
   readonly limits: NetworkLimits;
   readonly meeting?: Meeting;
 };
@@ -29,12 +30,16 @@ export class RelayClient {
   /** Those this device asked to pass connections on, over whichever connection; from all others it takes none. */
   readonly #reservedAt = new Set<DeviceId>();
   readonly #relays = new Set<DeviceId>();
+  readonly #probes: RelayProbes;
+  /** Through which nothing came the last time that it was tried. */
+  readonly #blocked = new Set<string>();
   #circuits: Promise<Circuits> | undefined;
   /** Connections that each relay is passing on right now. */
   readonly #accepting = new Map<DeviceId, number>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
+    this.#probes = new RelayProbes({ self: deps.node.peerId.toMultihash().bytes, runtime: deps.runtime });
     this.#dials = new SharedDials({
       dial: (address, signal) => this.#dial(address, signal),
       runtime: deps.runtime,
@@ -81,10 +86,20 @@ export class RelayClient {
     // before it is asked: connections may arrive together with the answer
     this.#reservedAt.add(relayOf(relayAddress));
     const dial = (attempt: AbortSignal) => this.#dials.to(relayAddress, attempt);
+    const probe = (over: Connection, attempt: AbortSignal) => this.#probe(over, attempt);
     const { meeting, runtime, limits } = this.#deps;
-    const place = new RelayPlace(connection, { dial, meeting, runtime, limits });
+    const place = new RelayPlace(connection, { dial, probe, meeting, runtime, limits });
     await place.take(signal);
+    // nobody is to be told of one that passed nothing on before it does
+    if (this.#blocked.has(relayOf(relayAddress))) await place.probe(signal);
     return place;
+  }
+
+  async #probe(connection: Connection, signal: AbortSignal): Promise<void> {
+    const relay = connection.remotePeer.toString();
+    this.#blocked.add(relay);
+    await this.#probes.probe(connection, signal);
+    this.#blocked.delete(relay);
   }
 
   #load(): Promise<Circuits> {
@@ -107,6 +122,7 @@ export class RelayClient {
       stream.abort(new Error("not my relay"));
       return;
     }
+    if (await this.#probes.accept(stream, connection)) return;
     this.#count(relay, 1);
     try {
       await circuits.accept(stream, connection);

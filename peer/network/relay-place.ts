@@ -21,6 +21,7 @@ type Options = {
   readonly dial: (signal: AbortSignal) => Promise<Connection>;
   /** Left out: one connection is as good as another. */
   readonly meeting: Meeting | undefined;
+  readonly probe: (connection: Connection, signal: AbortSignal) => Promise<void>;
   readonly runtime: Pick<Runtime, "now" | "after">;
   readonly limits: NetworkLimits;
 };
@@ -68,6 +69,10 @@ export class RelayPlace implements Reservation {
     const isMet = await this.#improve(signal);
     const lifetimeMs = (await reserve(this.#connection, signal)) * 1000 - runtime.now();
     return { lifetimeMs: isMet ? lifetimeMs : Math.min(lifetimeMs, 2 * limits.renewMinMs) };
+  }
+
+  probe(signal: AbortSignal): Promise<void> {
+    return this.#options.probe(this.#connection, signal);
   }
 
   abandon(): void {

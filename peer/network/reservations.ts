@@ -17,6 +17,8 @@ export interface Reservation {
   ping(signal: AbortSignal): Promise<void>;
   /** @throws where the relay refuses or does not answer */
   renew(signal: AbortSignal): Promise<{ lifetimeMs: number }>;
+  /** @throws where nothing comes through the relay */
+  probe(signal: AbortSignal): Promise<void>;
   /** The relay is dead: so is all that runs through it. */
   abandon(): void;
 }

@@ -10,10 +10,14 @@ export const settled = () => new Promise((resolve) => setImmediate(resolve));
 class FakeRelay {
   state: "up" | "down" | "frozen" | "busy" = "up";
   lifetimeMs = 2 * 60 * 60_000;
+  /** What others send to its user comes through; where it did not, nobody holds a place there before it does. */
+  forwards = true;
+  probes = 0;
   asked = 0;
   pings = 0;
   renewals = 0;
   abandoned = 0;
+  #isBlocked = false;
   #bytes = 0;
   #lost: AbortController | undefined;
   #free = Promise.withResolvers<void>();
@@ -21,6 +25,7 @@ class FakeRelay {
   async reserve(signal: AbortSignal): Promise<Reservation> {
     this.asked += 1;
     await this.#answer(signal);
+    if (this.#isBlocked) await this.#pass(signal);
     const lost = new AbortController();
     this.#lost = lost;
     return {
@@ -39,6 +44,10 @@ class FakeRelay {
         await this.#answer(attempt);
         return { lifetimeMs: this.lifetimeMs };
       },
+      probe: async (attempt) => {
+        this.probes += 1;
+        await this.#pass(attempt);
+      },
       abandon: () => {
         this.abandoned += 1;
       },
@@ -56,6 +65,12 @@ class FakeRelay {
   die(): void {
     this.state = "down";
     this.#lost?.abort(new ChatError("PEER_UNREACHABLE", "the relay is gone"));
+  }
+
+  async #pass(signal: AbortSignal): Promise<void> {
+    this.#isBlocked = !this.forwards;
+    if (this.forwards) return;
+    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   }
 
   async #answer(signal: AbortSignal): Promise<void> {
