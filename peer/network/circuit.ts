@@ -1,16 +1,11 @@
 import type { CircuitRelayTransportComponents } from "@libp2p/circuit-relay-v2";
-import type { Connection, Stream, Transport } from "@libp2p/interface";
+import type { Connection, Stream } from "@libp2p/interface";
+import { isCircuitTransport } from "./libp2p-internals.ts";
 
 /** Connections inside a relay's. */
 export type Circuits = {
   /** A relay passes a connection on to this device. */
   accept(stream: Stream, connection: Connection): Promise<void>;
-};
-
-/** What libp2p's transport has besides its published interface. */
-type StockTransport = Transport & {
-  readonly onStop: Circuits["accept"];
-  readonly reservationStore: { hasReservation(): boolean };
 };
 
 /**
@@ -20,7 +15,8 @@ type StockTransport = Transport & {
  */
 export async function addCircuits(components: CircuitRelayTransportComponents): Promise<Circuits> {
   const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
-  const transport = circuitRelayTransport()(components) as StockTransport;
+  const transport = circuitRelayTransport()(components);
+  if (!isCircuitTransport(transport)) throw new Error("another transport than libp2p had");
   // asked before each connection it takes; without a reservation of its own it would go and make one
   transport.reservationStore.hasReservation = () => true;
   components.transportManager.add(transport);

@@ -1,9 +1,8 @@
 import { type YamuxMuxerInit, yamux } from "@chainsafe/libp2p-yamux";
 import { StreamState } from "@chainsafe/libp2p-yamux/stream";
-import type { Connection, MessageStream, Stream, StreamMuxerFactory } from "@libp2p/interface";
+import type { Connection, MessageStream, StreamMuxerFactory } from "@libp2p/interface";
+import { bytesOfPartialFrame, type MuxedStream, type Muxer, muxerKey } from "./libp2p-internals.ts";
 
-type Muxer = ReturnType<ReturnType<ReturnType<typeof yamux>>["createStreamMuxer"]>;
-type MuxedStream = Muxer["streams"][number];
 type MuxerInit = YamuxMuxerInit & { readonly streamOptions: { readonly maxStreamWindowSize: number } };
 
 const HEADER_BYTES = 12;
@@ -11,8 +10,8 @@ const HEADER_BYTES = 12;
 /** Between the questions by which Yamux measures the round trip, for the size of its windows; the first is asked at once. */
 const MEASURE_INTERVAL_MS = 10 * 60_000;
 /** By what a connection shares with its muxer. */
-const muxers = new WeakMap<readonly Stream[], Muxer>();
-const unpacked = new WeakMap<readonly Stream[], number>();
+const muxers = new WeakMap<object, Muxer>();
+const unpacked = new WeakMap<object, number>();
 /** Of the 256 KiB that a stream may send without an answer from the first. */
 const UPDATE_BYTES = 64 * 1024;
 /**
@@ -38,7 +37,7 @@ export function muxer(init: MuxerInit): () => StreamMuxerFactory {
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
       const all = createStreamMuxer(connection);
-      muxers.set(all.streams, all);
+      muxers.set(muxerKey(all), all);
       connection.maxWriteBufferLength = MAX_UNSENT_BYTES;
       countData(all);
       boundFrames(all, HEADER_BYTES + init.streamOptions.maxStreamWindowSize);
@@ -57,22 +56,23 @@ export function muxer(init: MuxerInit): () => StreamMuxerFactory {
  *
  * @throws whatever Yamux throws where the connection is closed
  */
-export async function ping({ streams }: Pick<Connection, "streams">): Promise<void> {
-  const known = muxers.get(streams);
+export async function ping(connection: Pick<Connection, "streams">): Promise<void> {
+  const known = muxers.get(muxerKey(connection));
   if (known === undefined) throw new Error("a connection without this muxer");
   await known.ping();
 }
 
 /** How many bytes have come in for its streams so far, through a relay too. */
-export function bytesUnpacked({ streams }: Pick<Connection, "streams">): number | undefined {
-  return unpacked.get(streams);
+export function bytesUnpacked(connection: Pick<Connection, "streams">): number | undefined {
+  return unpacked.get(muxerKey(connection));
 }
 
 function countData(all: Muxer): void {
   const onData = all.onData.bind(all);
-  unpacked.set(all.streams, 0);
+  const key = muxerKey(all);
+  unpacked.set(key, 0);
   all.onData = (data) => {
-    unpacked.set(all.streams, (unpacked.get(all.streams) ?? 0) + data.byteLength);
+    unpacked.set(key, (unpacked.get(key) ?? 0) + data.byteLength);
     onData(data);
   };
 }
@@ -80,10 +80,9 @@ function countData(all: Muxer): void {
 /** Yamux keeps a frame until all of it is there, however long it says that it is, and looks at the window after that. */
 function boundFrames(all: Muxer, maxBytes: number): void {
   const onData = all.onData.bind(all);
-  const decoder: { readonly buffer: { readonly byteLength: number } } = Reflect.get(all, "decoder");
   all.onData = (data) => {
     onData(data);
-    if (decoder.buffer.byteLength > maxBytes) throw new Error("a frame longer than any window");
+    if (bytesOfPartialFrame(all) > maxBytes) throw new Error("a frame longer than any window");
   };
 }
 

@@ -1,18 +1,10 @@
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Connection, MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import { type TCPComponents, type TCPOptions, tcp as tcpOfLibp2p } from "@libp2p/tcp";
-
-/** What libp2p's connections over TCP have besides their published interface. */
-type SocketConnection = MultiaddrConnection & {
-  readonly socket: Socket;
-  sendData(data: Iterable<Uint8Array> & { readonly byteLength: number }): {
-    readonly sentBytes: number;
-    readonly canSendMore: boolean;
-  };
-};
+import { carrierKey, hasSocket } from "./libp2p-internals.ts";
 
 /** By what a libp2p connection shares with the one below it. */
-const sockets = new WeakMap<MultiaddrConnection["timeline"], Socket>();
+const sockets = new WeakMap<object, Socket>();
 
 /**
  * libp2p's TCP, but what a connection sends in one turn of the event loop goes out in one write. libp2p makes two for each
@@ -30,8 +22,8 @@ export function tcp(options: TCPOptions = {}): (components: TCPComponents) => Tr
 }
 
 /** How many bytes have come in so far; undefined for a connection without a socket of its own, such as a relayed one. */
-export function bytesHeard({ timeline }: Pick<Connection, "timeline">): number | undefined {
-  return sockets.get(timeline)?.bytesRead;
+export function bytesHeard(connection: Pick<Connection, "timeline">): number | undefined {
+  return sockets.get(carrierKey(connection))?.bytesRead;
 }
 
 function gathering(upgrader: Upgrader): Upgrader {
@@ -53,7 +45,7 @@ function gathering(upgrader: Upgrader): Upgrader {
 function gatherWrites(connection: MultiaddrConnection): void {
   if (!hasSocket(connection)) return;
   const { socket } = connection;
-  sockets.set(connection.timeline, socket);
+  sockets.set(carrierKey(connection), socket);
   let isGathering = false;
   const flush = () => {
     if (!isGathering) return;
@@ -72,8 +64,4 @@ function gatherWrites(connection: MultiaddrConnection): void {
     if (!canSendMore) flush();
     return { sentBytes: data.byteLength, canSendMore };
   };
-}
-
-function hasSocket(connection: MultiaddrConnection): connection is SocketConnection {
-  return "socket" in connection && connection.socket instanceof Socket && "sendData" in connection;
 }

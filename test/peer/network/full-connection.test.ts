@@ -1,7 +1,8 @@
-import type { Connection, MessageStream, Stream, StreamMuxer } from "@libp2p/interface";
+import type { Connection, Stream } from "@libp2p/interface";
 import { describe, expect, test } from "vitest";
 import { drained } from "../../../peer/network/drained.ts";
 import { hasStopped, soon } from "../../support/channels.ts";
+import { partsOf } from "../../support/connection-parts.ts";
 import { startPairOfNodes } from "../../support/pair-of-nodes.ts";
 
 const KIB = 1024;
@@ -14,15 +15,6 @@ const DATA = 0;
 const WINDOW_UPDATE = 1;
 const PING = 2;
 const SYN = 1;
-
-/** What libp2p's connections are made of. */
-function partsOf(connection: Connection): {
-  muxer: StreamMuxer & { send(data: Uint8Array): boolean };
-  socket: MessageStream;
-} {
-  const { muxer, maConn } = connection as unknown as { muxer: never; maConn: MessageStream };
-  return { muxer, socket: maConn };
-}
 
 function frames(count: number, frameOf: (n: number) => { type: number; flags: number; id: number; length: number }) {
   const bytes = Buffer.alloc(12 * count);

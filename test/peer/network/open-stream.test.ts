@@ -1,7 +1,7 @@
 import { setTimeout as after } from "node:timers/promises";
-import type { Connection, MessageStream } from "@libp2p/interface";
 import { describe, expect, test } from "vitest";
 import { firstFrame, frameOf, hasStopped, soon } from "../../support/channels.ts";
+import { partsOf } from "../../support/connection-parts.ts";
 import { expectError } from "../../support/expect-error.ts";
 import { settled } from "../../support/fake-relays.ts";
 import { type FaultProxy, startFaultProxy } from "../../support/fault-proxy.ts";
@@ -126,7 +126,7 @@ test("a new stream waits behind what was sent before, and not behind what other 
       arrived += data.byteLength;
     });
   }
-  const [near, far] = [nodes.connection, bulk[0]?.farConnection].map(socketOf);
+  const [near, far] = [nodes.connection, bulk[0]?.farConnection].map((one) => one && partsOf(one).socket);
   far?.pause();
   const each = 1024 * KIB;
   for (const one of bulk) one.near.send(new Uint8Array(each));
@@ -141,8 +141,3 @@ test("a new stream waits behind what was sent before, and not behind what other 
   await expect.poll(() => arrivedBefore, { timeout: 10_000 }).toBeDefined();
   expect(arrivedBefore).toBeLessThan(sentBefore + each);
 }, 20_000);
-
-/** What a libp2p connection writes to. */
-function socketOf(connection: Connection | undefined): MessageStream | undefined {
-  return (connection as unknown as { maConn: MessageStream } | undefined)?.maConn;
-}
