@@ -5,30 +5,7 @@ import { SERVER_LIMITS } from "../limits.ts";
 export function prepareStatements(database: DatabaseSync) {
   const sql = (text: string) => database.prepare(text);
   return {
-    findName: sql(
-      `SELECT n.seq, n.hash, r.record, r.log_index, d.device, d.address_record, d.address_expires, d.mailbox_expires,
-         CASE WHEN d.mailbox_expires IS NOT NULL
-           THEN (SELECT m.record FROM mailboxes m WHERE m.device = d.device) END AS mailbox_record
-       FROM names n JOIN records r ON r.name = n.name AND r.seq = n.seq JOIN devices d ON d.name = n.name
-       WHERE n.name = ? ORDER BY d.device`,
-    ),
     dataVersion: sql("PRAGMA data_version"),
-    listRecords: sql("SELECT seq, hash, record FROM records WHERE name = ? AND seq > ? ORDER BY seq LIMIT ?"),
-    findHash: sql("SELECT hash FROM names WHERE name = ?"),
-    findSkeleton: sql("SELECT name FROM names WHERE skeleton = ?"),
-    insertName: sql(
-      "INSERT INTO names (name, skeleton, identity, seq, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    ),
-    updateName: sql("UPDATE OR IGNORE names SET identity = ?, seq = ?, hash = ? WHERE name = ? AND hash = ?"),
-    insertRecord: sql(
-      `INSERT INTO records (name, seq, hash, record, accepted_at, log_index)
-       VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(log_index) + 1, 0) FROM records))`,
-    ),
-    insertDevice: sql(
-      `INSERT INTO devices (device, name) VALUES (?, ?)
-       ON CONFLICT (device) DO UPDATE SET name = excluded.name WHERE name = excluded.name`,
-    ),
-    deleteOtherDevices: sql("DELETE FROM devices WHERE name = ? AND device NOT IN (SELECT value FROM json_each(?))"),
 
     listLeaves: sql("SELECT name, hash FROM records WHERE log_index >= ? ORDER BY log_index LIMIT ?"),
     findLogIndex: sql("SELECT log_index FROM records WHERE name = ? AND seq = ?"),

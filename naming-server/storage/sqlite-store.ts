@@ -3,14 +3,14 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import { SERVER_LIMITS } from "../limits.ts";
-import { type DeviceColumns, toDevice } from "./device-columns.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { keyInUse, mustRise, notListed } from "./refusals.ts";
+import { mustRise, notListed } from "./refusals.ts";
 import { SqliteAllowances } from "./sqlite-allowances.ts";
 import { storageError } from "./sqlite-errors.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
 import { SqliteKeyPackages } from "./sqlite-key-packages.ts";
 import { SqliteMailboxes } from "./sqlite-mailboxes.ts";
+import { SqliteNames } from "./sqlite-names.ts";
 import { SqlitePresence } from "./sqlite-presence.ts";
 import { SqliteRelays } from "./sqlite-relays.ts";
 import { SqliteRestoration } from "./sqlite-restoration.ts";
@@ -51,6 +51,7 @@ class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
   readonly #commits: GroupCommit;
+  readonly #names: SqliteNames;
   readonly #presence: SqlitePresence;
   readonly #keyPackages: SqliteKeyPackages;
   readonly #allowances: SqliteAllowances;
@@ -65,19 +66,14 @@ class SqliteStore implements Store {
     this.#presence = new SqlitePresence(database);
     this.#keyPackages = new SqliteKeyPackages(database);
     this.#allowances = new SqliteAllowances(database);
+    this.#names = new SqliteNames(database, { presence: this.#presence, allowances: this.#allowances });
     this.#mailboxes = new SqliteMailboxes(database);
     this.#relays = new SqliteRelays(database);
     this.#restoration = new SqliteRestoration(database);
   }
 
   findName(name: Username): Promise<StoredName | undefined> {
-    return this.#read(() => {
-      const rows = this.#statements.findName.all(name) as (StoredRecord & DeviceColumns & { log_index: number })[];
-      const [first] = rows;
-      if (first === undefined) return undefined;
-      const { seq, hash, record, log_index: logIndex } = first;
-      return { seq, hash, record, logIndex, devices: rows.map(toDevice) };
-    });
+    return this.#read(() => this.#names.find(name));
   }
 
   foreignWrites(): Promise<number> {
@@ -85,64 +81,19 @@ class SqliteStore implements Store {
   }
 
   listRecords(name: Username, after: number, limit: number): Promise<readonly StoredRecord[] | undefined> {
-    return this.#read(() => {
-      if (this.#statements.findHash.get(name) === undefined) return undefined;
-      return this.#statements.listRecords.all(name, after, limit) as StoredRecord[];
-    });
+    return this.#read(() => this.#names.listRecords(name, after, limit));
   }
 
-  createName(row: RecordRow, { draw, invite }: Terms = {}): Promise<"created" | "repeated"> {
-    return this.#commits.write(() => {
-      const { name, skeleton, identity, seq, hash } = row;
-      if (this.#statements.insertName.run(name, skeleton, identity, seq, hash).changes === 0) {
-        if (this.#hashOf(name) === hash) return "repeated";
-        throw this.#whyRefused(row);
-      }
-      this.#insertRecord(row);
-      if (draw !== undefined) this.#allowances.draw(draw, row.acceptedAt);
-      if (invite !== undefined) this.#allowances.useInvite(invite, row.acceptedAt);
-      return "created";
-    });
+  createName(row: RecordRow, terms: Terms = {}): Promise<"created" | "repeated"> {
+    return this.#commits.write(() => this.#names.create(row, terms));
   }
 
   replaceRecord(row: RecordRow, previous: string, draw?: Draw): Promise<"replaced" | "repeated"> {
-    return this.#commits.write(() => {
-      const { name, identity, seq, hash } = row;
-      if (this.#statements.updateName.run(identity, seq, hash, name, previous).changes === 0) {
-        const current = this.#hashOf(name);
-        if (current === hash) return "repeated";
-        if (current === previous) throw keyInUse("identity");
-        throw new ChatError("RECORD_CONFLICT", "another record has come first");
-      }
-      this.#presence.othersLeft(name, row.devices, row.acceptedAt);
-      this.#statements.deleteOtherDevices.run(name, JSON.stringify(row.devices));
-      this.#insertRecord(row);
-      if (draw !== undefined) this.#allowances.draw(draw, row.acceptedAt);
-      return "replaced";
-    });
+    return this.#commits.write(() => this.#names.replace(row, previous, draw));
   }
 
   addInvite(invite: InviteRow): Promise<void> {
     return this.#commits.write(() => this.#allowances.addInvite(invite));
-  }
-
-  #insertRecord({ name, seq, hash, record, devices, acceptedAt }: RecordRow): void {
-    this.#statements.insertRecord.run(name, seq, hash, record, acceptedAt);
-    for (const device of devices) {
-      if (this.#statements.insertDevice.run(device, name).changes === 0) throw keyInUse("device");
-    }
-  }
-
-  #hashOf(name: Username): unknown {
-    return this.#statements.findHash.get(name)?.hash;
-  }
-
-  #whyRefused({ name, skeleton }: RecordRow): ChatError {
-    if (this.#hashOf(name) !== undefined) return new ChatError("USERNAME_TAKEN", "the name is taken");
-    if (this.#statements.findSkeleton.get(skeleton) !== undefined) {
-      return new ChatError("USERNAME_CONFUSABLE", "the name looks like one that is taken");
-    }
-    return keyInUse("identity");
   }
 
   listLeaves(start: number, limit: number): Promise<readonly LeafRow[]> {
@@ -231,7 +182,7 @@ class SqliteStore implements Store {
 
   claimKeyPackages(name: Username, at: number, draw?: Draw): Promise<readonly ClaimedKeyPackage[] | undefined> {
     return this.#commits.write(() => {
-      if (this.#hashOf(name) === undefined) return undefined;
+      if (!this.#names.has(name)) return undefined;
       const waitSeconds = draw === undefined ? 0 : this.#allowances.tryDraw(draw, at);
       return waitSeconds === 0 ? this.#keyPackages.claim(name, at) : this.#keyPackages.lastResorts(name, waitSeconds);
     });
