@@ -1,14 +1,12 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { ContactView } from "../../messaging/operations/contacts.ts";
 import type { Operations } from "../../messaging/operations.ts";
-import { readAction } from "../action.ts";
+import { type Action, readAction, runChosen } from "../action.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
 import { localTime } from "../instant.ts";
 import { readLifetime } from "../lifetime.ts";
 import { table } from "../table.ts";
-import { withOperations } from "../with-operations.ts";
 
 const SETTINGS = "--expire, --read-marks and --typing";
 
@@ -41,16 +39,10 @@ export const contacts: Command = {
     ["p2pchat contacts block mallory", "take nothing more of them"],
     ["p2pchat contacts set bob --expire 7d --read-marks on", "forget after a week, and say what was seen"],
   ],
-  run: async (args, context) => {
-    const action = chooseAction(args);
-    await withOperations(context, { network: false, run: (operations) => action(operations, context) });
-    return EXIT.ok;
-  },
+  run: runChosen(chooseAction),
 };
 
-type Action = (operations: Operations, context: CliContext) => Promise<unknown>;
-
-/** Complains about the command line before anything is opened. */
+/** @throws ChatError USAGE */
 function chooseAction(args: Args): Action {
   const action = readAction(args, ACTIONS);
   const username = args.value("contact");

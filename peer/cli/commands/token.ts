@@ -1,15 +1,12 @@
 import { ChatError } from "../../../shared/errors.ts";
 import type { TokenLogEntry, TokenView } from "../../messaging/operations/tokens.ts";
 import type { Operations } from "../../messaging/operations.ts";
-import { readAction } from "../action.ts";
+import { type Action, readAction, runChosen } from "../action.ts";
 import type { Args, Command } from "../command.ts";
-import type { CliContext } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
 import { localTime } from "../instant.ts";
 import { readLifetime } from "../lifetime.ts";
 import { table } from "../table.ts";
 import { visibleLine } from "../visible-text.ts";
-import { withOperations } from "../with-operations.ts";
 
 const ACTIONS = ["list", "create", "revoke", "log"] as const;
 
@@ -32,16 +29,10 @@ export const token: Command = {
     ["p2pchat token revoke backup", "cuts off whoever uses it"],
     ["p2pchat token log backup", "what was done with it"],
   ],
-  run: async (args, context) => {
-    const action = chooseAction(args);
-    await withOperations(context, { network: false, run: (operations) => action(operations, context) });
-    return EXIT.ok;
-  },
+  run: runChosen(chooseAction),
 };
 
-type Action = (operations: Operations, context: CliContext) => Promise<unknown>;
-
-/** Complains about the command line before anything is opened. */
+/** @throws ChatError USAGE */
 function chooseAction(args: Args): Action {
   const action = readAction(args, ACTIONS);
   const chosen = args.value("token");
