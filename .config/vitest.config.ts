@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** Tests that start the programs themselves. */
 const PROGRAMS = [
+  "test/build.test.ts",
   "test/e2e/**/*.test.ts",
   "test/net/**/*.test.ts",
   "test/naming-server/{admission,backup,connections,fuzz,instances,logs,migrate-store,program}.test.ts",
@@ -16,8 +17,9 @@ const PROGRAMS = [
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // For what hangs: a machine may have much else to do, and a test starts dozens of processes, one after the other.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // of two cores: many tests wait for what takes its time
     maxWorkers: 3,
     pool: "forks",
@@ -30,11 +32,18 @@ export default defineConfig({
           name: "programs",
           include: PROGRAMS,
           globalSetup: "test/support/build-programs.ts",
-          // a test starts dozens of processes, one after the other
-          testTimeout: 120_000,
         },
       },
-      { extends: true, test: { name: "units", include: ["test/**/*.test.ts"], exclude: PROGRAMS } },
+      {
+        extends: true,
+        test: {
+          name: "units",
+          include: ["test/**/*.test.ts"],
+          exclude: PROGRAMS,
+          // A process for each of three hundred files, with all modules loaded anew, takes longer than most of the tests.
+          isolate: false,
+        },
+      },
     ],
   },
 });
