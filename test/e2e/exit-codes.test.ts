@@ -93,7 +93,7 @@ describe("130 tells an interruption", () => {
   test("of a send that waits, whose message stays in the outbox", async () => {
     const { alice } = await strangers();
     const waiting = alice.start(["send", "bob", "--json", "--timeout", "1h"], { stdin: "kept" });
-    await expect.poll(() => alice.countRows("outbox"), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => alice.countRows("outbox")).toBe(1);
     waiting.signal("SIGINT");
     expect(await waiting.outcome()).toMatchObject({ code: 130, lines: [{ type: "error", code: "INTERRUPTED" }] });
   });
@@ -103,7 +103,7 @@ test("each mistake about people and messages has a code of its own", async () =>
   const { world, alice, bob, listening } = await aliceAndBob();
   const unknownId = "0".repeat(32);
   await alice.send("bob", "hi");
-  await bob.send("alice", "hi yourself");
+  await bob.send("alice", "hi yourself", "--wait", "queued");
   expect((await alice.ask(["contacts", "block", "bob"])).exit).toBe(0);
   const mistakes: [readonly string[], string][] = [
     [["send", "bob", "hi"], "CONTACT_BLOCKED"],
@@ -134,7 +134,7 @@ test("a stranger who has written too much is told so, until they are answered", 
     states: Array(20).fill("stored"),
   });
   expect(lines[20]).toMatchObject({ type: "send", state: "failed", devices: [{ error: "QUOTA" }] });
-  await bob.send("alice", "go on");
+  await bob.send("alice", "go on", "--wait", "queued");
   expect(await alice.send("bob", "number 21")).toMatchObject({ exit: 0 });
 });
 

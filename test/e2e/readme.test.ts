@@ -75,7 +75,7 @@ test("its script tells apart what the exit codes mean", async () => {
   const [, script = ""] = /```sh\n(p2pchat send bob --json[\s\S]*?esac\n)```/.exec(README) ?? [];
   expect(script).not.toBe("");
   const run = (changed: string) => shell(`export P2PCHAT_PROFILE=alice\nset +e\n${changed}`).outcome();
-  const offline = await run(script.replace("30s", "1s"));
+  const offline = await run(script.replace("30s", "5s"));
   expect(offline.stdout).toContain("it will reach bob later");
   const bob = shell(`exec ${listen.trim()}`);
   await bob.until(() => bob.stderr.includes("listening as bob"));

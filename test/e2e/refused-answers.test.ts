@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { encodeBase64url } from "../../shared/base64url.ts";
 import { parseNameRecord } from "../../shared/name-record.ts";
 import { failing, handingOut, showing, showingLog } from "../support/lies.ts";
-import { aliceAndBob, startLyingWorld, strangers, type World } from "../support/p2pchat.ts";
+import { aliceAndBob, type Person, startLyingWorld, strangers, type World } from "../support/p2pchat.ts";
 import { personOf, recordTextOf } from "../support/people.ts";
 import { problem } from "../support/scripted-server.ts";
 import { SignedLog } from "../support/signed-log.ts";
@@ -97,15 +97,17 @@ describe("who registers", () => {
 });
 
 describe("what waits says why", () => {
+  const waitingAt = async (person: Person) => (await person.ask(["outbox"])).line["items"];
+
   test("NO_KEY_PACKAGE, where the server hands none out, and goes once it does", async () => {
     const world = await startLyingWorld();
     const { alice, listening } = await aliceAndBob(world);
     const repent = world.liar.tell(handingOut("bob", []));
-    const waiting = await alice.send("bob", "hi", "--timeout", "2s");
-    expect(waiting).toMatchObject({ exit: 7, line: { state: "queued", devices: [{ error: "NO_KEY_PACKAGE" }] } });
+    await alice.listen();
+    expect(await alice.send("bob", "hi", "--wait", "queued")).toMatchObject({ exit: 0, line: { state: "queued" } });
+    await expect.poll(() => waitingAt(alice)).toMatchObject([{ state: "queued", error: "NO_KEY_PACKAGE" }]);
     repent();
     await alice.run(["outbox", "retry"]);
-    expect(await alice.send("bob", "again")).toMatchObject({ exit: 0 });
     await listening.nextMessage("hi");
   });
 
@@ -113,8 +115,9 @@ describe("what waits says why", () => {
     const world = await startLyingWorld();
     const { alice, listening } = await aliceAndBob(world);
     world.liar.tell(failing("/v1/names/alice", problem(404, "NAME_UNKNOWN")));
-    const { exit, line } = await alice.send("bob", "hi", "--timeout", "3s");
-    expect({ exit, line }).toMatchObject({ line: { devices: [{ error: "ENVELOPE_INVALID", reason: "identity" }] } });
+    await alice.listen();
+    await alice.send("bob", "hi", "--wait", "queued");
+    await expect.poll(() => waitingAt(alice)).toMatchObject([{ error: "ENVELOPE_INVALID", reason: "identity" }]);
     expect(listening.seen.map(({ type }) => type)).toEqual(["ready"]);
   });
 });
