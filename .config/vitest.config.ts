@@ -20,6 +20,7 @@ export default defineConfig({
     // For what hangs: a machine may have much else to do, and a test starts dozens of processes, one after the other.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // of two cores: many tests wait for what takes its time
     maxWorkers: 3,
     pool: "forks",

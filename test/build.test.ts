@@ -44,7 +44,7 @@ beforeAll(async () => {
   const [peer] = PROGRAMS;
   if (peer === undefined) throw new Error("nothing is built");
   p2pchat = await buildInMemory(peer);
-}, 60_000);
+});
 
 test("two builds are equal byte for byte", async () => {
   const [first, second] = [

@@ -34,9 +34,10 @@ export type StartOptions = {
    * does not reach it.
    */
   readonly onMessage?: (message: unknown) => void;
+  /** How long it is waited for what must happen. */
+  readonly patienceMs?: number;
 };
 
-/** How long it is waited for what must happen. */
 const PATIENCE_MS = 25_000;
 const KEPT_OF_STDERR = 64 * 1024;
 
@@ -56,10 +57,12 @@ export class Program {
   #changed = Promise.withResolvers<void>();
   #ended = false;
   #follow: ((line: Line) => void) | undefined;
+  readonly #patienceMs: number;
 
   constructor(commandLine: readonly string[], options: StartOptions) {
     const [command = "", ...args] = commandLine;
-    const { env, directory, stdin = "", onMessage } = options;
+    const { env, directory, stdin = "", onMessage, patienceMs = PATIENCE_MS } = options;
+    this.#patienceMs = patienceMs;
     this.#title = args.slice(-4).join(" ");
     const isAttended = onMessage !== undefined;
     const stdio: StdioOptions = ["pipe", "pipe", "pipe", ...(isAttended ? (["ipc"] as const) : [])];
@@ -105,7 +108,7 @@ export class Program {
   }
 
   /** The next line that fits, now or later; the others stay for later calls. */
-  async next(fits: (line: Line) => boolean, timeoutMs: number = PATIENCE_MS): Promise<Line> {
+  async next(fits: (line: Line) => boolean, timeoutMs: number = this.#patienceMs): Promise<Line> {
     let line: Line | undefined;
     await this.until(() => {
       const found = this.#unread.findIndex(fits);
@@ -125,7 +128,7 @@ export class Program {
    *
    * @throws ChatError TIMED_OUT; INTERNAL for a program that ends before
    */
-  async until(holds: () => boolean, timeoutMs: number = PATIENCE_MS): Promise<void> {
+  async until(holds: () => boolean, timeoutMs: number = this.#patienceMs): Promise<void> {
     const late = Promise.withResolvers<never>();
     late.promise.catch(() => undefined);
     const timer = setTimeout(
@@ -151,7 +154,7 @@ export class Program {
   }
 
   /** Its end. @throws ChatError TIMED_OUT for a program that takes longer, which is killed */
-  async outcome(timeoutMs: number = PATIENCE_MS): Promise<Outcome> {
+  async outcome(timeoutMs: number = this.#patienceMs): Promise<Outcome> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;

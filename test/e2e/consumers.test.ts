@@ -142,10 +142,10 @@ describe("with --exec", () => {
     const listening = await bob.listen(options);
     await alice.send("bob", "one; touch /tmp/$(id)\n\u2028");
     await alice.send("bob", "two");
-    await expect.poll(() => lines().length, { timeout: 20_000 }).toBeGreaterThan(1);
+    await expect.poll(() => lines().length).toBeGreaterThan(1);
     rmSync(obstacle);
     await expect
-      .poll(() => textsOf(lines().filter(({ failing }) => !failing)), { timeout: 20_000 })
+      .poll(() => textsOf(lines().filter(({ failing }) => !failing)))
       .toEqual(["one; touch /tmp/$(id)\n\u2028", "two"]);
     const failed = lines().filter(({ failing }) => failing);
     expect(new Set(textsOf(failed))).toEqual(new Set(["one; touch /tmp/$(id)\n\u2028"]));
@@ -172,7 +172,7 @@ describe("with --exec", () => {
     });
     rmSync(obstacle);
     await alice.send("bob", "two");
-    await expect.poll(() => textsOf(lines()), { timeout: 20_000 }).toEqual(["poison", "poison", "two"]);
+    await expect.poll(() => textsOf(lines())).toEqual(["poison", "poison", "two"]);
     await listening.stop();
     expect(bob.placeOf("listen")).toBeGreaterThan(Number(cursor));
   });
@@ -183,14 +183,14 @@ describe("with --exec", () => {
     const listening = await bob.listen(["--jobs", "4", ...options]);
     listening.closeStdout();
     for (const text of ["one", "two"]) await alice.send("bob", text);
-    await expect.poll(() => textsOf(lines()), { timeout: 20_000 }).toEqual(["one", "two"]);
+    await expect.poll(() => textsOf(lines())).toEqual(["one", "two"]);
     writeFileSync(obstacle, "");
     await alice.send("bob", "three");
-    await expect.poll(() => lines().length, { timeout: 20_000 }).toBeGreaterThan(2);
+    await expect.poll(() => lines().length).toBeGreaterThan(2);
     await listening.kill9();
     const count = lines().length;
     await bob.listen(options);
-    await expect.poll(() => lines().length, { timeout: 20_000 }).toBeGreaterThan(count);
+    await expect.poll(() => lines().length).toBeGreaterThan(count);
     expect(textsOf(lines()).slice(0, 3)).toEqual(["one", "two", "three"]);
     expect(new Set(textsOf(lines().slice(2)))).toEqual(new Set(["three"]));
   });

@@ -8,7 +8,7 @@ test("sixteen sends at once share the connection of a daemon, and all arrive", a
   const { alice, listening } = await aliceAndBob();
   const daemon = await alice.listen();
   const texts = Array.from({ length: 16 }, (_, index) => `parallel ${index}`);
-  const answers = await Promise.all(texts.map((text) => alice.send("bob", text, "--timeout", "20s")));
+  const answers = await Promise.all(texts.map((text) => alice.send("bob", text, "--timeout", "60s")));
   expect(answers.map(({ exit }) => exit)).toEqual(texts.map(() => 0));
   await Promise.all(texts.map((text) => listening.nextMessage(text)));
   expect(textsOf(listening.seen).toSorted()).toEqual(texts.toSorted());
@@ -21,7 +21,7 @@ test("sends at once without a daemon take turns, and none is lost", async () => 
   const texts = Array.from({ length: 6 }, (_, index) => `racing ${index}`);
   const answers = await Promise.all(texts.map((text) => alice.send("bob", text, "--timeout", "3s")));
   for (const { exit, line } of answers) expect([exit, line.state]).toEqual(exit === 0 ? [0, "stored"] : [7, "queued"]);
-  await alice.send("bob", "last", "--timeout", "20s");
+  await alice.send("bob", "last", "--timeout", "60s");
   await listening.nextMessage("last");
   expect(textsOf(listening.seen).toSorted()).toEqual(["first", "last", ...texts].toSorted());
 });
@@ -31,7 +31,7 @@ test("a send while another one holds the profile is queued beside it, and goes o
   await alice.send("bob", "first");
   await listening.stop();
   const holder = alice.start(["send", "bob", "--json", "--timeout", "1h"], { stdin: "waiting" });
-  await expect.poll(() => alice.countRows("outbox"), { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => alice.countRows("outbox")).toBe(2);
   expect(await alice.send("bob", "beside", "--timeout", "100ms")).toMatchObject({ exit: 7, line: { state: "queued" } });
   const stranger = await alice.send("carol", "hi", "--timeout", "100ms");
   expect(stranger).toMatchObject({ exit: 1, line: { type: "error", code: "PROFILE_BUSY" } });
@@ -53,7 +53,7 @@ test("a daemon that starts or stops meanwhile loses nothing", async () => {
   await daemon.stop();
   const answers = await Promise.all(sending);
   for (const { exit } of answers) expect([0, 3, 7]).toContain(exit);
-  await alice.send("bob", "last", "--timeout", "20s");
+  await alice.send("bob", "last", "--timeout", "60s");
   await listening.nextMessage("last");
   const arrived = textsOf(listening.seen);
   expect(new Set(arrived).size).toBe(arrived.length);

@@ -94,7 +94,7 @@ describe.skipIf(!canInjectFaults())("a process killed in the middle of a system 
       for (const when of someOf((before.get(call) ?? 0) + 1, count)) {
         const text = `killed at ${call} ${when}`;
         const victim = await bob.listen([], { wrapper: killedAt(call, when) });
-        const sending = alice.send("bob", text, "--timeout", "20s");
+        const sending = alice.send("bob", text, "--timeout", "60s");
         const outcome = await Promise.race([victim.exited, sending.then(() => undefined)]);
         if (outcome?.signal === "SIGKILL") killed += 1;
         else await victim.stop();

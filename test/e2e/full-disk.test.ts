@@ -32,7 +32,7 @@ describe.skipIf(!canMount())("a full disk", () => {
     await listening.next(({ type, code }) => type === "error" && code === "STORAGE");
     expect((await alice.ask(["outbox"])).line["items"]).toMatchObject([{ state: "queued", error: "STORAGE" }]);
     disk.free();
-    expect(await alice.send("bob", "three", "--timeout", "20s")).toMatchObject({ exit: 0 });
+    expect(await alice.send("bob", "three", "--timeout", "60s")).toMatchObject({ exit: 0 });
     await listening.nextMessage("three");
     const texts = listening.seen.filter(({ type }) => type === "message").map(({ text }) => text);
     expect(texts).toEqual(["one", "two", "three"]);

@@ -67,13 +67,9 @@ describe("key rotate", () => {
         return "hang";
       });
       const interrupted = bob.start(["key", "rotate"]);
-      await expect
-        .poll(() => world.liar.requests.slice(seen).some(({ method }) => method === "PUT"), { timeout: 20_000 })
-        .toBe(true);
+      await expect.poll(() => world.liar.requests.slice(seen).some(({ method }) => method === "PUT")).toBe(true);
       if (arrives)
-        await expect
-          .poll(async () => (await alice.ask(["key", "audit", "bob"])).line["records"], { timeout: 20_000 })
-          .toHaveLength(3);
+        await expect.poll(async () => (await alice.ask(["key", "audit", "bob"])).line["records"]).toHaveLength(3);
       await interrupted.kill9();
       silence();
       expect(existsSync(join(bob.profile, "keystore.rotation.json"))).toBe(true);
@@ -95,12 +91,8 @@ describe("key rotate", () => {
       method === "PUT" && (await ask()) ? "hang" : undefined,
     );
     const interrupted = bob.start(["key", "rotate"]);
-    await expect
-      .poll(() => world.liar.requests.filter(({ method }) => method === "PUT").length, { timeout: 20_000 })
-      .toBe(3);
-    await expect
-      .poll(async () => (await alice.ask(["key", "audit", "bob"])).line["records"], { timeout: 20_000 })
-      .toHaveLength(2);
+    await expect.poll(() => world.liar.requests.filter(({ method }) => method === "PUT").length).toBe(3);
+    await expect.poll(async () => (await alice.ask(["key", "audit", "bob"])).line["records"]).toHaveLength(2);
     await interrupted.kill9();
     silence();
     const listening = await bob.listen();
@@ -117,9 +109,7 @@ describe("key rotate", () => {
       method === "PUT" && (await ask()) ? "hang" : undefined,
     );
     const interrupted = bob.start(["key", "rotate"]);
-    await expect
-      .poll(async () => (await alice.ask(["key", "audit", "bob"])).line["records"], { timeout: 20_000 })
-      .toHaveLength(2);
+    await expect.poll(async () => (await alice.ask(["key", "audit", "bob"])).line["records"]).toHaveLength(2);
     await interrupted.kill9();
     silence();
     const down = world.liar.tell(failing("/v1/names/bob", { status: 503 }));
@@ -128,7 +118,7 @@ describe("key rotate", () => {
     const before = world.liar.requests.length;
     down();
     const isAudited = () => world.liar.requests.slice(before).some(({ path }) => path.endsWith("/bob/history?after=0"));
-    await expect.poll(isAudited, { timeout: 30_000 }).toBe(true);
+    await expect.poll(isAudited).toBe(true);
     expect(existsSync(join(bob.profile, "keystore.rotation.json"))).toBe(false);
     expect((await bob.ask(["status"])).line["log"]).toMatchObject({ state: "ok" });
     expect((await bob.ask(["key", "audit", "bob"])).line).toMatchObject({ verdict: "ok" });

@@ -179,7 +179,7 @@ describe("a naming server that signs two logs", () => {
       const listening = await person.listen();
       const looks = () => world.liar.requests.slice(before).filter(({ path }) => path === "/v1/log/checkpoint");
       // At start: once for the log, once for the own name.
-      await expect.poll(looks, { timeout: 20_000 }).toHaveLength(2);
+      await expect.poll(looks).toHaveLength(2);
       return listening;
     };
     const bobs = await listen(bob);

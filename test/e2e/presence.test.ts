@@ -59,7 +59,7 @@ test("who is hidden is on no list and has no address, but writes, and is reached
   await dave.send("alice", "it is me", "--wait", "queued");
   const listening = await alice.listen();
   await listening.nextMessage("it is me");
-  expect(await alice.send("dave", "I see you not", "--timeout", "20s")).toMatchObject({ exit: 0 });
+  expect(await alice.send("dave", "I see you not", "--timeout", "60s")).toMatchObject({ exit: 0 });
   await hidden.nextMessage("I see you not");
   expect((await alice.ask(["lookup", "dave"])).line).toMatchObject({ online: false });
   expect((await alice.ask(["online"])).line).toMatchObject({ online: [{ username: "alice" }] });

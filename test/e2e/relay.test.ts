@@ -110,7 +110,7 @@ describe("the relay command", () => {
     };
     const args = ["--server", server.url, "--operator", "Eve", "--verbose", "--announce", "/ip4/8.8.4.4/tcp/9443"];
     const relay = await startRelayProcess(join(temporaryDirectory(), "relay"), { args });
-    await expect.poll(async () => (await listed()).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await listed()).length).toBe(1);
     expect((await listed())[0]?.payload).toMatchObject({
       relay: relay.peerId,
       addrs: [relay.address],

@@ -79,7 +79,7 @@ test("a restored profile is a new device: nothing it sends is taken for old, and
     "after the restore",
   ]);
   expect(arrived).toContain("queued in the copy");
-  expect(await bob.send("alice", "both ways", "--timeout", "20s")).toMatchObject({ exit: 0 });
+  expect(await bob.send("alice", "both ways", "--timeout", "60s")).toMatchObject({ exit: 0 });
   await restored.nextMessage("both ways");
 });
 

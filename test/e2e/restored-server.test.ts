@@ -34,7 +34,7 @@ test("a naming server put back to yesterday is refused by contacts until the peo
   const again = [await alice.listen(), await carol.listen()];
   expect((await bob.ask(["lookup", "alice"])).line).toMatchObject({ type: "record", seq: 2 });
   expect((await bob.ask(["lookup", "carol"])).line).toMatchObject({ type: "record", seq: 1 });
-  expect((await bob.send("alice", "after the restore", "--timeout", "20s")).exit).toBe(0);
+  expect((await bob.send("alice", "after the restore", "--timeout", "60s")).exit).toBe(0);
   await again[0]?.nextMessage("after the restore");
 
   // Whom nobody here has met yet stands in a log that is begun anew: that is for people to accept.

@@ -24,7 +24,7 @@ function isSandbox(name: string): boolean {
 
 async function expectGone(pids: readonly number[]): Promise<void> {
   expect(pids.length).toBeGreaterThan(0);
-  await expect.poll(() => pids.filter(isAlive), { timeout: 20_000 }).toEqual([]);
+  await expect.poll(() => pids.filter(isAlive)).toEqual([]);
 }
 
 describe("a sandbox", () => {
@@ -96,7 +96,7 @@ describe("a sandbox", () => {
   test("that is asked to end while it starts leaves nothing behind", async () => {
     const box = new Box();
     const started = () => readdirSync(box.temporary).some(isSandbox);
-    await expect.poll(started, { timeout: 20_000 }).toBe(true);
+    await expect.poll(started).toBe(true);
     expect(await box.program.stop()).toMatchObject({ code: 0, stdout: "", stderr: "" });
     expect(started()).toBe(false);
   });
@@ -140,7 +140,7 @@ describe("a sandbox", () => {
     expect(pids).toHaveLength(4);
     await box.program.kill9();
     await expectGone(pids);
-    await expect.poll(() => readdirSync(box.temporary).filter(isSandbox), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => readdirSync(box.temporary).filter(isSandbox)).toEqual([]);
   });
 });
 

@@ -172,7 +172,7 @@ describe.skipIf(!hasPostgres())("instances that share a PostgreSQL", () => {
       const from = trees[index - 1];
       if (from === undefined) continue;
       const path = `/v1/log/consistency?from=${from.size}&to=${to.size}`;
-      await expect.poll(async () => (await call(one, "GET", path)).status, { timeout: 10_000 }).toBe(200);
+      await expect.poll(async () => (await call(one, "GET", path)).status).toBe(200);
       const { proof } = consistencySchema.parse((await call(one, "GET", path)).json);
       expect(isConsistent(from, to, proof)).toBe(true);
     }
@@ -227,7 +227,7 @@ describe.skipIf(!hasPostgres())("instances that share a PostgreSQL", () => {
       servers[index] = await start();
       balancer.backends = servers.map(portOf);
       const before = accepted.length;
-      await expect.poll(() => accepted.length, { timeout: 20_000 }).toBeGreaterThan(before + 4);
+      await expect.poll(() => accepted.length).toBeGreaterThan(before + 4);
     }
     rolling.isOver = true;
     await Promise.all(clients);

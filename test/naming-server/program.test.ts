@@ -52,9 +52,7 @@ describe("the program", () => {
     expect(String(socket.read())).toContain("100 Continue");
     const outcome = outcomeOf(child);
     child.kill("SIGTERM");
-    await expect
-      .poll(() => call({ url }, "GET", "/healthz").catch(() => "refused"), { timeout: 5_000 })
-      .toBe("refused");
+    await expect.poll(() => call({ url }, "GET", "/healthz").catch(() => "refused")).toBe("refused");
     const answer = readToEnd(socket);
     socket.write(record);
     expect(await answer).toMatch(/^HTTP\/1\.1 201 /);

@@ -31,7 +31,7 @@ test.runIf(canBuildNetworks()).each(ROUTERS)(
     const router = await internet.addNat(kind, { unsolicited });
     const [inside, outside] = [await router.addHost(), await internet.addHost()];
     inside.start(["python3", "-m", "http.server", String(FORWARDED_PORT)]);
-    await expect.poll(() => knock(inside, inside.address, FORWARDED_PORT), { timeout: 20_000 }).toBe("let in");
+    await expect.poll(() => knock(inside, inside.address, FORWARDED_PORT)).toBe("let in");
     const closed = unsolicited === "drop" ? "dropped" : "refused";
     expect(knock(outside, router.address, CLOSED_PORT)).toBe(closed);
     expect(knock(outside, router.address, FORWARDED_PORT)).toBe(kind === "fwd" ? "let in" : closed);

@@ -16,7 +16,7 @@ test.runIf(canBuildNetworks() && canOpenPorts())(
     const bob = await town.addPerson("bob", await internet.addHost());
     await town.listen(alice, { args: ["--upnp"] });
     const mapped = `/ip4/${router.address}/tcp/4001`;
-    await expect.poll(() => alice.run(["status"]).then(JSON.stringify), { timeout: 30_000 }).toContain(mapped);
+    await expect.poll(() => alice.run(["status"]).then(JSON.stringify)).toContain(mapped);
     expect(router.rules()).toContain("dport 4001 dnat");
     expect(await bob.send("alice", "through the door")).toMatchObject({ state: "stored", path: "direct" });
     await alice.stopListening();

@@ -6,7 +6,7 @@ import { type HostilePeer, type RawStream, startHostilePeer } from "./hostile-pe
 import { startTestNetwork, type TestNetwork } from "./networks.ts";
 
 /** Long enough for what must happen. */
-export const soon = () => AbortSignal.timeout(10_000);
+export const soon = () => AbortSignal.timeout(60_000);
 
 export const frameOf = (n: number, length = 8) => new Uint8Array(length).fill(n);
 
@@ -59,7 +59,7 @@ export async function hasStopped(count: () => number): Promise<void> {
     last = count();
     return before === last;
   };
-  await expect.poll(stands, { interval: 200, timeout: 10_000 }).toBe(true);
+  await expect.poll(stands, { interval: 200 }).toBe(true);
 }
 
 /** The next frame as text; empty at the end of the channel. */

@@ -4,7 +4,7 @@ import { CALLS_PER_CONNECTION, callsOf } from "./daemon-calls.ts";
 import type { Person } from "./p2pchat.ts";
 import type { Line, Program } from "./program.ts";
 
-const TIMEOUT_MS = 25_000;
+const TIMEOUT_MS = 60_000;
 
 /** Somebody whose `listen` runs. */
 export type Listener = { readonly person: Person; readonly program: Program; readonly calls: Operations };

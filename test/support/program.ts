@@ -4,10 +4,13 @@ import { complaintAbout, isPrinted } from "./printed.ts";
 
 export type { Line, Outcome, StartOptions } from "../../peer/sandbox/program.ts";
 
+/** A machine may have much else to do. */
+const PATIENCE_MS = 60_000;
+
 /** A command at work, which ends with its test at the latest; what it printed with `--json` must fit its schemas. */
 export class Program extends OwnProgram {
   constructor(commandLine: readonly string[], options: StartOptions) {
-    super(commandLine, options);
+    super(commandLine, { patienceMs: PATIENCE_MS, ...options });
     onTestFinished(() => end(this));
   }
 }

@@ -8,7 +8,7 @@ export const relayedOf = ({ network }: Pick<TestNetwork, "network">) =>
 
 /** Resolves with them once there are so many. */
 export async function relayed(device: Pick<TestNetwork, "network">, count = 1): Promise<string[]> {
-  await expect.poll(() => relayedOf(device).length, { timeout: 15_000, interval: 20 }).toBe(count);
+  await expect.poll(() => relayedOf(device).length, { interval: 20 }).toBe(count);
   return relayedOf(device);
 }
 

@@ -142,24 +142,20 @@ describe("a disk that is full", () => {
 });
 
 describe("a flaky disk", () => {
-  test.skipIf(!canInjectFaults())(
-    "whose fsync fails has no write acknowledged and loses none that was",
-    { timeout: 60_000 },
-    async () => {
-      const { url, databasePath } = await startWithFewSyncs();
-      for (const name of ["ann", "ben", "cat"]) {
-        const answer = await putRecord({ url }, name, await recordTextOf(personOf(name), { iat: nowSeconds() }));
-        expect(refusal(answer)).toEqual({ status: 503, code: "STORAGE" });
-      }
-      expect((await call({ url }, "GET", "/readyz")).status).toBe(200);
-      const copy = freshPath();
-      for (const suffix of ["", "-wal"]) copyFileSync(databasePath + suffix, copy + suffix);
-      const store = openSqliteStore(copy);
-      expect(await store.listSigningKeys()).toHaveLength(2);
-      await store.close();
-      expect(integrityOf(copy)).toBe("ok");
-    },
-  );
+  test.skipIf(!canInjectFaults())("whose fsync fails has no write acknowledged and loses none that was", async () => {
+    const { url, databasePath } = await startWithFewSyncs();
+    for (const name of ["ann", "ben", "cat"]) {
+      const answer = await putRecord({ url }, name, await recordTextOf(personOf(name), { iat: nowSeconds() }));
+      expect(refusal(answer)).toEqual({ status: 503, code: "STORAGE" });
+    }
+    expect((await call({ url }, "GET", "/readyz")).status).toBe(200);
+    const copy = freshPath();
+    for (const suffix of ["", "-wal"]) copyFileSync(databasePath + suffix, copy + suffix);
+    const store = openSqliteStore(copy);
+    expect(await store.listSigningKeys()).toHaveLength(2);
+    await store.close();
+    expect(integrityOf(copy)).toBe("ok");
+  });
 
   /** The disk allows as many fsyncs as it takes to start on a database that is complete, and no more. */
   async function startWithFewSyncs() {

@@ -127,6 +127,6 @@ test.runIf(hasScript)("what is said does not get into the process list for a not
     PATH: `${bin}:${process.env["PATH"]}`,
   });
   expect(seen).toContain("other users could read it");
-  await expect.poll(() => existsSync(seenFile), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => existsSync(seenFile)).toBe(true);
   expect(readFileSync(seenFile, "utf8")).toBe("--app-name=p2pchat -- bob wrote to you\n");
 });

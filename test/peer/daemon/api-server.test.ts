@@ -184,7 +184,7 @@ describe("callers with tokens", () => {
     await closed(caller.socket);
     all[0]?.caller.socket.destroy();
     await left;
-    await expect.poll(enter, { timeout: 10_000 }).toMatchObject({ answer: { result: TOKEN } });
+    await expect.poll(enter).toMatchObject({ answer: { result: TOKEN } });
   });
 });
 

@@ -290,4 +290,4 @@ test("the same schedule brings the same inboxes", async () => {
   const [steps = []] = fc.sample(fc.array(step, { minLength: 20, maxLength: 20 }), { numRuns: 1, seed: 7 });
   const [first, second] = [await perform(steps), await perform(steps)];
   expect(first.inboxHash()).toBe(second.inboxHash());
-}, 120_000);
+});

@@ -7,7 +7,7 @@ import { personOf } from "../../support/people.ts";
 import { leavesOf, SignedLog } from "../../support/signed-log.ts";
 
 const honest = () => new SignedLog(leavesOf(5));
-const until = (condition: () => boolean) => expect.poll(condition, { timeout: 5000 }).toBe(true);
+const until = (condition: () => boolean) => expect.poll(condition).toBe(true);
 
 describe("when two contacts connect", () => {
   test("they agree on one log in silence, the one with the smaller id asking", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { NamingServer } from "../../../peer/messaging/ports/naming-server.ts";
 import type { SecureSessions } from "../../../peer/messaging/ports/sessions.ts";
 import { Publisher, replenishKeyPackages } from "../../../peer/messaging/publisher.ts";
@@ -73,7 +73,7 @@ function publishing() {
       left -= passedMs;
       if (!ran) return;
       // a renewal is over once the next one is due
-      await vi.waitFor(() => expect(time.timers).toBe(1));
+      await expect.poll(() => time.timers).toBe(1);
     }
   };
   const hold = () => {
@@ -109,7 +109,7 @@ describe("a publisher that hides", () => {
     await publisher.start();
     const release = hold();
     time.step(20_000);
-    await vi.waitFor(() => expect(named(calls)).toEqual(["publish", "publish"]));
+    await expect.poll(() => named(calls)).toEqual(["publish", "publish"]);
     hiding.hidden = true;
     const hidden = publisher.refresh();
     release();
@@ -227,7 +227,7 @@ describe("the publisher", () => {
     await publisher.start();
     const release = hold();
     time.step(20_000);
-    await vi.waitFor(() => expect(calls.slice(3)).toEqual(["publish"]));
+    await expect.poll(() => calls.slice(3)).toEqual(["publish"]);
     const stopping = publisher.stop(AbortSignal.timeout(1000));
     release();
     await stopping;

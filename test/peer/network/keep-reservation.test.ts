@@ -100,4 +100,4 @@ test("a relay is not given up for what this device sends, however long that take
   await accepted.send([hello]);
   expect(await firstFrame(channel)).toBe("hello");
   expect(bob.network.connections().reservations).toMatchObject([{ state: "reserved", sinceMs: reservedSinceMs }]);
-}, 20_000);
+});

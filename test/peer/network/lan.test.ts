@@ -8,7 +8,6 @@ const INTERFACE =
 
 test.runIf(canDropPackets())(
   "contacts on one network find each other without an address, and no stranger",
-  { timeout: 60_000 },
   async () => {
     const wrapper = ["unshare", ...OWN_NETWORK, "sh", "-c", INTERFACE, "sh"];
     expect(await runScript(new URL("lan-script.ts", import.meta.url), [], wrapper)).toEqual({

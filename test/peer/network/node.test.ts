@@ -90,8 +90,8 @@ describe("connecting", () => {
     expect(await firstFrame(await bob.accept())).toBe("from alice");
     expect(await firstFrame(await alice.accept())).toBe("from bob");
     await Promise.all([toBob.close(), toAlice.close()]);
-    await expect.poll(() => alice.network.connections().open, { timeout: 10_000 }).toBe(1);
-    await expect.poll(() => bob.network.connections().open, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => alice.network.connections().open).toBe(1);
+    await expect.poll(() => bob.network.connections().open).toBe(1);
     const again = await alice.network.connect(bob.device, [], soon());
     await again.send([bytes("again")]);
     expect(await firstFrame(await bob.accept())).toBe("again");
@@ -118,11 +118,11 @@ describe("a connection on which nothing happens", () => {
     const reading = firstFrame(await bob.accept());
     // every ping and its answer pass through it
     const idleSince = proxy.forwarded;
-    await expect.poll(() => proxy.forwarded, { timeout: 10_000 }).toBeGreaterThan(idleSince + 30);
+    await expect.poll(() => proxy.forwarded).toBeGreaterThan(idleSince + 30);
     await channel.send([bytes("still there")]);
     expect(await reading).toBe("still there");
     proxy.setFaults({ blackHole: true });
-    await expect.poll(() => bob.network.connections().open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => bob.network.connections().open).toBe(0);
   });
 
   test("is closed when it is a stranger's", async () => {
@@ -130,8 +130,8 @@ describe("a connection on which nothing happens", () => {
     await using bob = await startTestNetwork("bob", { limits: { sweepIntervalMs: 50, unusedConnectionMs: 200 } });
     const channel = await alice.network.connect(bob.device, [bob.address], soon());
     channel.abort(new Error("done"));
-    await expect.poll(() => bob.network.connections().open, { timeout: 10_000 }).toBe(0);
-    await expect.poll(() => alice.network.connections().open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => bob.network.connections().open).toBe(0);
+    await expect.poll(() => alice.network.connections().open).toBe(0);
   });
 });
 
@@ -224,6 +224,6 @@ describe("starting and stopping", () => {
     expect(received).toEqual(frames.map((frame) => frame[0]));
     await expect(channel.send([bytes("x")])).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
     await expect(alice.network.connect(bob.device, [bob.address], soon())).rejects.toMatchObject({ reason: "stopped" });
-    await expect.poll(() => bob.network.connections(), { timeout: 10_000 }).toMatchObject({ open: 0, channels: 0 });
+    await expect.poll(() => bob.network.connections()).toMatchObject({ open: 0, channels: 0 });
   });
 });

@@ -33,14 +33,14 @@ describe("a relayed connection to a contact", () => {
     const back = await bob.network.connect(alice.device, [], soon());
     expect([channel.path, back.path]).toEqual(["relay", "relay"]);
     known.push(bob.address);
-    await expect.poll(() => alice.network.connections().paths.direct, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => alice.network.connections().paths.direct).toBe(1);
     await expect(framesOf(channel)).resolves.toEqual([]);
     await expect(framesOf(answering)).resolves.toEqual([]);
     await expect(framesOf(back)).resolves.toEqual([]);
     const fresh = await alice.network.connect(bob.device, [], soon());
     expect([fresh.path, (await bob.accept()).path]).toEqual(["direct", "direct"]);
     // nothing needs the relay any more: this side closes what it dialled
-    await expect.poll(() => alice.network.connections().paths.relay, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => alice.network.connections().paths.relay).toBe(0);
   });
 
   test("is handed to hole punching, once, where no address answers; what that makes says so", async () => {
@@ -64,7 +64,7 @@ describe("a relayed connection to a contact", () => {
     await using alice = await startTestNetwork("alice", { contacts: [bob.device], punching });
     const channel = await alice.network.connect(bob.device, await relayed(bob), soon());
     expect(channel.path).toBe("relay");
-    await expect.poll(() => alice.network.connections().paths.punched, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => alice.network.connections().paths.punched).toBe(1);
     expect(asked).toEqual([bob.device]);
     await expect(alice.network.connect(bob.device, [], soon())).resolves.toMatchObject({ path: "punched" });
   });

@@ -79,7 +79,7 @@ describe("two devices between which packets vanish", () => {
     const channel = await alice.network.connect(bob.device, await relayed(bob), soon());
     expect(channel.path).toBe("relay");
     const { directAtAttempt } = contacts.alice ? alice : bob;
-    await expect.poll(() => directAtAttempt, { timeout: 10_000 }).toEqual([0]);
+    await expect.poll(() => directAtAttempt).toEqual([0]);
     expect(pathsOf(contacts.alice ? alice : bob)).toMatchObject({ direct: 0, relay: 1 });
   });
 });

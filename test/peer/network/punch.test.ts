@@ -39,7 +39,7 @@ async function startPeer(name: string, relay: TestRelay, options: PeerOptions = 
     limits,
   });
   const peer = await startTestNetwork(name, { punching, contacts, relays: () => [relay.address] });
-  await expect.poll(() => peer.network.addresses().join(), { timeout: 5000 }).toContain("/p2p-circuit/");
+  await expect.poll(() => peer.network.addresses().join()).toContain("/p2p-circuit/");
   return { ...peer, log };
 }
 
@@ -69,8 +69,8 @@ describe("two devices that are connected through a relay", () => {
     await using bob = await startPeer("bob", relay);
     const before = await alice.network.connect(bob.device, [through(relay, bob)], soon());
     expect(before.path).toBe("relay");
-    await expect.poll(() => alice.network.connections().paths.punched, { timeout: 5000 }).toBe(1);
-    await expect.poll(() => bob.network.connections().paths.punched, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => alice.network.connections().paths.punched).toBe(1);
+    await expect.poll(() => bob.network.connections().paths.punched).toBe(1);
     await bob.accept();
     const there = await alice.network.connect(bob.device, [], soon());
     void bob.accept().then(echo);
@@ -87,7 +87,7 @@ describe("two devices that are connected through a relay", () => {
     await using alice = await startPeer("alice", relay);
     await using bob = await startPeer("bob", relay);
     await alice.network.connect(bob.device, [through(relay, bob)], soon());
-    await expect.poll(() => bob.log.join(), { timeout: 5000 }).toContain("not observed");
+    await expect.poll(() => bob.log.join()).toContain("not observed");
     expect(alice.network.connections().paths).toEqual(RELAYED);
   });
 
@@ -96,7 +96,7 @@ describe("two devices that are connected through a relay", () => {
     await using alice = await startPeer("alice", relay);
     await using bob = await startPeer("bob", relay, { contacts: [] });
     const channel = await alice.network.connect(bob.device, [through(relay, bob)], soon());
-    await expect.poll(() => bob.log.join(), { timeout: 5000 }).toContain("not with this one");
+    await expect.poll(() => bob.log.join()).toContain("not with this one");
     expect(bob.network.connections().paths).toEqual(RELAYED);
     expect(channel.path).toBe("relay");
   });
@@ -106,7 +106,7 @@ describe("two devices that are connected through a relay", () => {
     await using alice = await startPeer("alice", relay);
     await using bob = await startPeer("bob", relay, { allowLocal: false });
     await alice.network.connect(bob.device, [through(relay, bob)], soon());
-    await expect.poll(() => bob.log.join(), { timeout: 5000 }).toContain("no way between the two");
+    await expect.poll(() => bob.log.join()).toContain("no way between the two");
     expect(bob.network.connections().paths).toEqual(RELAYED);
   });
 });
@@ -121,11 +121,11 @@ test("a device whose relay was gone is met even if it came back to it on the way
     }),
     ...{ contacts: [deviceOf("bob")], relays: () => [gone.address], limits: isAskedLaterOnly },
   });
-  await expect.poll(() => alice.network.connections().reservations[0]?.state, { timeout: 5000 }).toBe("waiting");
+  await expect.poll(() => alice.network.connections().reservations[0]?.state).toBe("waiting");
   await using relay = await startObservingRelay(serveObserved(systemRuntime), gone.port);
   await using bob = await startPeer("bob", relay);
   await alice.network.connect(bob.device, [through(relay, bob)], soon());
-  await expect.poll(() => bob.network.connections().paths.punched, { timeout: 15_000 }).toBe(1);
+  await expect.poll(() => bob.network.connections().paths.punched).toBe(1);
 });
 
 test("a device whose relay it came to on the way to somebody, before that was its own, is met", async () => {
@@ -156,8 +156,8 @@ describe("a relay that lies about where devices come from", () => {
     await using alice = await startPeer("alice", relay, { limits: { punchTimeoutMs: 1000 } });
     await using bob = await startPeer("bob", relay, { limits: { punchTimeoutMs: 1000 } });
     await alice.network.connect(bob.device, [through(relay, bob)], soon());
-    await expect.poll(() => sockets.length, { timeout: 5000 }).toBe(2);
-    await expect.poll(() => sockets.every(({ destroyed }) => destroyed), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => sockets.length).toBe(2);
+    await expect.poll(() => sockets.every(({ destroyed }) => destroyed)).toBe(true);
     expect(sockets.length).toBe(2);
     expect(alice.network.connections().paths).toEqual(RELAYED);
   });
@@ -168,7 +168,7 @@ describe("a relay that lies about where devices come from", () => {
     await using alice = await startPeer("alice", relay, { limits: { punchTimeoutMs: 1000 } });
     await using bob = await startPeer("bob", relay, { limits: { punchTimeoutMs: 1000 } });
     await alice.network.connect(bob.device, [through(relay, bob)], soon());
-    await expect.poll(() => alice.log.join() + bob.log.join(), { timeout: 5000 }).toMatch(/not punched.*not punched/);
+    await expect.poll(() => alice.log.join() + bob.log.join()).toMatch(/not punched.*not punched/);
     expect(alice.network.connections().paths).toEqual(RELAYED);
   });
 });

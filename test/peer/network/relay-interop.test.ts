@@ -25,8 +25,8 @@ describe("an implementation of libp2p that is not ours", () => {
     await using relay = await startTestRelay({}, { limits: { pingIntervalMs: 1000 } });
     const { log } = await startSmoldot(relay.address);
     const hears = (what: string) => log.some((line) => line.startsWith("network:") && line.includes(what));
-    await expect.poll(() => hears("handshake-finished"), { timeout: 10_000 }).toBe(true);
-    await expect.poll(() => hears("pong;"), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => hears("handshake-finished")).toBe(true);
+    await expect.poll(() => hears("pong;")).toBe(true);
     // it ends connections whose pings it cannot answer
     expect(relay.node.counts().connections).toBe(1);
     expect(hears("connection-shutdown")).toBe(false);

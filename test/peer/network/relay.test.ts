@@ -68,12 +68,12 @@ describe("a relay that", () => {
       relays: () => [first.address, second.address],
     });
     const through = ({ address }: { address: string }) => [`${address}/p2p-circuit/p2p/${bob.device}`];
-    await expect.poll(() => relayedOf(bob), { timeout: 10_000 }).toEqual(through(first));
+    await expect.poll(() => relayedOf(bob)).toEqual(through(first));
     await first.node.stop();
-    await expect.poll(() => relayedOf(bob), { timeout: 10_000 }).toEqual(through(second));
+    await expect.poll(() => relayedOf(bob)).toEqual(through(second));
     await using again = await startRelay("first", { port: first.port });
     expect(again.address).toBe(first.address);
-    await expect.poll(() => relayedOf(bob), { timeout: 10_000 }).toEqual(through(first));
+    await expect.poll(() => relayedOf(bob)).toEqual(through(first));
     await using alice = await startTestNetwork("alice", { dialOnly: true });
     expect(await expectEcho(alice, bob, through(again))).toBe("relay");
   });
@@ -86,7 +86,7 @@ describe("a relay that", () => {
       relays: () => [gone.address],
     });
     await expect
-      .poll(() => bob.network.connections().reservations, { timeout: 10_000 })
+      .poll(() => bob.network.connections().reservations)
       .toMatchObject([{ relay: gone.address, state: "waiting" }]);
     await using relay = await startRelay("relay", { port: gone.port });
     await relayed(bob);
@@ -104,7 +104,7 @@ describe("a relay that", () => {
     const [before = ""] = await relayed(bob);
     expect(before).toContain(`/tcp/${proxy.port}/`);
     proxy.setFaults({ blackHole: true });
-    await expect.poll(() => relayedOf(bob)[0], { timeout: 10_000 }).toContain(`/tcp/${second.port}/`);
+    await expect.poll(() => relayedOf(bob)[0]).toContain(`/tcp/${second.port}/`);
   });
 
   test("has no place is passed over, with the reason in the status", async () => {
@@ -196,7 +196,7 @@ describe("a process that was held", () => {
     // what a router makes of it meanwhile: the old connection leads nowhere, and nobody says so
     proxy.setFaults({ blackHole: true });
     heldMs = 600_000;
-    await expect.poll(() => woke, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => woke).toBe(1);
     await relayed(bob, 0);
     proxy.setFaults({});
     await relayed(bob);

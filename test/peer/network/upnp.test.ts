@@ -31,7 +31,7 @@ async function attempted(first: FakeGateway, { allowLocal = true, limits = {} } 
     log: (_, { error }) => failures.push(String(error)),
   });
   /** Every attempt ends with the timer for the next. */
-  const settle = () => expect.poll(() => time.timers, { timeout: 5000 }).toBe(1);
+  const settle = () => expect.poll(() => time.timers).toBe(1);
   await settle();
   const passTo = async (ms: number) => {
     time.pass(ms);

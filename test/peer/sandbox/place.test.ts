@@ -25,7 +25,7 @@ test("a temporary place goes with its process, however that ends", async () => {
     expect(existsSync(directory)).toBe(true);
     program.signal(signal);
     await program.outcome();
-    await expect.poll(() => existsSync(directory), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => existsSync(directory)).toBe(false);
   };
   await Promise.all([endBy("SIGTERM"), endBy("SIGINT"), endBy("SIGKILL")]);
 });

@@ -34,7 +34,6 @@ describe.skipIf(!hasOwnPostgres())("a naming server whose PostgreSQL", () => {
 
   test.each(["immediate", "fast"] as const)(
     "stops under load (%s) answers 503, loses nothing that it acknowledged, and goes on once it is back",
-    { timeout: 90_000 },
     async (how) => {
       const databaseUrl = await postgres.createDatabase();
       const { url, child } = await startServerProcess({ databaseUrl, args: UNLIMITED });
@@ -51,14 +50,14 @@ describe.skipIf(!hasOwnPostgres())("a naming server whose PostgreSQL", () => {
           else refused.push(answer);
         }
       });
-      await expect.poll(() => accepted.length, { timeout: 20_000 }).toBeGreaterThan(10);
+      await expect.poll(() => accepted.length).toBeGreaterThan(10);
       await postgres.cluster.stop(how);
-      await expect.poll(() => refused.length, { timeout: 20_000 }).toBeGreaterThan(10);
+      await expect.poll(() => refused.length).toBeGreaterThan(10);
       expect((await call({ url }, "GET", "/healthz")).status).toBe(200);
       expect(refusal(await call({ url }, "GET", "/readyz"))).toMatchObject({ status: 503 });
       await postgres.cluster.start();
       const back = accepted.length;
-      await expect.poll(() => accepted.length, { timeout: 5_000 }).toBeGreaterThan(back + 4);
+      await expect.poll(() => accepted.length).toBeGreaterThan(back + 4);
       load.isOver = true;
       await Promise.all(clients);
       expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));

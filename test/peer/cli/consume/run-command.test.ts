@@ -42,7 +42,7 @@ describe("a command", () => {
       setInterval(() => {}, 1000);`;
     expect(await run(["-e", script], { timeoutMs: 1500 })).toBe("took longer than 1500 ms");
     const pid = Number(readFileSync(file, "utf8"));
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
   test("is ended with what it has started, though that takes no heed of being asked and the command itself does", async () => {
@@ -56,14 +56,14 @@ describe("a command", () => {
       setInterval(() => {}, 1000);`;
     const stop = new AbortController();
     const ending = run(["-e", script], { signal: stop.signal, lastWordsMs: 50 });
-    await expect.poll(() => existsSync(file) && readFileSync(file, "utf8"), { timeout: 20_000 }).toMatch(/\d/);
+    await expect.poll(() => existsSync(file) && readFileSync(file, "utf8")).toMatch(/\d/);
     const pid = Number(readFileSync(file, "utf8"));
     onTestFinished(() => {
       if (isAlive(pid)) process.kill(pid, "SIGKILL");
     });
     stop.abort();
     expect(await ending).toBe("ended with SIGTERM");
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
   test("is ended when nobody waits for it any more", async () => {

@@ -49,7 +49,7 @@ describe("on a desktop", () => {
     const { env, seen } = desktop();
     const place = { stdout: screen(true), stderr: screen(true), env };
     desktopOf(place)?.show({ title: "bob", body: "-x $(id) <b>& 'quoted'" });
-    await expect.poll(() => existsSync(seen), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(seen)).toBe(true);
     const args = "--app-name=p2pchat\n--\nbob\n-x $(id) &lt;b&gt;&amp; 'quoted'\n";
     expect(readFileSync(seen, "utf8")).toBe(args);
     expect([place.stdout.read(), place.stderr.read()]).toEqual([null, null]);

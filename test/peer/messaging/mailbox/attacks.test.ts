@@ -82,7 +82,7 @@ describe("sessions that keep failing", () => {
     const before = world.directory.claims;
     await world.pass(6.5 * DAY);
     expect(world.directory.claims - before).toBe(3);
-  }, 30_000);
+  });
 });
 
 describe("a profile that has stopped delivering", () => {
