@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeBase64url } from "../../shared/base64url.ts";
-import { isChatError } from "../../shared/errors.ts";
 import { signJws } from "../../shared/jws.ts";
 import { verifyMailboxRecord } from "../../shared/mailbox-record.ts";
 import { JWS_TYPES } from "../../shared/protocol.ts";
@@ -15,6 +14,7 @@ import {
   personOf,
   relayOf,
 } from "../support/people.ts";
+import { testSignedRecord } from "../support/signed-record.ts";
 import vector from "../vectors/mailbox-record.json" with { type: "json" };
 
 const bob = personOf("bob");
@@ -91,43 +91,20 @@ describe("a mailbox record", () => {
     await expectError(verify(await signed({ boxes: [{ ...one, box }] })), "KEY_INVALID");
   });
 
-  test.each([
-    ["an unknown member", { aud: "https://names.example.org" }],
-    ["an unknown member of a box", { boxes: [{ ...one, kind: "requests" }] }],
-    ["three boxes", { boxes: [one, two, one] }],
-    ["a box of 31 bytes", { boxes: [{ ...one, box: encodeBase64url(new Uint8Array(31)) }] }],
-    ["a key of 1215 bytes", { key: encodeBase64url(new Uint8Array(1215)) }],
-    ["a padded key", { key: `${valid.key}=` }],
-    ["another version", { v: 2 }],
-    ["another spelling of the name", { name: "Bob" }],
-    ["sequence 0", { seq: 0 }],
-  ])("is refused with %s", async (_, change) => {
-    await expectError(verify(await signed(change)), "RECORD_INVALID", "payload");
-  });
-
-  test("is refused with a key id in its header", async () => {
-    await expectError(verify(await signJws(valid, { ...signer, kid: bob.device })), "RECORD_INVALID", "header");
-  });
-
-  test("is refused beyond 4 KiB", async () => {
-    await expectError(verify(await signed({ name: "x".repeat(1500) })), "RECORD_INVALID", "size");
-  });
-
-  test("is no address record", async () => {
-    await expectError(verify(await addressRecordOf(bob)), "RECORD_INVALID", "typ");
-  });
-
-  test("is refused after any change of one character", async () => {
-    const text = await mailboxRecordOf(bob);
-    const places = fc.integer({ min: 0, max: text.length - 1 });
-    await fc.assert(
-      fc.asyncProperty(places, fc.constantFrom(..."ABCxyz019-_.=+ "), async (place, other) => {
-        fc.pre(other !== text.charAt(place));
-        const mutated = text.slice(0, place) + other + text.slice(place + 1);
-        const outcome = await verify(mutated).catch((error: unknown) => error);
-        expect(isChatError(outcome)).toBe(true);
-      }),
-      { numRuns: 300 },
-    );
+  testSignedRecord({
+    ...{ verify, signer, kid: bob.device, valid },
+    tooLong: { name: "x".repeat(1500) },
+    misshapen: [
+      ["an unknown member", { aud: "https://names.example.org" }],
+      ["an unknown member of a box", { boxes: [{ ...one, kind: "requests" }] }],
+      ["three boxes", { boxes: [one, two, one] }],
+      ["a box of 31 bytes", { boxes: [{ ...one, box: encodeBase64url(new Uint8Array(31)) }] }],
+      ["a key of 1215 bytes", { key: encodeBase64url(new Uint8Array(1215)) }],
+      ["a padded key", { key: `${valid.key}=` }],
+      ["another version", { v: 2 }],
+      ["another spelling of the name", { name: "Bob" }],
+      ["sequence 0", { seq: 0 }],
+    ],
+    anotherKind: () => addressRecordOf(bob),
   });
 });

@@ -25,6 +25,8 @@ export class MemoryRelay {
   store = Uint8Array.from({ length: 16 }, () => 1);
   isDown = false;
   tamper: Tampering = (parcels) => parcels;
+  /** The tokens that it was shown, whatever it answered. */
+  readonly tokensShown = new Set<string>();
   /** Everything that was ever deposited. */
   readonly deposited: Uint8Array[] = [];
   readonly boxes = new Map<string, Box>();
@@ -131,6 +133,7 @@ class Visit implements Mailbox {
 
   async deposit(box: Uint8Array, token: Uint8Array | null, parcel: Uint8Array): Promise<void> {
     await this.#turn();
+    if (token !== null) this.#relay.tokensShown.add(hex(token));
     if (this.#relay.refuses !== undefined) throw this.#relay.refuses;
     const found = this.#relay.boxes.get(hex(box));
     if (found === undefined || (token === null) !== (found.tokenKey === null)) {
