@@ -106,20 +106,21 @@ describe("a device with a relay", () => {
     const told: string[] = [];
     const list = [first.addresses[0], second.addresses[0], relay.address].map((address) => address ?? "");
     await using bob = await startTestNetwork("bob", {
-      limits: { ...OFTEN, relayProbeTimeoutMs: 300, reserveTimeoutMs: 500, relayRetryMs: 50 },
+      limits: { ...OFTEN, reserveTimeoutMs: 1000, relayRetryMs: 50 },
       relays: () => list,
       onAddressesChanged: () => told.push(bob.network.addresses().join()),
     });
-    await expect.poll(() => told.at(-1)?.includes(relay.id), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => told.at(-1)?.includes(relay.id), { timeout: 15_000 }).toBe(true);
     await expect
-      .poll(() => bob.network.connections().reservations.map(({ state }) => state === "reserved"), { timeout: 10_000 })
+      .poll(() => bob.network.connections().reservations.map(({ state }) => state === "reserved"), { timeout: 15_000 })
       .toEqual([false, false, true]);
     const changes = told.length;
     await using alice = await startTestNetwork("alice", { dialOnly: true });
     expect(await expectEcho(alice, bob, await relayed(bob))).toBe("relay");
-    await expect.poll(() => bob.network.connections().reservations[0]?.state, { timeout: 10_000 }).toBe("connecting");
-    await expect.poll(() => bob.network.connections().reservations[0]?.state, { timeout: 10_000 }).toBe("waiting");
-    expect(told.slice(changes)).toEqual([]);
+    await expect.poll(() => bob.network.connections().reservations[0]?.state, { timeout: 15_000 }).toBe("connecting");
+    await expect.poll(() => bob.network.connections().reservations[0]?.state, { timeout: 15_000 }).toBe("waiting");
+    const liars = [first, second].map(({ peerId }) => peerId);
+    expect(told.slice(changes).filter((addresses) => liars.some((liar) => addresses.includes(liar)))).toEqual([]);
   }, 30_000);
 
   test("lets no relay answer for itself what should come through it", async () => {
@@ -129,10 +130,10 @@ describe("a device with a relay", () => {
     });
     await using relay = await startRelay("relay");
     await using bob = await startTestNetwork("bob", {
-      limits: { ...OFTEN, relayProbeTimeoutMs: 300, relays: 1 },
+      limits: { ...OFTEN, relays: 1 },
       relays: () => [liar.addresses[0] ?? "", relay.address],
     });
-    await expect.poll(() => bob.network.addresses().join(), { timeout: 10_000 }).toContain(relay.id);
+    await expect.poll(() => bob.network.addresses().join(), { timeout: 15_000 }).toContain(relay.id);
     expect(bob.network.connections().reservations[0]).toMatchObject({ state: "waiting", reason: "forwarding" });
   }, 20_000);
 
@@ -148,7 +149,7 @@ describe("a device with a relay", () => {
     await using bob = await startTestNetwork("bob", { limits: OFTEN, relays: () => [relay.address] });
     await relayed(bob);
     const [before] = bob.network.connections().reservations;
-    await expect.poll(() => refused, { timeout: 10_000 }).toBeGreaterThan(4);
+    await expect.poll(() => refused, { timeout: 15_000 }).toBeGreaterThan(4);
     expect(bob.network.connections().reservations).toEqual([before]);
   });
 });
