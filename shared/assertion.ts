@@ -7,12 +7,14 @@ import { JWS_TYPES, LIMITS } from "./protocol.ts";
 import { unixSeconds, usernameSchema } from "./schemas.ts";
 
 const MAX_BYTES = 2048;
+/** Printable ASCII: databases differ in what else a text may hold. */
+const JTI = /^[\x21-\x7e]{16,64}$/;
 
 const claimsSchema = z.strictObject({
   iss: usernameSchema,
   sub: usernameSchema,
   aud: z.string().max(256),
-  jti: z.string().min(16).max(64),
+  jti: z.string().regex(JTI),
   iat: unixSeconds,
   exp: unixSeconds,
 });

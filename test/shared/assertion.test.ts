@@ -41,6 +41,8 @@ describe("an assertion", () => {
     ["no audience", { aud: undefined }],
     ["a short jti", { jti: "1" }],
     ["a long jti", { jti: "1".repeat(65) }],
+    ["a jti of which no database makes a text", { jti: "\0".repeat(16) }],
+    ["a jti that is not ASCII", { jti: "é".repeat(16) }],
     ["a name that is none", { sub: "Bob" }],
     ["an unknown claim", { scope: "admin" }],
     ["a time with a fraction", { iat: NOW_SECONDS + 0.5 }],
