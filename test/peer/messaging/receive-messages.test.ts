@@ -11,7 +11,7 @@ import { LIMITS, SIGNATURE_DOMAINS } from "../../../shared/protocol.ts";
 import { attacked, expectRefused } from "../../support/attacked-peer.ts";
 import { databaseContent } from "../../support/database-bytes.ts";
 import { HostileOpener, refusals, types } from "../../support/hostile-opener.ts";
-import { keyOf, personOf } from "../../support/people.ts";
+import { keyOf, personOf, recordOf } from "../../support/people.ts";
 import { textBody } from "../../support/text-body.ts";
 
 describe("an envelope is stored once, or refused without a trace", () => {
@@ -73,6 +73,20 @@ describe("an envelope is stored once, or refused without a trace", () => {
     const alice = personOf("alice");
     const relayed = sealEnvelope(at.opener.envelope({ sender: publicKeyOfDevice(alice.device) }), alice.deviceKey);
     await expectRefused(at, await at.opener.frameOf(relayed), ["ENVELOPE_INVALID", "identity"]);
+  });
+
+  test("refuses what another device of the same person has signed", async () => {
+    const at = await attacked({ listed: false });
+    const second = personOf("mallory", { device: "mallory second device" });
+    const devices = [at.mallory, second].map(({ deviceKey }) => ({ key: deviceKey, addedAt: 0 }));
+    at.world.directory.list(await recordOf(at.mallory, { devices }));
+    await at.opener.openSession();
+    const sender = publicKeyOfDevice(second.device);
+    const start = at.opener.session;
+    const sealed = sealEnvelope(at.opener.envelope({ sender, seq: 1, prevHash: null }), second.deviceKey);
+    await expectRefused(at, await at.opener.frameOf(sealed), ["ENVELOPE_INVALID", "identity"]);
+    at.opener.session = start;
+    expect(types(await at.opener.write())).toEqual(["ack"]);
   });
 
   test("refuses a signature made for another purpose", async () => {

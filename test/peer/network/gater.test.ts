@@ -68,3 +68,14 @@ test("a peer with an Ed25519 key is admitted and dialled", async () => {
   expect(await asked.denyDialMultiaddr?.(multiaddr(`/ip4/8.8.8.8/tcp/4001/p2p/${bob}`))).toBe(false);
   expect(refused).toEqual([]);
 });
+
+test("who was admitted is refused after all, where others took the place while it agreed on its multiplexer", async () => {
+  const refused: Refusal[] = [];
+  let refusal: Refusal | undefined;
+  const asked = connectionGater({ allowLocal: true, refusal: () => refusal, onRefused: (why) => refused.push(why) });
+  const peer = peerIdFromString(bob);
+  expect(await asked.denyInboundEncryptedConnection?.(peer, undefined as never)).toBe(false);
+  refusal = "connections";
+  expect(await asked.denyInboundUpgradedConnection?.(peer, undefined as never)).toBe(true);
+  expect(refused).toEqual(["connections"]);
+});
