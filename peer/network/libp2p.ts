@@ -1,4 +1,3 @@
-import { noise } from "@chainsafe/libp2p-noise";
 import type { CircuitRelayTransportComponents } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { ConnectionGater, Transport } from "@libp2p/interface";
@@ -9,6 +8,7 @@ import type { Runtime } from "../messaging/runtime.ts";
 import { heartbeat } from "./heartbeat.ts";
 import type { NetworkLimits } from "./limits.ts";
 import { muxer } from "./muxer.ts";
+import { noise } from "./negotiation.ts";
 import { tcp } from "./tcp.ts";
 
 /** What libp2p keeps to itself and its own transports. */

@@ -2,6 +2,7 @@ import { type YamuxMuxerInit, yamux } from "@chainsafe/libp2p-yamux";
 import { StreamState } from "@chainsafe/libp2p-yamux/stream";
 import type { Connection, MessageStream, StreamMuxerFactory } from "@libp2p/interface";
 import { bytesOfPartialFrame, type MuxedStream, type Muxer, muxerKey } from "./libp2p-internals.ts";
+import { boundAnswers, negotiated } from "./negotiation.ts";
 
 type MuxerInit = YamuxMuxerInit & { readonly streamOptions: { readonly maxStreamWindowSize: number } };
 
@@ -28,7 +29,8 @@ const MAX_UNSENT_BYTES = 32 * 1024;
  *   Yamux's own: a connection that has too much of that is ended;
  * - so is one that begins a frame which no window could hold;
  * - but a stream whose protocol is not agreed on yet sends at once, a line or two: it waits behind what was sent before,
- *   not behind all that other streams still have to send.
+ *   not behind all that other streams still have to send;
+ * - one on which the other side names protocols without an end is reset.
  */
 export function muxer(init: MuxerInit): () => StreamMuxerFactory {
   const create = yamux({ ...init, keepAliveInterval: MEASURE_INTERVAL_MS });
@@ -36,6 +38,7 @@ export function muxer(init: MuxerInit): () => StreamMuxerFactory {
     const factory = create();
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
+      negotiated(connection);
       const all = createStreamMuxer(connection);
       muxers.set(muxerKey(all), all);
       connection.maxWriteBufferLength = MAX_UNSENT_BYTES;
@@ -43,6 +46,7 @@ export function muxer(init: MuxerInit): () => StreamMuxerFactory {
       boundFrames(all, HEADER_BYTES + init.streamOptions.maxStreamWindowSize);
       return onEachStream(all, (stream) => {
         updateSeldom(stream);
+        if (stream.direction === "inbound") boundAnswers(stream, () => stream.protocol !== "");
         sendWhereTaken(stream, connection);
       });
     };

@@ -1,4 +1,3 @@
-import { noise } from "@chainsafe/libp2p-noise";
 import type { CircuitRelayService } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { identify } from "@libp2p/identify";
@@ -14,6 +13,7 @@ import type { NetworkLimits } from "./limits.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { muxer } from "./muxer.ts";
 import { natRelay } from "./nat-relay.ts";
+import { noise } from "./negotiation.ts";
 import { networkOf } from "./network-of.ts";
 import type { RelayNodeOptions, RelayRules } from "./relay-options.ts";
 import { tcp } from "./tcp.ts";

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Connection, MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import { type TCPComponents, type TCPOptions, tcp as tcpOfLibp2p } from "@libp2p/tcp";
 import { carrierKey, hasSocket } from "./libp2p-internals.ts";
+import { boundAnswers } from "./negotiation.ts";
 
 /** By what a libp2p connection shares with the one below it. */
 const sockets = new WeakMap<object, Socket>();
@@ -29,6 +30,7 @@ export function bytesHeard(connection: Pick<Connection, "timeline">): number | u
 function gathering(upgrader: Upgrader): Upgrader {
   const upgradeInbound: Upgrader["upgradeInbound"] = (connection, options) => {
     gatherWrites(connection);
+    boundAnswers(connection);
     return upgrader.upgradeInbound(connection, options);
   };
   const upgradeOutbound: Upgrader["upgradeOutbound"] = (connection, options) => {

@@ -21,6 +21,8 @@ export type HostileOptions = {
   readonly protocols?: readonly string[];
   /** Listens on loopback too. */
   readonly listen?: boolean;
+  /** Names of multiplexers that it offers before Yamux, one after the other. */
+  readonly muxers?: readonly string[];
   /** Dials from this address, such as 127.0.0.7. */
   readonly from?: string;
 };
@@ -64,6 +66,12 @@ export class HostilePeer {
     return new RawStream(stream);
   }
 
+  /** A stream on which no protocol has been named yet. */
+  async openUndecided(connection: Connection): Promise<Stream> {
+    const muxer: { createStream(): Promise<Stream> } = Reflect.get(connection, "muxer");
+    return await muxer.createStream();
+  }
+
   /** The next stream that somebody opened to this peer. */
   async accept(): Promise<RawStream> {
     for (;;) {
@@ -87,21 +95,35 @@ export class HostilePeer {
 }
 
 export async function startHostilePeer(options: HostileOptions = {}): Promise<HostilePeer> {
-  const { protocols = [STREAM_PROTOCOLS.message], listen = false, from } = options;
+  const { protocols = [STREAM_PROTOCOLS.message], listen = false, from, muxers = [] } = options;
   // handed to net.connect as it is; the type lists less than that takes
   const dialOpts: TCPSocketOptions & { localAddress?: string } = from === undefined ? {} : { localAddress: from };
   const node = await createLibp2p({
     privateKey: options.key ?? (await generateKeyPair("Ed25519")),
     addresses: { listen: listen ? ["/ip4/127.0.0.1/tcp/0"] : [] },
     transports: [tcp({ dialOpts })],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxOutboundStreams: 100_000 })],
+    connectionEncrypters: [muxers.length > 0 ? silentNoise() : noise()],
+    streamMuxers: [
+      ...muxers.map((protocol) => () => ({ ...yamux()(), protocol })),
+      yamux({ maxOutboundStreams: 100_000 }),
+    ],
     connectionManager: { inboundConnectionThreshold: 10_000, maxIncomingPendingConnections: 10_000 },
     connectionMonitor: { enabled: false },
   });
   const peer = new HostilePeer(node);
   await node.handle([...protocols], (stream) => peer.take(new RawStream(stream)), { maxInboundStreams: 10_000 });
   return peer;
+}
+
+/** Noise that leaves it to later which multiplexer is used. */
+function silentNoise(): ReturnType<typeof noise> {
+  return (components) => {
+    const encrypter = noise()(components);
+    const secureOutbound = encrypter.secureOutbound.bind(encrypter);
+    encrypter.secureOutbound = (stream, options) =>
+      secureOutbound(stream, { ...options, skipStreamMuxerNegotiation: true });
+    return encrypter;
+  };
 }
 
 /** One stream, byte by byte; frames are our framing, everything else is raw. */
