@@ -41,7 +41,8 @@ export default defineConfig({
           name: "units",
           include: ["test/**/*.test.ts"],
           exclude: PROGRAMS,
-          // A process for each of three hundred files, with all modules loaded anew, takes longer than most of the tests.
+          // A process for each of three hundred files, with all modules loaded anew, takes longer than most of the tests. So
+          // a test undoes what it changes in its process: umask, listeners, subscriptions.
           isolate: false,
         },
       },
