@@ -1,4 +1,3 @@
-import { hex } from "../shared/bytes.ts";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { fingerprintOf } from "../shared/fingerprint.ts";
 import { parseNameRecord } from "../shared/name-record.ts";
@@ -212,11 +211,7 @@ function noticesOf({ feed, watch, gaps, store, log, logWatch, engine }: NoticeDe
     commitAwaited: (device) => engine().running()?.delivery.finishCommit(device),
     outboxChanged(messageIds) {
       watch.changed(messageIds);
-      for (const messageId of messageIds) {
-        const to = store.outbox.ofMessage(messageId)[0]?.to;
-        if (to !== undefined)
-          feed.emit({ type: "receipt", id: hex(messageId), to, state: store.outbox.stateOf(messageId) });
-      }
+      feed.outboxChanged(messageIds);
     },
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {

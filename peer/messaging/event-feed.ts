@@ -1,3 +1,4 @@
+import { hex } from "../../shared/bytes.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { inboxMode } from "./inbox-mode.ts";
 import { isExpired } from "./known-message.ts";
@@ -50,6 +51,16 @@ export class EventFeed implements Feed {
       if (!isForAll(event) && !isAskedFor(event, asked)) continue;
       if (passing.length < MAX_PENDING_EVENTS) passing.push(event);
       signal.raise();
+    }
+  }
+
+  /** Looked up only where somebody asked to hear of it: this comes with every message that is acknowledged. */
+  outboxChanged(messageIds: readonly Uint8Array[]): void {
+    if (![...this.#readers].some(({ asked }) => asked.receipts)) return;
+    const { outbox } = this.#store;
+    for (const messageId of messageIds) {
+      const to = outbox.ofMessage(messageId)[0]?.to;
+      if (to !== undefined) this.emit({ type: "receipt", id: hex(messageId), to, state: outbox.stateOf(messageId) });
     }
   }
 

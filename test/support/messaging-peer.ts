@@ -126,7 +126,10 @@ export class MessagingPeer {
       keyPackageUsed: () => undefined,
       sessionChanged: (device) => this.delivery.nudge(device),
       commitAwaited: (device) => this.delivery.finishCommit(device),
-      outboxChanged: (messageIds) => watch.changed(messageIds),
+      outboxChanged: (messageIds) => {
+        watch.changed(messageIds);
+        this.feed.outboxChanged(messageIds);
+      },
       requeued: (device) => this.delivery.retry(device),
       restored: () => {
         this.restoredNotices += 1;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { ChatEvent } from "../../../peer/messaging/operations/feed.ts";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { listen, texts } from "../../support/feed-readers.ts";
@@ -47,6 +47,22 @@ describe("the feed", () => {
     expect(texts(asking.seen)).toEqual(["hello bob", "typing"]);
     expect(texts(other.seen)).toEqual(["hello bob"]);
     await Promise.all([asking.stop(), other.stop()]);
+  });
+
+  test("looks up what became of a message for those who ask, and for nobody else", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    const ofMessage = vi.spyOn(alice.store.outbox, "ofMessage");
+    const plain = listen(alice, { since: 1 });
+    await world.settle();
+    alice.feed.outboxChanged([new Uint8Array(16)]);
+    expect(ofMessage).not.toHaveBeenCalled();
+    const asking = listen(alice, { since: 1, receipts: true });
+    const { id } = await alice.send(bob, "has it come?");
+    await world.settle();
+    expect(asking.seen).toEqual([{ type: "receipt", id, to: "bob", state: "stored" }]);
+    expect(plain.seen).toEqual([]);
+    await Promise.all([plain.stop(), asking.stop()]);
   });
 
   test("begins behind what was shown, or behind the cursor that is asked for, also after a restart", async () => {
