@@ -33,15 +33,21 @@ export class EventFeed implements Feed {
   readonly #consumers = new Set<string>();
   /** What happened before anybody read who is told everything: the first such reader gets it. */
   readonly #early: PassingEvent[] = [];
+  #isWaking = false;
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
     this.#store = deps.store;
   }
 
-  /** Messages became visible. */
+  /** Messages became visible. They are read in a later turn: first whoever stored them acknowledges them. */
   wake(): void {
-    for (const { signal } of this.#readers) signal.raise();
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    setImmediate(() => {
+      this.#isWaking = false;
+      for (const { signal } of this.#readers) signal.raise();
+    });
   }
 
   emit(event: PassingEvent): void {

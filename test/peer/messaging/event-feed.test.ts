@@ -5,6 +5,7 @@ import { listen, texts } from "../../support/feed-readers.ts";
 import { HostileOpener } from "../../support/hostile-opener.ts";
 import type { MessagingPeer } from "../../support/messaging-peer.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
+import { inbound, laneOfBob } from "../../support/opened-store.ts";
 import { personOf } from "../../support/people.ts";
 
 /** Bob's program, and Mallory, who can send it what she likes. */
@@ -32,6 +33,23 @@ describe("the feed", () => {
     await world.settle();
     expect(texts(seen)).toEqual(["hello bob", "now"]);
     expect(seen[1]).toMatchObject({ from: "alice", seq: 2, verified: false, cursor: 2 });
+    await stop();
+  });
+
+  test("lets whoever wakes it finish first: what is stored is acknowledged before it is shown", async () => {
+    const world = new MessagingWorld();
+    const { bob } = await world.acquainted();
+    const { seen, stop } = listen(bob, { since: 1 });
+    await world.settle();
+    bob.store.transaction(() => {
+      bob.store.inbox.add(inbound(1), "text");
+      bob.store.inbox.release(laneOfBob, 1, 0);
+    });
+    bob.feed.wake();
+    for (let turn = 0; turn < 100; turn += 1) await undefined;
+    expect(texts(seen)).toEqual([]);
+    await world.settle();
+    expect(texts(seen)).toEqual(["text 1"]);
     await stop();
   });
 
