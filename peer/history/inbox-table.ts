@@ -51,9 +51,10 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   const lastHeld = database.prepare<{ seq: number }>(
     `SELECT seq FROM ${heldMessages} AND lane = ? ORDER BY seq DESC LIMIT 1`,
   );
-  const release = database.prepare<MessageRow>(
-    `UPDATE messages SET gap_before = ?, cursor = (SELECT coalesce(max(cursor), 0) + 1 FROM messages)
-     WHERE lane = ? AND seq = ? AND inbound = 1 RETURNING ${MESSAGE_COLUMNS}`,
+  const release = database.prepare<{ seen: number }>(
+    `UPDATE messages SET gap_before = ?1, cursor = (SELECT coalesce(max(cursor), 0) + 1 FROM messages)
+     WHERE lane = ?2 AND seq = ?3 AND inbound = 1
+     RETURNING (readable IN (${SHOW.text}, ${SHOW.change}) OR ?1 > 0) AS seen`,
   );
   const heldLanes = database.prepare<MarkRow>(
     `SELECT lane, sealed FROM received WHERE lane IN (SELECT lane FROM ${heldMessages})`,
@@ -173,7 +174,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
     release(lane, seq, gapBefore) {
       const row = release.get(gapBefore, laneTag(lane), seq);
       if (row === undefined) throw new ChatError("INTERNAL", "there is no such message to release");
-      return rows.visible(row);
+      return row.seen === 1;
     },
     heldLanes: () => heldLanes.all().map(openLane),
     visibleAfter: (cursor, limit) => visibleAfter.all(cursor, limit).map((row) => rows.visible(row)),

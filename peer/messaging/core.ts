@@ -8,7 +8,6 @@ import type { Self } from "./self.ts";
 import type { SessionBook } from "./session-book.ts";
 import type { Lane } from "./store/inbox.ts";
 import type { Store } from "./store.ts";
-import type { Released } from "./visibility.ts";
 
 /** What both directions of delivery work with. */
 export type Core = {
@@ -28,7 +27,7 @@ export type Core = {
 /** What delivery tells the rest of the program; none of these throws. */
 export type Notices = {
   /** Messages became visible; they are on disk. */
-  released(released: readonly Released[]): void;
+  released(): void;
   /** Messages were stored on those lanes: some may wait behind a gap, others no longer. */
   stored(lanes: readonly Lane[]): void;
   /** A one-time key package was used up. */

@@ -12,7 +12,7 @@ import type { Session } from "./ports/sessions.ts";
 import type { LiveSession } from "./session-book.ts";
 import type { Lane } from "./store/inbox.ts";
 import { storeEnvelope } from "./store-envelope.ts";
-import { type Released, releaseReady } from "./visibility.ts";
+import { releaseReady } from "./visibility.ts";
 
 type MessageFrame = FrameOf<"message">;
 
@@ -93,7 +93,7 @@ function storeAll(
   const acked: Uint8Array[] = [];
   const answers: FrameBody[] = [];
   const lanes = new Map<string, StoredLane>();
-  let released: Released[] = [];
+  let isSeen = false;
   let requeued = false;
   const seen: Uint8Array[] = [];
   const displayed = (messageIds: readonly Uint8Array[]) => void seen.push(...messageIds);
@@ -107,7 +107,7 @@ function storeAll(
     if (acked.length === 0) return;
     for (const live of advanced.values()) book.save(device, live);
     for (const { lane, newest } of lanes.values()) store.inbox.keepProof(lane, newest.envelope.seq, newest.signed);
-    released = [...lanes.values()].flatMap(({ lane }) => releaseReady(store, lane));
+    for (const { lane } of lanes.values()) isSeen = releaseReady(store, lane) || isSeen;
     requeued = contact !== undefined && requeueAnswered(core, contact);
   });
   if (acked.length > 0) {
@@ -115,7 +115,7 @@ function storeAll(
     answers.unshift({ type: "ack", envelopeIds: acked });
   }
   if (lanes.size > 0) notices.stored([...lanes.values()].map(({ lane }) => lane));
-  if (released.length > 0) notices.released(released);
+  if (isSeen) notices.released();
   if (requeued) notices.requeued(device);
   if (seen.length > 0) notices.outboxChanged(seen);
   return answers;

@@ -1,32 +1,30 @@
 import { hex } from "../../shared/bytes.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Lane, VisibleMessage } from "./store/inbox.ts";
+import type { Lane } from "./store/inbox.ts";
 import type { Store } from "./store.ts";
 
 /** How long a message waits for the ones before it. */
 export const GAP_WAIT_MS = 5000;
 
-export type Released = { readonly lane: Lane; readonly message: VisibleMessage };
-
 /**
  * Makes visible what has nothing missing before it; to be called in the transaction that stored something.
  *
  * @param waited  up to this number the wait is over: what is held shows now, and the gaps before it with it
+ * @returns whether there is anything new to see
  */
-export function releaseReady(store: Store, lane: Lane, waited = 0): Released[] {
+export function releaseReady(store: Store, lane: Lane, waited = 0): boolean {
   const { inbox } = store;
-  const released: Released[] = [];
+  let isSeen = false;
   const before = inbox.mark(lane) ?? 0;
   let high = before;
   for (let seq = inbox.nextHeld(lane, 0); seq !== undefined; seq = inbox.nextHeld(lane, seq)) {
     const missing = Math.max(0, seq - high - 1);
     if (missing > 0 && seq > waited) break;
-    const message = inbox.release(lane, seq, missing);
-    if (message.readable || message.change || missing > 0) released.push({ lane, message });
+    isSeen = inbox.release(lane, seq, missing) || isSeen;
     high = Math.max(high, seq);
   }
   if (high > before) inbox.setMark(lane, high);
-  return released;
+  return isSeen;
 }
 
 /** At that monotonic time, everything held up to that number has waited long enough. */
@@ -37,7 +35,7 @@ type HeldLane = { readonly lane: Lane; readonly waits: Wait[]; cancel: () => voi
 export type GapTimersDeps = {
   readonly store: Store;
   readonly runtime: Runtime;
-  readonly show: (released: readonly Released[]) => void;
+  readonly show: () => void;
   readonly failed: (error: unknown) => void;
 };
 
@@ -89,7 +87,8 @@ export class GapTimers {
     const { store, runtime, show, failed } = this.#deps;
     held.waits.shift();
     try {
-      show(store.transaction(() => releaseReady(store, held.lane, upTo)));
+      store.transaction(() => releaseReady(store, held.lane, upTo));
+      show();
     } catch (error) {
       failed(error);
       held.waits.unshift({ upTo, overAtMs: runtime.monotonic() + GAP_WAIT_MS });

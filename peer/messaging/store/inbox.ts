@@ -83,8 +83,8 @@ export interface InboxStore {
   nextHeld(lane: Lane, after: number): number | undefined;
   /** The highest sequence that is stored and not visible yet. */
   lastHeld(lane: Lane): number | undefined;
-  /** Makes one visible under the next cursor, behind `gapBefore` missing ones. */
-  release(lane: Lane, seq: number, gapBefore: number): VisibleMessage;
+  /** Makes one visible under the next cursor, behind `gapBefore` missing ones. @returns whether anybody sees it */
+  release(lane: Lane, seq: number, gapBefore: number): boolean;
   /** Every lane with something held, for the timers after a restart. */
   heldLanes(): readonly Lane[];
   /** What is readable or behind a gap, in the order of the cursors. */

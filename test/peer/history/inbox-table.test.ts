@@ -53,8 +53,8 @@ describe("the inbox", () => {
     expect(inbox.heldLanes()).toEqual([laneOfBob]);
     expect(inbox.visibleAfter(0, 10)).toEqual([]);
     transaction(() => {
-      inbox.release(laneOfBob, 1, 0);
-      inbox.release(laneOfBob, 4, 2);
+      expect(inbox.release(laneOfBob, 1, 0)).toBe(true);
+      expect(inbox.release(laneOfBob, 4, 2)).toBe(true);
     });
     const { messageId, from, text, sentAtMs, receivedAtMs, seq, kind, path } = inbound(4);
     const shown = { content: { kind: "text", text }, readable: true, change: false };
@@ -76,8 +76,8 @@ describe("the inbox", () => {
       inbox.setMark(laneOfBob, 0);
       inbox.add(inbound(1), "nothing");
       inbox.add(inbound(3), "nothing");
-      inbox.release(laneOfBob, 1, 0);
-      inbox.release(laneOfBob, 3, 1);
+      expect(inbox.release(laneOfBob, 1, 0)).toBe(false);
+      expect(inbox.release(laneOfBob, 3, 1)).toBe(true);
     });
     expect(inbox.visibleAfter(0, 10)).toMatchObject([{ seq: 3, gapBefore: 1, readable: false }]);
   });
