@@ -5,6 +5,7 @@ import { LIMITS } from "../../shared/protocol.ts";
 import type { Path } from "../messaging/path.ts";
 import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore, Relayed } from "../messaging/store/outbox.ts";
 import type { Database } from "./database.ts";
+import { JustSealed } from "./just-sealed.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -35,15 +36,20 @@ const NO_PLAINTEXT = new Uint8Array();
 export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const sealed = sealedTable<Sealed>(sealer, "outbox");
   const places = sealedTable<Relayed>(sealer, "relayed");
+  const justSealed = new JustSealed();
   const rowName = (envelopeId: Uint8Array) => hex(envelopeId);
-  const seal = ({ to, device, envelopeId, plaintext }: Sealed & Pick<NewOutboxRow, "envelopeId" | "plaintext">) =>
-    [
-      sealed.seal(rowName(envelopeId), { to, device }),
-      sealer.seal("envelopes", rowName(envelopeId), unpad(plaintext)),
-    ] as const;
+  const seal = ({ to, device, envelopeId, plaintext }: Sealed & Pick<NewOutboxRow, "envelopeId" | "plaintext">) => {
+    const name = rowName(envelopeId);
+    justSealed.add(name, { to, device, plaintext });
+    return [sealed.seal(name, { to, device }), sealer.seal("envelopes", name, unpad(plaintext))] as const;
+  };
   // Padding is for the wire; in the database it would only cost pages.
-  const openEnvelope = (envelopeId: Uint8Array, sealedEnvelope: Uint8Array) =>
-    pad(sealer.open("envelopes", rowName(envelopeId), sealedEnvelope));
+  const openEnvelope = (name: string, sealedEnvelope: Uint8Array) =>
+    justSealed.find(name)?.plaintext ?? pad(sealer.open("envelopes", name, sealedEnvelope));
+  const openSealed = (name: string, bytes: Uint8Array): Sealed => {
+    const { to, device } = justSealed.find(name) ?? sealed.open(name, bytes);
+    return { to, device };
+  };
   const deviceTag = (device: string) => sealer.tag("device", device);
   const read = (row: Row): OutboxRow => ({
     id: row.id,
@@ -59,8 +65,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     acceptedAtMs: row.accepted_at,
     relayed: row.relayed === null ? undefined : places.open(String(row.id), row.relayed),
     left: row.left_once === 1,
-    ...sealed.open(rowName(row.envelope_id), row.sealed),
-    plaintext: row.envelope === null ? NO_PLAINTEXT : openEnvelope(row.envelope_id, row.envelope),
+    ...openSealed(rowName(row.envelope_id), row.sealed),
+    plaintext: row.envelope === null ? NO_PLAINTEXT : openEnvelope(rowName(row.envelope_id), row.envelope),
   });
   const insert = database.prepare(
     `INSERT INTO outbox (message_id, device, seq, envelope_id, state, tombstone, accepted_at, sealed, envelope)
@@ -69,6 +75,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const queued = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND device = ? AND id > ? ORDER BY id LIMIT ?`,
   );
+  const hasQueued = database.prepare("SELECT 1 FROM outbox WHERE state = 'queued' AND device = ? LIMIT 1");
   const unrelayed = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND relayed IS NULL AND device = ? ORDER BY id LIMIT ?`,
   );
@@ -137,6 +144,7 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
       insert.run(messageId, deviceTag(device), seq, envelopeId, tombstone ? 1 : 0, acceptedAtMs, ...sealedRow);
     },
     queued: (device, afterId, limit) => queued.all(deviceTag(device), afterId, limit).map(read),
+    hasQueued: (device) => hasQueued.get(deviceTag(device)) !== undefined,
     unrelayed: (device, limit) => unrelayed.all(deviceTag(device), limit).map(read),
     awaiting(device, envelopeId) {
       const row = awaiting.get(envelopeId, deviceTag(device));
@@ -152,7 +160,11 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     failed: (error) => failed.all(error).map(read),
     queuedBefore: (acceptedAtMs) => queuedBefore.all(acceptedAtMs).map(read),
     waiting: () => waiting.all().map((row) => read(row)),
-    markStored: (device, envelopeId, path) => markStored.run(path, envelopeId, deviceTag(device)).changes > 0,
+    markStored(device, envelopeId, path) {
+      const isStored = markStored.run(path, envelopeId, deviceTag(device)).changes > 0;
+      if (isStored) justSealed.forgetPlaintext(rowName(envelopeId));
+      return isStored;
+    },
     markDisplayed(to, messageIds) {
       return messageIds.filter((messageId) => {
         const rows = ofMessage.all(messageId).map(read);
@@ -171,7 +183,9 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     replace(id, { device, seq, envelopeId, plaintext, tombstone, error, reason }) {
       const row = byId.get(id);
       if (row === undefined) return;
-      const sealedRow = seal({ to: read(row).to, device, envelopeId, plaintext });
+      const { to } = read(row);
+      justSealed.forget(rowName(row.envelope_id));
+      const sealedRow = seal({ to, device, envelopeId, plaintext });
       replace.run(
         deviceTag(device),
         seq,
@@ -184,7 +198,10 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
       );
     },
     requeue: (id) => void requeue.run(id),
-    remove: (id) => void remove.run(id),
+    remove(id) {
+      justSealed.clear();
+      remove.run(id);
+    },
     counts() {
       const found = new Map(counts.all().map(({ state, rows }) => [state, rows]));
       const of = (state: OutboxState) => found.get(state) ?? 0;

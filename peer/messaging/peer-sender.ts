@@ -132,7 +132,7 @@ export class PeerSender {
   }
 
   hasQueued(): boolean {
-    return this.#deps.store.outbox.queued(this.#device, 0, 1).length > 0;
+    return this.#deps.store.outbox.hasQueued(this.#device);
   }
 
   async #idle(): Promise<void> {

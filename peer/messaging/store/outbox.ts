@@ -47,6 +47,7 @@ export interface OutboxStore {
   add(row: NewOutboxRow): void;
   /** Rows for a device that await its ack, relayed or not, after row `afterId`, oldest first. */
   queued(device: DeviceId, afterId: number, limit: number): readonly OutboxRow[];
+  hasQueued(device: DeviceId): boolean;
   /** Those of them that are in no mailbox. */
   unrelayed(device: DeviceId, limit: number): readonly OutboxRow[];
   /** The row with that envelope, if it awaits that device's ack. */

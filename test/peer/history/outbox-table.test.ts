@@ -22,6 +22,36 @@ describe("the outbox", () => {
     expect(outbox.queued(carol.device, 0, 10)).toEqual([]);
   });
 
+  test("gives back the same from memory and from the disk, more than it remembers included", () => {
+    const store = withRows(300);
+    const again = openedStore(store.path);
+    const facts = { device: bob.device, to: bob.username };
+    const remembered = store.outbox.queued(bob.device, 0, 300);
+    expect(remembered).toHaveLength(300);
+    expect(again.outbox.queued(bob.device, 0, 300)).toEqual(remembered);
+    expect(remembered[0]).toMatchObject({ ...facts, plaintext: outgoing(1).plaintext });
+    expect(remembered[299]).toMatchObject({ ...facts, plaintext: outgoing(300).plaintext });
+  });
+
+  test("sends what is on the disk where an acknowledgement was undone", () => {
+    const { outbox, transaction } = withRows(1);
+    const undo = () =>
+      transaction(() => {
+        expect(outbox.markStored(bob.device, idOf("own envelope 1"), "direct")).toBe(true);
+        throw new Error("no room");
+      });
+    expect(undo).toThrow("no room");
+    expect(outbox.queued(bob.device, 0, 1)).toMatchObject([outgoing(1)]);
+  });
+
+  test("knows whether anything waits for a device", () => {
+    const { outbox, transaction } = withRows(1);
+    expect(outbox.hasQueued(bob.device)).toBe(true);
+    expect(outbox.hasQueued(carol.device)).toBe(false);
+    transaction(() => outbox.markStored(bob.device, idOf("own envelope 1"), "direct"));
+    expect(outbox.hasQueued(bob.device)).toBe(false);
+  });
+
   test("clears a row by its device and envelope, and by nothing else", () => {
     const { outbox, transaction } = withRows(2);
     transaction(() => {
