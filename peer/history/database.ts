@@ -9,6 +9,9 @@ const BUSY_TIMEOUT_MS = 2000;
 
 const SYNCHRONOUS_FULL = 2;
 
+/** Of a bare `LIMIT ?` SQLite looks at the value for its plan, and so compiles the statement anew each time it is bound. */
+export const LIMIT = "LIMIT CAST(? AS INTEGER)";
+
 /** Handles that met an I/O error: closing them would write to a disk whose state is not known. */
 const abandoned = new Set<DatabaseSync>();
 

@@ -3,7 +3,7 @@ import { ENVELOPE_KINDS } from "../../shared/content.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { InboxStore, Lane } from "../messaging/store/inbox.ts";
-import type { Database } from "./database.ts";
+import { type Database, LIMIT } from "./database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-rows.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
@@ -27,7 +27,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   const hasMessage = database.prepare("SELECT 1 FROM messages WHERE sender = ? AND message_id = ? AND inbound = 1");
   const mark = database.prepare<MarkRow>("SELECT high FROM received WHERE lane = ?");
   const marks = database.prepare<MarkRow>(
-    "SELECT lane, high, sealed FROM received WHERE device = ? AND high > 0 ORDER BY changed_at DESC LIMIT ?",
+    `SELECT lane, high, sealed FROM received WHERE device = ? AND high > 0 ORDER BY changed_at DESC ${LIMIT}`,
   );
   const setMark = database.prepare(
     `INSERT INTO received (lane, device, high, changed_at, sealed) VALUES (?, ?, ?, ?, ?)
@@ -61,7 +61,7 @@ export function inboxTable(database: Database, sealer: Sealer): InboxStore {
   );
   const visibleAfter = database.prepare<MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages
-     WHERE cursor > ? AND (readable IN (${SHOW.text}, ${SHOW.change}) OR gap_before > 0) ORDER BY cursor LIMIT ?`,
+     WHERE cursor > ? AND (readable IN (${SHOW.text}, ${SHOW.change}) OR gap_before > 0) ORDER BY cursor ${LIMIT}`,
   );
   const byMessage = database.prepare<MessageRow>(
     // The first of each sender is the message: what they send again under its id is none.

@@ -4,7 +4,7 @@ import { pad, unpad } from "../../shared/padding.ts";
 import { LIMITS } from "../../shared/protocol.ts";
 import type { Path } from "../messaging/path.ts";
 import type { NewOutboxRow, OutboxRow, OutboxState, OutboxStore, Relayed } from "../messaging/store/outbox.ts";
-import type { Database } from "./database.ts";
+import { type Database, LIMIT } from "./database.ts";
 import { JustSealed } from "./just-sealed.ts";
 import { sealedTable } from "./sealed-table.ts";
 import type { Sealer } from "./sealer.ts";
@@ -73,11 +73,11 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
      VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?)`,
   );
   const queued = database.prepare<Row>(
-    `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND device = ? AND id > ? ORDER BY id LIMIT ?`,
+    `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND device = ? AND id > ? ORDER BY id ${LIMIT}`,
   );
   const hasQueued = database.prepare("SELECT 1 FROM outbox WHERE state = 'queued' AND device = ? LIMIT 1");
   const unrelayed = database.prepare<Row>(
-    `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND relayed IS NULL AND device = ? ORDER BY id LIMIT ?`,
+    `SELECT ${COLUMNS} FROM outbox WHERE state = 'queued' AND relayed IS NULL AND device = ? ORDER BY id ${LIMIT}`,
   );
   const awaiting = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND device = ? AND state = 'queued'`,
