@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import { asStorageError } from "./durable-file.ts";
+import { asStorageError } from "./storage-error.ts";
 
 /**
  * Makes a directory, with those above it that are missing; one that is there stays as it is. Node's own `recursive` never

@@ -1,8 +1,8 @@
 import { chmodSync, lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ChatError } from "../../shared/errors.ts";
-import { asStorageError } from "./durable-file.ts";
 import { makeDirectories } from "./make-directories.ts";
+import { asStorageError } from "./storage-error.ts";
 
 /** Where one profile lives: a directory of mode 0700 that is ours, with files of mode 0600. */
 export interface ProfileDirectory {

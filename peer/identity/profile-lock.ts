@@ -2,8 +2,8 @@ import { closeSync, fchmodSync, openSync, readFileSync, rmSync, writeFileSync } 
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ChatError } from "../../shared/errors.ts";
-import { asStorageError } from "./durable-file.ts";
 import type { ProfileDirectory } from "./profile-directory.ts";
+import { asStorageError } from "./storage-error.ts";
 
 export interface ProfileLock {
   /** Idempotent. */
