@@ -75,9 +75,10 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const { self, store, naming, keystore, clock, profile, settings } = opened;
   const { deviceSeed } = keystore.secrets;
   const allowLocal = settings.allowLocal ?? profile.allowLocal;
-  const [{ startNetwork }, { createPunching }, { createSecureSessions }, { parcelSeals }] = await Promise.all([
+  const daemon = options.mode === "daemon";
+  const [{ startNetwork }, punch, { createSecureSessions }, { parcelSeals }] = await Promise.all([
     import("./network/node.ts"),
-    import("./network/punch.ts"),
+    daemon ? import("./network/punch.ts") : undefined,
     import("./sessions/secure-sessions.ts"),
     import("./sessions/parcel-seal.ts"),
   ]);
@@ -104,7 +105,6 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const mailboxes = mailboxNetwork({ allowLocal, reach, own: policy.own, runtime });
   const mail = { ...core, naming, mailboxes, seals, grants };
   const parcels = new ParcelSender(mail);
-  const daemon = options.mode === "daemon";
   const serverNow = () => clock.now();
   const mailbox = keepMailbox({ ...mail, sender: parcels, serverNow, retry: (device) => delivery.retry(device) });
   const usesRelays = policy.own.length > 0 || policy.listed;
@@ -142,7 +142,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
     deviceSeed,
     ...(daemon && { listen: { port: options.port ?? 0, ...(options.hosts && { hosts: options.hosts }) } }),
     ...(options.announce && { announce: options.announce }),
-    ...(daemon && { punching: createPunching({ self: self.device, allowLocal, isContact, runtime, log }) }),
+    ...(punch && { punching: punch.createPunching({ self: self.device, allowLocal, isContact, runtime, log }) }),
     allowLocal,
     lan: settings.lan,
     upnp: settings.upnp,

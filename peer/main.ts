@@ -16,9 +16,10 @@ void runProgram({
     tryLock: async (directory) => (await import("./identity/profile-lock.ts")).tryAcquireProfileLock(directory),
     loadPrograms: async () => ({
       ...(await import("./compose.ts")),
-      ...(await import("./register.ts")),
-      ...(await import("./change-passphrase.ts")),
-      ...(await import("./check-passphrase.ts")),
+      registerProfile: async (options) => (await import("./register.ts")).registerProfile(options),
+      changePassphrase: async (options) => (await import("./change-passphrase.ts")).changePassphrase(options),
+      isSealed: async (directory) => (await import("./check-passphrase.ts")).isSealed(directory),
+      checkPassphrase: async (...args) => (await import("./check-passphrase.ts")).checkPassphrase(...args),
     }),
     loadDoctor: () => import("./doctor.ts"),
     loadRelay: () => import("./start-relay.ts"),

@@ -8,7 +8,7 @@ import type { ProfileDirectory } from "./cli/context.ts";
 import { isSameBirth, readBirthMark } from "./history/birth-mark.ts";
 import { type OpenStore, openStore } from "./history/store.ts";
 import { type Keystore, openKeystore } from "./identity/keystore.ts";
-import { askPassphrase } from "./identity/passphrase.ts";
+import type { PassphraseOptions } from "./identity/passphrase.ts";
 import { findProfile, type Profile } from "./identity/profile-file.ts";
 import type { KeyLog } from "./messaging/ports/key-log.ts";
 import type { Runtime } from "./messaging/runtime.ts";
@@ -58,7 +58,7 @@ export async function openProfile(
   const profile = await findProfile(directory.file(PROFILE_FILE));
   if (profile === undefined) throw new ChatError("PROFILE_MISSING", "this profile has no name yet");
   const source = { file: settings.passphraseFile, command: settings.passphraseCommand, signal };
-  const keystore = options.keystore ?? (await openKeystore(directory.file(KEYSTORE_FILE), () => askPassphrase(source)));
+  const keystore = options.keystore ?? (await openKeystore(directory.file(KEYSTORE_FILE), () => passphraseOf(source)));
   if (keystore.profileId !== profile.profileId) {
     throw new ChatError("STORE_CORRUPT", "keystore.json and profile.json belong to different profiles");
   }
@@ -92,6 +92,11 @@ export async function openProfile(
     adopt,
     close,
   };
+}
+
+/** Loaded only where a passphrase guards the keys: terminals and commands take longer to load than keys to open. */
+export async function passphraseOf(source: PassphraseOptions): Promise<string> {
+  return (await import("./identity/passphrase.ts")).askPassphrase(source);
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };

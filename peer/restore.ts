@@ -4,7 +4,6 @@ import { privateKeyObject } from "../shared/ed25519.ts";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { type NameRecord, signNameRecord } from "../shared/name-record.ts";
 import { type Keystore, newSecrets, openKeystore, rewriteKeystore } from "./identity/keystore.ts";
-import { askPassphrase } from "./identity/passphrase.ts";
 import { writeProfile } from "./identity/profile-file.ts";
 import { renumberOutbox } from "./messaging/readdress.ts";
 import type { Runtime } from "./messaging/runtime.ts";
@@ -16,6 +15,7 @@ import {
   NEXT_KEYSTORE_FILE,
   type OpenProfile,
   PROFILE_FILE,
+  passphraseOf,
   selfOf,
 } from "./open-profile.ts";
 
@@ -53,7 +53,7 @@ export async function giveNewLife(
 async function nextKeystore({ directory, keystore, settings }: OpenProfile, signal: AbortSignal): Promise<Keystore> {
   const path = directory.file(NEXT_KEYSTORE_FILE);
   const { passphraseFile: file, passphraseCommand: command } = settings;
-  if (existsSync(path)) return openKeystore(path, () => askPassphrase({ file, command, signal }));
+  if (existsSync(path)) return openKeystore(path, () => passphraseOf({ file, command, signal }));
   const { deviceSeed, incarnation } = newSecrets();
   const secrets = { ...keystore.secrets, deviceSeed, incarnation };
   await rewriteKeystore(path, keystore, secrets);
