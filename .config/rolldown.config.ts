@@ -1,18 +1,10 @@
-import { defineConfig, type OutputOptions, type Plugin } from "rolldown";
+import { defineConfig, type OutputOptions } from "rolldown";
 import { declarations } from "./declarations.ts";
+import { layered } from "./layers.ts";
+import { lightYargs } from "./light-yargs.ts";
 import { manual } from "./manual.ts";
 import { schemas } from "./schemas.ts";
 import { thirdParty } from "./third-party.ts";
-
-/**
- * yargs measures its help with `string-width`, whose tables of emoji take longer to load than all else that a short
- * command does. The help is ASCII.
- */
-const asciiWidth: Plugin = {
-  name: "ascii-width",
-  resolveId: (id) => (id === "string-width" ? "\0ascii-width" : undefined),
-  load: (id) => (id === "\0ascii-width" ? "export default (text) => text.length;" : undefined),
-};
 
 function chunks(directory: string, extension: string): OutputOptions {
   return {
@@ -26,16 +18,23 @@ function chunks(directory: string, extension: string): OutputOptions {
 
 const notices = thirdParty();
 
+/** What every command loads; what it takes to open a profile; what it takes to reach other people. */
+const LAYERS = {
+  base: ["peer/main.ts"],
+  profile: ["peer/identity/profile-lock.ts", "peer/compose.ts"],
+  network: ["peer/network/node.ts", "peer/sessions/secure-sessions.ts", "peer/sessions/parcel-seal.ts"],
+};
+
 /** A directory for each program and for each library, cut where it imports on demand: a command loads only what it needs. */
 export default defineConfig([
   {
     input: { main: "peer/main.ts" },
     platform: "node",
-    plugins: [asciiWidth, notices, manual(), schemas()],
+    plugins: [lightYargs, notices, manual(), schemas()],
     // Only for configuration files of yargs that extend others: there are none.
     transform: { define: { "import.meta.resolve": "undefined" } },
     // CommonJS: the loader of ES modules costs a short command a tenth of its time.
-    output: { ...chunks("dist/p2pchat", "cjs"), format: "cjs" },
+    output: { ...chunks("dist/p2pchat", "cjs"), format: "cjs", codeSplitting: { groups: layered(LAYERS) } },
   },
   {
     input: { main: "naming-server/main.ts" },

@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OutputChunk, type RolldownOptions, rolldown } from "rolldown";
 import { beforeAll, describe, expect, test } from "vitest";
+import { lightYargs } from "../.config/light-yargs.ts";
 import config from "../.config/rolldown.config.ts";
+import { parseCommandLine } from "../peer/cli/parse.ts";
+import { COMMANDS } from "../peer/cli/program.ts";
 import { startTestServer } from "./support/control-socket.ts";
 import { terminal } from "./support/fake-daemon.ts";
 import { Program } from "./support/program.ts";
@@ -12,6 +15,9 @@ import { temporaryDirectory } from "./support/temporary-directory.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const HEAVY = /node_modules\/(?:libp2p|@libp2p|@chainsafe|ts-mls|express|jose|zod|cborg|multiformats|@noble)\//;
+/** What yargs brings along and the build leaves out. */
+const DECORATION =
+  /node_modules\/(?:.*\/)?(?:string-width|emoji-regex|get-east-asian-width|wrap-ansi|ansi-styles|escalade)\//;
 const PROGRAMS = [config].flat() as RolldownOptions[];
 
 type Built = Readonly<
@@ -107,7 +113,39 @@ test("what every command loads holds no heavy package, while the whole does", ()
   expect(atStart.filter((id) => id.includes("/yargs/"))).not.toEqual([]);
   expect(atStart.filter((id) => HEAVY.test(id))).toEqual([]);
   expect(everything.filter((id) => HEAVY.test(id))).not.toEqual([]);
-  expect(everything.filter((id) => /naming-server\/|node_modules\/express\//.test(id))).toEqual([]);
+  expect(everything.filter((id) => DECORATION.test(id) || /naming-server\/|node_modules\/express\//.test(id))).toEqual(
+    [],
+  );
+});
+
+test("what opens a profile and what reaches others are a file each, the first without the second", () => {
+  const fileOf = (path: string) =>
+    Object.keys(p2pchat).find((file) => p2pchat[file]?.modules.includes(join(ROOT, path))) ?? path;
+  const [profile, network] = [fileOf("peer/compose.ts"), fileOf("peer/network/node.ts")];
+  const filesBeside = (file: string) => p2pchat[file]?.imports.filter((other) => Object.hasOwn(p2pchat, other));
+  expect(filesBeside("main.cjs")).toEqual([]);
+  expect(filesBeside(profile)).toEqual(["main.cjs"]);
+  expect(filesBeside(network)?.toSorted()).toEqual(["main.cjs", profile].toSorted());
+  const opening = loadedWith(p2pchat, profile);
+  expect(opening.filter((id) => /node_modules\/(?:libp2p|@libp2p|@chainsafe|ts-mls)\//.test(id))).toEqual([]);
+  // A terminal to type a passphrase at, and what only a daemon does.
+  const rare =
+    /peer\/(?:register|change-passphrase|identity\/(?:passphrase|terminal-prompt)|network\/(?:punch|upnp))\.ts$/;
+  expect(loadedWith(p2pchat, network).filter((id) => rare.test(id))).toEqual([]);
+});
+
+test("help reads as that of the sources does", async () => {
+  const directory = temporaryDirectory();
+  const input = { parse: join(ROOT, "peer/cli/parse.ts"), program: join(ROOT, "peer/cli/program.ts") };
+  const bundle = await rolldown({ input, cwd: ROOT, platform: "node", plugins: [lightYargs], logLevel: "silent" });
+  await bundle.write({ dir: directory, format: "esm", entryFileNames: "[name].mjs" });
+  await bundle.close();
+  const built = { ...(await import(join(directory, "parse.mjs"))), ...(await import(join(directory, "program.mjs"))) };
+  const names = COMMANDS.map(({ usage }) => usage.split(" ")[0] ?? "");
+  for (const typed of [["--help"], ["--version"], ...names.map((name) => [name, "--help"])]) {
+    const expected = parseCommandLine(typed, { commands: COMMANDS, version: "1.2.3" });
+    expect(built.parseCommandLine(typed, { commands: built.COMMANDS, version: "1.2.3" })).toEqual(expected);
+  }
 });
 
 describe("when it runs,", () => {
@@ -121,29 +159,34 @@ describe("when it runs,", () => {
       cpSync(join(ROOT, file), join(root, file));
     const record = join(root, "loaded.json");
     const spy = join(root, "spy.cjs");
-    const files = "Object.keys(require.cache)";
+    const loaded = "{ files: Object.keys(require.cache), builtins: process.moduleLoadList }";
     writeFileSync(
       spy,
-      `process.on("exit", () => require("fs").writeFileSync(${JSON.stringify(record)}, JSON.stringify(${files})));`,
+      `process.on("exit", () => require("fs").writeFileSync(${JSON.stringify(record)}, JSON.stringify(${loaded})));`,
     );
     const command = [process.execPath, "--require", spy, join(root, "peer/p2pchat.cjs")];
-    const chunksLoaded = () =>
-      (JSON.parse(readFileSync(record, "utf8")) as string[]).filter((file) => file.startsWith(chunks));
-    const modulesLoaded = () => chunksLoaded().flatMap((file) => p2pchat[file.slice(chunks.length + 1)]?.modules ?? []);
-    return { root, command, chunksLoaded, modulesLoaded };
+    const readRecord = () => JSON.parse(readFileSync(record, "utf8")) as { files: string[]; builtins: string[] };
+    const chunksLoaded = () => readRecord().files.flatMap((file) => (dirname(file) === chunks ? [basename(file)] : []));
+    const modulesLoaded = () => chunksLoaded().flatMap((file) => p2pchat[file]?.modules ?? []);
+    const builtinsLoaded = () => readRecord().builtins.map((name) => name.replace("NativeModule ", ""));
+    return { root, command, chunksLoaded, modulesLoaded, builtinsLoaded };
   }
 
-  test("--help loads one program and no heavy package", async () => {
-    const { root, command, chunksLoaded, modulesLoaded } = installed();
+  /** Of Node itself, with what it takes longest to load. */
+  const DEAR = /^(?:assert|child_process|cluster|crypto|fs\/promises|https?|readline|sqlite|tls|worker_threads)$/;
+
+  test("--help loads one file and no heavy package", async () => {
+    const { root, command, chunksLoaded, modulesLoaded, builtinsLoaded } = installed();
     const help = new Program([...command, "--help"], { directory: root, env: { HOME: root } });
     expect(await help.outcome()).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("send <to>") });
-    expect(chunksLoaded().length).toBeGreaterThan(0);
+    expect(chunksLoaded()).toEqual(["main.cjs"]);
+    expect(builtinsLoaded().filter((name) => DEAR.test(name))).toEqual([]);
     expect(modulesLoaded().filter((id) => HEAVY.test(id))).toEqual([]);
     expect(modulesLoaded().filter((id) => /peer\/(?:sandbox|cli\/sandbox)\//.test(id))).toEqual([]);
   });
 
-  test("send through a daemon loads no heavy package", async () => {
-    const { root, command, chunksLoaded, modulesLoaded } = installed();
+  test("send through a daemon loads one file and no heavy package", async () => {
+    const { root, command, chunksLoaded, modulesLoaded, builtinsLoaded } = installed();
     const { home, profile } = terminal();
     await startTestServer({ directory: profile });
     const send = new Program([...command, "send", "bob", "hi"], {
@@ -151,7 +194,8 @@ describe("when it runs,", () => {
       env: { HOME: root, P2PCHAT_HOME: home },
     });
     expect(await send.outcome()).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("delivered") });
-    expect(chunksLoaded().length).toBeGreaterThan(0);
+    expect(chunksLoaded()).toEqual(["main.cjs"]);
+    expect(builtinsLoaded().filter((name) => DEAR.test(name))).toEqual([]);
     expect(modulesLoaded().filter((id) => HEAVY.test(id))).toEqual([]);
     expect(
       modulesLoaded().filter((id) => /peer\/(?:sandbox|cli\/(?:batch|consume|sandbox|schemas))\//.test(id)),
