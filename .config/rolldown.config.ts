@@ -1,7 +1,7 @@
 import { defineConfig, type OutputOptions } from "rolldown";
 import { declarations } from "./declarations.ts";
 import { layered } from "./layers.ts";
-import { lightYargs } from "./light-yargs.ts";
+import { light } from "./light.ts";
 import { manual } from "./manual.ts";
 import { schemas } from "./schemas.ts";
 import { thirdParty } from "./third-party.ts";
@@ -30,7 +30,7 @@ export default defineConfig([
   {
     input: { main: "peer/main.ts" },
     platform: "node",
-    plugins: [lightYargs, notices, manual(), schemas()],
+    plugins: [light, notices, manual(), schemas()],
     // Only for configuration files of yargs that extend others: there are none.
     transform: { define: { "import.meta.resolve": "undefined" } },
     // CommonJS: the loader of ES modules costs a short command a tenth of its time.

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OutputChunk, type RolldownOptions, rolldown } from "rolldown";
 import { beforeAll, describe, expect, test } from "vitest";
-import { lightYargs } from "../.config/light-yargs.ts";
+import { light } from "../.config/light.ts";
 import config from "../.config/rolldown.config.ts";
 import { parseCommandLine } from "../peer/cli/parse.ts";
 import { COMMANDS } from "../peer/cli/program.ts";
@@ -15,9 +15,9 @@ import { temporaryDirectory } from "./support/temporary-directory.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const HEAVY = /node_modules\/(?:libp2p|@libp2p|@chainsafe|ts-mls|express|jose|zod|cborg|multiformats|@noble)\//;
-/** What yargs brings along and the build leaves out. */
+/** What packages bring along and the build leaves out. */
 const DECORATION =
-  /node_modules\/(?:.*\/)?(?:string-width|emoji-regex|get-east-asian-width|wrap-ansi|ansi-styles|escalade)\//;
+  /node_modules\/(?:.*\/)?(?:string-width|emoji-regex|get-east-asian-width|wrap-ansi|ansi-styles|escalade|as-sha256)\//;
 const PROGRAMS = [config].flat() as RolldownOptions[];
 
 type Built = Readonly<
@@ -137,7 +137,7 @@ test("what opens a profile and what reaches others are a file each, the first wi
 test("help reads as that of the sources does", async () => {
   const directory = temporaryDirectory();
   const input = { parse: join(ROOT, "peer/cli/parse.ts"), program: join(ROOT, "peer/cli/program.ts") };
-  const bundle = await rolldown({ input, cwd: ROOT, platform: "node", plugins: [lightYargs], logLevel: "silent" });
+  const bundle = await rolldown({ input, cwd: ROOT, platform: "node", plugins: [light], logLevel: "silent" });
   await bundle.write({ dir: directory, format: "esm", entryFileNames: "[name].mjs" });
   await bundle.close();
   const built = { ...(await import(join(directory, "parse.mjs"))), ...(await import(join(directory, "program.mjs"))) };

@@ -1,8 +1,8 @@
 import type { Plugin } from "rolldown";
 
 /*
- * yargs brings along what takes longer to load than all else that a short command does, and what its help, which is ASCII
- * without escape sequences or words longer than a line, never needs. A test compares the help with that of the sources.
+ * What packages bring along that takes long to load and that nothing here needs. Of yargs: its help is ASCII without escape
+ * sequences or words longer than a line, and a test compares it with that of the sources.
  */
 const SUBSTITUTES: Readonly<Record<string, string>> = {
   // Tables of emoji.
@@ -23,12 +23,14 @@ const SUBSTITUTES: Readonly<Record<string, string>> = {
   "escalade/sync": "export default () => undefined;",
   // Of calls that only a mistake of our own could make fail; with colours for them, and a look at the terminal.
   assert: "export const notStrictEqual = () => {}, strictEqual = () => {};",
+  // WebAssembly of libp2p's Noise, which hashes with node:crypto.
+  "@chainsafe/as-sha256": `export const digest = () => { throw new Error("as-sha256 is not built in"); };`,
 };
 
 const MARK = "\0light:";
 
-export const lightYargs: Plugin = {
-  name: "light-yargs",
+export const light: Plugin = {
+  name: "light",
   resolveId: (id) => (Object.hasOwn(SUBSTITUTES, id) ? `${MARK}${id}` : undefined),
   load: (id) => (id.startsWith(MARK) ? SUBSTITUTES[id.slice(MARK.length)] : undefined),
 };
