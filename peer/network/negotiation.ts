@@ -32,11 +32,17 @@ export function noise(): ReturnType<typeof noiseOfLibp2p> {
   return (components) => {
     const encrypter = create(components);
     const secureInbound = encrypter.secureInbound.bind(encrypter);
+    const secureOutbound = encrypter.secureOutbound.bind(encrypter);
     encrypter.secureInbound = async (connection, options) => {
       negotiated(connection);
       const secured = await secureInbound(connection, options);
       boundAnswers(secured.connection);
       return secured;
+    };
+    // of two that meet, one dials out on a socket that came in
+    encrypter.secureOutbound = (connection, options) => {
+      negotiated(connection);
+      return secureOutbound(connection, options);
     };
     return encrypter;
   };
