@@ -1,3 +1,4 @@
+import { hex } from "../shared/bytes.ts";
 import { ChatError, isChatError } from "../shared/errors.ts";
 import { fingerprintOf } from "../shared/fingerprint.ts";
 import { parseNameRecord } from "../shared/name-record.ts";
@@ -44,6 +45,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const opened = await openForWork(options);
   const { self, store, profile, naming } = opened;
   const log: Log = options.silent ? () => undefined : createLog(options.verbose ? "debug" : "warn");
+  log("opened", { mode: options.mode });
   // A clock that is wrong, or leaps ahead, makes nothing old.
   const unhurried = unhurriedClock(runtime);
   const expiryNow = () => unhurried() + opened.clock.offsetMs;
@@ -55,7 +57,16 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const failed = (error: unknown) => notices.failed(error);
   const keys = keysOf(opened, { mode: options.mode, contacts, feed, runtime, failed });
   const { keyLog, resolver, auditor, logWatch, rotation } = keys;
-  const notices = noticesOf({ feed, watch, gaps, store, log, logWatch, engine: () => engine });
+  const notices = noticesOf({
+    feed,
+    watch,
+    gaps,
+    store,
+    log,
+    verbose: options.verbose,
+    logWatch,
+    engine: () => engine,
+  });
   const hiding = createHiding(opened.directory, profile);
   const heardTyping = (from: Username) => {
     feed.emit({ type: "typing", from, until: isoTime(runtime.now() + TYPING_LASTS_MS) });
@@ -68,6 +79,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   let stopping = false;
   const goOnline = async () => {
     await engine.start();
+    log("listening");
     if (!stopping) void logWatch.start();
   };
   if (options.mode === "daemon" && !options.offline) await goOnline();
@@ -122,6 +134,7 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
       await engine.stop(AbortSignal.timeout(STOP_TIMEOUT_MS));
       gaps.stop();
       opened.close();
+      log("closed");
     },
   };
 }
@@ -186,11 +199,12 @@ type NoticeDeps = {
   readonly gaps: GapTimers;
   readonly store: OpenProfile["store"];
   readonly log: Log;
+  readonly verbose: boolean;
   readonly logWatch: LogWatch;
   readonly engine: () => LazyEngine;
 };
 
-function noticesOf({ feed, watch, gaps, store, log, logWatch, engine }: NoticeDeps): Notices {
+function noticesOf({ feed, watch, gaps, store, log, verbose, logWatch, engine }: NoticeDeps): Notices {
   let mismatch: string | undefined;
   const failed = (error: unknown) => {
     log("failed", { code: isChatError(error) ? error.code : "INTERNAL", error });
@@ -205,13 +219,18 @@ function noticesOf({ feed, watch, gaps, store, log, logWatch, engine }: NoticeDe
   };
   return {
     released: () => feed.wake(),
-    stored: (lanes) => gaps.refresh(lanes),
+    stored(lanes) {
+      log("received");
+      gaps.refresh(lanes);
+    },
     keyPackageUsed: () => engine().running()?.publisher?.keyPackageUsed(),
     sessionChanged: (device) => engine().running()?.delivery.nudge(device),
     commitAwaited: (device) => engine().running()?.delivery.finishCommit(device),
     outboxChanged(messageIds) {
       watch.changed(messageIds);
       feed.outboxChanged(messageIds);
+      if (!verbose) return;
+      for (const id of messageIds) log("outbox", { id: hex(id), state: store.outbox.stateOf(id) });
     },
     requeued: (device) => engine().running()?.delivery.retry(device),
     restored() {

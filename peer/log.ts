@@ -3,7 +3,7 @@ import { visibleJson } from "./cli/visible-text.ts";
 /** Writes what an operator may want to know; never texts, keys, tokens, names or addresses of others. */
 export type Log = (message: string, facts?: Readonly<Record<string, unknown>>) => void;
 
-/** JSON lines on stderr: `warn` tells of failures, `debug` of refusals too. */
+/** JSON lines on stderr: `warn` tells of failures, `debug` of what goes on and of refusals too. */
 export function createLog(level: "warn" | "debug"): Log {
   return (message, { error, ...facts } = {}) => {
     const severity = error === undefined ? "debug" : "warn";
