@@ -26,9 +26,9 @@ export class ConsumedFeed {
     const reading = this.#reading;
     if (reading === undefined) throw new ChatError("REQUEST_INVALID", "call consume first", { reason: "request" });
     if (method === "nextEvent") return () => this.#next(reading);
-    const { cursor } = readAcknowledgement(params);
+    const { cursor, ahead } = readAcknowledgement(params);
     return async () => {
-      await reading.consumer.acknowledge(cursor);
+      await reading.consumer.acknowledge(cursor, ahead);
       return {};
     };
   }
@@ -45,7 +45,7 @@ export class ConsumedFeed {
       const consumer = await this.#feed.consume(options);
       if (this.#ended.aborted) consumer.close();
       this.#reading = { consumer, events: consumer.events(this.#ended)[Symbol.asyncIterator]() };
-      return {};
+      return { ahead: consumer.ahead };
     } catch (error) {
       this.#begun = false;
       throw error;

@@ -155,11 +155,15 @@ async function* remotePresence(connection: ClientConnection, signal: AbortSignal
 }
 
 async function consumeRemotely(connection: ClientConnection, options: ConsumeOptions): Promise<Consumer> {
-  await connection.call("consume", options);
+  // The server is the same program at the same version.
+  const { ahead } = (await connection.call("consume", options)) as Pick<Consumer, "ahead">;
   connection.outliveInterruption();
   return {
+    ...(ahead !== undefined && { ahead }),
     events: (signal) => remoteEvents(connection, signal),
-    acknowledge: async (cursor) => void (await connection.call("acknowledge", { cursor })),
+    async acknowledge(cursor, beyond) {
+      await connection.call("acknowledge", { cursor, ...(beyond !== undefined && { ahead: beyond }) });
+    },
     close: () => connection.close(),
   };
 }

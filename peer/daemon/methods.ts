@@ -128,7 +128,18 @@ export function readAuthentication(params: unknown): z.infer<typeof authenticati
   return check(authentication, params);
 }
 
-const acknowledgement = z.strictObject({ cursor: z.int().min(0) });
+const cursor = z.int().min(0);
+/** More than a reader that is ours ever keeps. */
+const AHEAD_MAX = 1024;
+const acknowledgement = z.strictObject({
+  cursor,
+  ahead: z
+    .strictObject({
+      done: z.array(z.tuple([cursor, cursor])).max(AHEAD_MAX),
+      failed: z.array(z.strictObject({ cursor, gap: z.boolean(), failures: z.int().min(1) })).max(AHEAD_MAX),
+    })
+    .exactOptional(),
+});
 
 /** @throws ChatError REQUEST_INVALID */
 export function readAcknowledgement(params: unknown): z.infer<typeof acknowledgement> {

@@ -230,6 +230,11 @@ const VERSION_9 = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** What a reader has done behind its place, and what failed there: cursors and counts, as JSON. */
+const VERSION_10 = `
+  ALTER TABLE cursors ADD COLUMN ahead TEXT;
+`;
+
 export const MIGRATIONS: Migrations = [
   VERSION_1,
   VERSION_2,
@@ -240,4 +245,5 @@ export const MIGRATIONS: Migrations = [
   VERSION_7,
   VERSION_8,
   VERSION_9,
+  VERSION_10,
 ];

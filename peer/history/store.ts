@@ -1,7 +1,8 @@
 import { equalBytes, hex, utf8, utf8Text } from "../../shared/bytes.ts";
-import type { CursorStore, RequestStore, SettingStore, Store } from "../messaging/store.ts";
+import type { RequestStore, SettingStore, Store } from "../messaging/store.ts";
 import { amendmentTable } from "./amendment-table.ts";
 import { contactTable } from "./contact-table.ts";
+import { cursorTable } from "./cursor-table.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { historyTable } from "./history-table.ts";
 import { inboxTable } from "./inbox-table.ts";
@@ -80,16 +81,5 @@ function requestTable(database: Database, sealer: Sealer): RequestStore {
       return { messageId: row.message_id, isSame: row.said === null ? undefined : equalBytes(row.said, tagOf(said)) };
     },
     save: (key, { messageId, said }) => void insert.run(sealer.tag("request", key), messageId, tagOf(said)),
-  };
-}
-
-function cursorTable(database: Database): CursorStore {
-  const find = database.prepare<{ cursor: number }>("SELECT cursor FROM cursors WHERE reader = ?");
-  const upsert = database.prepare(
-    "INSERT INTO cursors (reader, cursor) VALUES (?, ?) ON CONFLICT (reader) DO UPDATE SET cursor = excluded.cursor",
-  );
-  return {
-    get: (reader) => find.get(reader)?.cursor,
-    set: (reader, cursor) => void database.mark(() => upsert.run(reader, cursor).changes),
   };
 }

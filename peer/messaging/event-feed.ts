@@ -81,19 +81,23 @@ export class EventFeed implements Feed {
     }
     const reader = readerOf(consumer);
     let place = this.#placeOf(reader, since);
+    // Who goes back begins anew.
+    const ahead = typeof since === "number" ? undefined : this.#store.cursors.ahead(reader);
     let handedOut = place;
     const handOut = (event: ChatEvent) => {
       if ("cursor" in event) handedOut = Math.max(handedOut, event.cursor);
     };
     this.#consumers.add(consumer);
     return {
+      ...(ahead !== undefined && { ahead }),
       events: (signal) => told(this.events({ since: place, ...asked, signal }), handOut),
-      acknowledge: (cursor) => {
+      acknowledge: (cursor, beyond) => {
         if (cursor > handedOut) {
           throw new ChatError("REQUEST_INVALID", "no event with that cursor was given out yet", { reason: "cursor" });
         }
-        if (cursor > place) this.#store.cursors.set(reader, cursor);
+        if (cursor <= place && beyond === undefined) return;
         place = Math.max(place, cursor);
+        this.#store.cursors.set(reader, place, beyond);
       },
       close: () => void this.#consumers.delete(consumer),
     };

@@ -1,3 +1,4 @@
+import type { Ahead } from "./operations/feed.ts";
 import type { ContactStore } from "./ports/contacts.ts";
 import type { AmendmentStore, HistoryStore } from "./store/history.ts";
 import type { InboxStore } from "./store/inbox.ts";
@@ -32,7 +33,10 @@ export interface SettingStore {
 export interface CursorStore {
   /** Undefined for a reader who has no place yet. */
   get(reader: string): number | undefined;
-  set(reader: string, cursor: number): void;
+  /** @param ahead  what was kept so far stays where this is left out */
+  set(reader: string, cursor: number, ahead?: Ahead): void;
+  /** Undefined where nothing is kept. */
+  ahead(reader: string): Ahead | undefined;
 }
 
 export interface Store {

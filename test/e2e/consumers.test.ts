@@ -7,7 +7,7 @@ import { PROGRAMS } from "../support/programs.ts";
 
 const textsOf = (lines: readonly Line[]) => lines.filter(({ type }) => type === "message").map(({ text }) => text);
 
-/** A command for `--exec` that appends what it reads to a file, and fails as long as another file is there. */
+/** A command for `--exec` that appends what it reads to a file, and fails as long as another file is there, which may say for whom. */
 function recorder(person: Person) {
   const { directory } = person.world;
   const [script, log, obstacle] = ["record.mjs", "log", "obstacle"].map((name) => join(directory, name)) as [
@@ -19,7 +19,8 @@ function recorder(person: Person) {
     script,
     `import { appendFileSync, existsSync, readFileSync } from "node:fs";
      const event = JSON.parse(readFileSync(0, "utf8"));
-     const failing = existsSync(${JSON.stringify(obstacle)});
+     const failing = existsSync(${JSON.stringify(obstacle)})
+       && ["", event.from].includes(readFileSync(${JSON.stringify(obstacle)}, "utf8"));
      appendFileSync(${JSON.stringify(log)}, JSON.stringify({ ...event, failing }) + "\\n");
      process.exitCode = failing ? 1 : 0;`,
   );
@@ -194,6 +195,33 @@ describe("with --exec", () => {
     expect(textsOf(lines()).slice(0, 3)).toEqual(["one", "two", "three"]);
     expect(new Set(textsOf(lines().slice(2)))).toEqual(new Set(["three"]));
   });
+
+  test.each(["as a daemon", "beside one"])(
+    "what was done behind an event that fails is not done again after kill -9, and its tries go on: %s",
+    async (where) => {
+      const { alice, bob } = await strangers();
+      const carol = await alice.world.register("carol", "--no-passphrase");
+      if (where === "beside one") await bob.listen();
+      const { options, lines, obstacle } = recorder(bob);
+      writeFileSync(obstacle, "alice");
+      const listen = (retries: string) => bob.listen(["--consumer", "bot", "--exec-retries", retries, ...options]);
+      const first = await listen("1000000");
+      await alice.send("bob", "poison");
+      await carol.send("bob", "fine");
+      const counted = () => bob.aheadOf("consumer/bot");
+      await expect.poll(counted, { timeout: 20_000 }).toMatchObject({ done: [[2, 2]], failed: [{ cursor: 1 }] });
+      await first.kill9();
+      const failures = counted()?.failed[0]?.failures ?? 0;
+      const second = await listen("1");
+      const error = await second.next(({ type }) => type === "error");
+      expect(error).toMatchObject({ code: "COMMAND_FAILED", details: { from: "alice", tries: failures + 1 } });
+      expect(failures).toBeGreaterThan(0);
+      await expect.poll(() => bob.placeOf("consumer/bot")).toBe(2);
+      expect(textsOf(lines()).filter((text) => text === "fine")).toEqual(["fine"]);
+      expect(textsOf(second.seen)).toEqual(["poison"]);
+      expect(counted()).toBeUndefined();
+    },
+  );
 
   test("a command can answer through the daemon that runs it", async () => {
     const { alice, bob } = await strangers();

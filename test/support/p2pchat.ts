@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { onTestFinished } from "vitest";
+import type { Ahead } from "../../peer/messaging/operations/feed.ts";
 import { type Answer, Person as OwnPerson } from "../../peer/sandbox/person.ts";
 import { type LyingServer, startLyingServer } from "./lying-server.ts";
 import { type Options, startTestServer, type TestServer } from "./naming-server.ts";
@@ -155,6 +156,13 @@ export class Person extends OwnPerson {
   countRows(table: "outbox" | "inbox" | "parcels"): number {
     using database = new DatabaseSync(join(this.profile, "chat.db"), { readOnly: true });
     return Number(database.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.["rows"]);
+  }
+
+  /** What a reader of the feed has kept beside its place, as it is on disk. */
+  aheadOf(reader: string): Ahead | undefined {
+    using database = new DatabaseSync(join(this.profile, "chat.db"), { readOnly: true });
+    const kept = database.prepare("SELECT ahead FROM cursors WHERE reader = ?").get(reader)?.["ahead"];
+    return kept == null ? undefined : JSON.parse(String(kept));
   }
 
   /** Where a reader of the feed stands, as it is on disk. */

@@ -3,7 +3,8 @@ import type { ChatEvent } from "../../messaging/operations/feed.ts";
 import type { CliContext } from "../context.ts";
 import { jsonLine } from "../output.ts";
 import { visibleLine, visibleReason } from "../visible-text.ts";
-import { CommandQueue, type PlacedEvent } from "./command-queue.ts";
+import { CommandQueue } from "./command-queue.ts";
+import type { PlacedEvent } from "./places.ts";
 import { isEnd, printEvent, type Taking } from "./print-events.ts";
 import { type CommandLine, findCommand, runCommand } from "./run-command.ts";
 
@@ -33,7 +34,8 @@ export function runForEvents(options: ExecOptions, { env }: CliContext["terminal
       retries: options.retries,
       run: (event) => runFor(event, { ...options, file, signal: killing.signal }, context),
       givenUp: (event, tries, why) => reportGivenUp(givenUp(event, { file, tries, why }), context),
-      acknowledge: (cursor) => consumer.acknowledge(cursor),
+      ahead: consumer.ahead,
+      acknowledge: (cursor, ahead) => consumer.acknowledge(cursor, ahead),
       failed: (error) => ending.abort(error),
       after(ms, run) {
         const timer = setTimeout(run, ms);
@@ -45,7 +47,7 @@ export function runForEvents(options: ExecOptions, { env }: CliContext["terminal
     signal.addEventListener("abort", stop, { once: true });
     try {
       for await (const event of consumer.events(signal)) {
-        if (!terminal.stdout.writableNeedDrain) void printEvent(event, output);
+        if (!terminal.stdout.writableNeedDrain && !queue.isDone(event)) void printEvent(event, output);
         await queue.add(event);
         if (isEnd(event)) return "unsafe";
       }

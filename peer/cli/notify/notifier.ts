@@ -58,13 +58,13 @@ export class Notifier {
 /** The same consumer, of whose events the notifier hears too. */
 export function notifying(consumer: Consumer, notifier: Notifier): Consumer {
   return {
+    ...consumer,
     async *events(signal) {
       for await (const event of consumer.events(signal)) {
         notifier.tell(event);
         yield event;
       }
     },
-    acknowledge: (cursor) => consumer.acknowledge(cursor),
     close() {
       notifier.stop();
       consumer.close();

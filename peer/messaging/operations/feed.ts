@@ -83,12 +83,31 @@ export type Asked = {
   readonly narrowed?: boolean;
 };
 
+/** What is done of the events behind a place, and what failed there: for who does not do them in order. */
+export type Ahead = {
+  /** The first and the last cursor of those one behind the other that are done, rising. */
+  readonly done: readonly (readonly [first: number, last: number])[];
+  readonly failed: readonly {
+    readonly cursor: number;
+    /** It is about the `gap` with that cursor. */
+    readonly gap: boolean;
+    readonly failures: number;
+  }[];
+};
+
 /** A reading of the feed whose place is remembered under a name: each event until it is acknowledged, in order. */
 export interface Consumer {
+  /** What was kept with the place; such events are given out all the same. */
+  readonly ahead?: Ahead;
   /** Once for each consumer. Ends with `signal`; throws where the daemon it reads from ends. */
   events(signal: AbortSignal): AsyncIterable<ChatEvent>;
-  /** That event, which was given out, and all before it will not come again. @throws ChatError REQUEST_INVALID */
-  acknowledge(cursor: number): void | Promise<void>;
+  /**
+   * That event, which was given out, and all before it will not come again. `ahead` is kept with the place, in the stead of
+   * what was kept before.
+   *
+   * @throws ChatError REQUEST_INVALID
+   */
+  acknowledge(cursor: number, ahead?: Ahead): void | Promise<void>;
   /** Frees the name. */
   close(): void;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type ControlClient, connectToDaemon } from "../../../peer/daemon/control-client.ts";
-import type { ChatEvent, Feed } from "../../../peer/messaging/operations/feed.ts";
+import type { Ahead, ChatEvent, Feed } from "../../../peer/messaging/operations/feed.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { startTestServer } from "../../support/control-socket.ts";
 import { expectError } from "../../support/expect-error.ts";
@@ -52,6 +52,33 @@ describe("a consumer in another process", () => {
     expect(seen).toEqual([message(1), { type: "presence", username: "bob", online: true }, message(2)]);
     expect(feed.asked).toEqual([{ consumer: "bot", since: "now" }]);
     expect(feed.cursors).toEqual([1, 2]);
+  });
+
+  test("is told what was kept with its place, and has it kept", async () => {
+    const ahead: Ahead = { done: [[5, 9]], failed: [{ cursor: 4, gap: true, failures: 3 }] };
+    const acknowledged: unknown[] = [];
+    const feed: Feed = {
+      ...fakeFeed(),
+      consume: async (options) => ({
+        ...(await fakeFeed().consume(options)),
+        ahead,
+        acknowledge: (...said) => void acknowledged.push(said),
+      }),
+    };
+    const { path } = await startTestServer({ feed });
+    const consumer = await (await clientOf(path)).consume({ consumer: "bot" });
+    expect(consumer.ahead).toEqual(ahead);
+    await consumer.acknowledge(3, ahead);
+    await consumer.acknowledge(4);
+    expect(acknowledged).toEqual([
+      [3, ahead],
+      [4, undefined],
+    ]);
+    const run = [1, 2] as const;
+    for (const wrong of [{ done: Array(1025).fill(run), failed: [] }, { done: [[1]], failed: [] }, { done: [] }]) {
+      await expectError(async () => consumer.acknowledge(5, wrong as Ahead), "REQUEST_INVALID", "params");
+    }
+    expect(acknowledged).toHaveLength(2);
   });
 
   test("is sent no more than it asks for", async () => {

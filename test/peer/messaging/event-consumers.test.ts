@@ -80,6 +80,30 @@ describe("consumers", () => {
     await again.stop();
   });
 
+  test("are told what they have kept beside their place, until they go back by a cursor", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    for (const text of ["two", "three"]) await alice.send(bob, text);
+    const ahead = { done: [[3, 3]] as const, failed: [{ cursor: 2, gap: false, failures: 4 }] };
+    const bot = await bob.feed.consume({ consumer: "bot" });
+    expect(bot.ahead).toBeUndefined();
+    await bot.acknowledge(0, ahead);
+    bot.close();
+    const again = world.restart(bob);
+    const next = await again.feed.consume({ consumer: "bot" });
+    expect(next.ahead).toEqual(ahead);
+    expect(again.store.cursors.get("consumer/bot")).toBe(0);
+    next.close();
+    for (const other of ["alarm", "listen"]) {
+      expect((await again.feed.consume({ consumer: other })).ahead).toBeUndefined();
+    }
+    const back = await again.feed.consume({ consumer: "bot", since: 0 });
+    expect(back.ahead).toBeUndefined();
+    await back.acknowledge(0, { done: [], failed: [] });
+    back.close();
+    expect((await again.feed.consume({ consumer: "bot" })).ahead).toBeUndefined();
+  });
+
   test("cannot acknowledge what they were not given yet: nothing that comes later is lost by it", async () => {
     const world = new MessagingWorld();
     const { alice, bob } = await world.acquainted();

@@ -30,7 +30,11 @@ function watching(...held: (typeof first)[]) {
     self: alice,
     store: {
       contacts: memoryContacts(contact),
-      cursors: { get: (reader) => cursors.get(reader) ?? 0, set: (reader, cursor) => void cursors.set(reader, cursor) },
+      cursors: {
+        get: (reader) => cursors.get(reader) ?? 0,
+        set: (reader, cursor) => void cursors.set(reader, cursor),
+        ahead: () => undefined,
+      },
     },
     log,
     async auditOwn() {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CommandQueue } from "../../../../peer/cli/consume/command-queue.ts";
-import type { ChatEvent } from "../../../../peer/messaging/operations/feed.ts";
+import type { Ahead, ChatEvent } from "../../../../peer/messaging/operations/feed.ts";
 import { MESSAGE } from "../../../support/fake-operations.ts";
 
 const message = (from: string, cursor: number): ChatEvent => ({ type: "message", ...MESSAGE, from, cursor });
@@ -12,9 +12,12 @@ type Run = { readonly event: ChatEvent; end(succeeded: boolean): Promise<void> }
 /** Lets everything happen that waits for nothing outside. */
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-function rig({ jobs = 1, retries = 1_000_000 }: { jobs?: number; retries?: number } = {}) {
+type Options = { jobs?: number; retries?: number; ahead?: Ahead | undefined };
+
+function rig({ jobs = 1, retries = 1_000_000, ahead }: Options = {}) {
   const running: Run[] = [];
   const acknowledged: number[] = [];
+  const kept: Ahead[] = [];
   const timers: { ms: number; run: () => void }[] = [];
   const failures: unknown[] = [];
   const givenUp: [number, number, string][] = [];
@@ -36,9 +39,11 @@ function rig({ jobs = 1, retries = 1_000_000 }: { jobs?: number; retries?: numbe
       return promise;
     },
     givenUp: ({ cursor }, tries, why) => void givenUp.push([cursor, tries, why]),
-    acknowledge: (cursor) => {
+    ahead,
+    acknowledge: (cursor, behind) => {
       if (refuse) throw refuse;
-      acknowledged.push(cursor);
+      if (cursor > (acknowledged.at(-1) ?? 0)) acknowledged.push(cursor);
+      kept.push(behind);
     },
     failed: (error) => void failures.push(error),
     after(ms, run) {
@@ -65,7 +70,7 @@ function rig({ jobs = 1, retries = 1_000_000 }: { jobs?: number; retries?: numbe
   const refuseWith = (error: Error) => {
     refuse = error;
   };
-  return { queue, running, acknowledged, timers, failures, givenUp, cursors, end, fire, refuseWith };
+  return { queue, kept, running, acknowledged, timers, failures, givenUp, cursors, end, fire, refuseWith };
 }
 
 describe("a queue of commands", () => {
@@ -170,11 +175,23 @@ describe("a queue of commands", () => {
     expect([cursors(), timers]).toEqual([[1], []]);
   });
 
-  test("takes no more than it can hold until something is done", async () => {
+  test("goes on with others while a thousand events of one person wait behind one that fails", async () => {
+    const { queue, end, cursors } = rig();
+    await queue.add(message("bob", 1));
+    await end(1, false);
+    for (let cursor = 2; cursor <= 1000; cursor += 1) await queue.add(message("bob", cursor));
+    await queue.add(message("carol", 1001));
+    expect(cursors()).toEqual([1001]);
+  });
+
+  test.each([
+    ["so many events", 10_000, "hi"],
+    ["so much text", 512, "x".repeat(16_384)],
+  ])("takes no more than it can hold until something is done: %s", async (_, most, text) => {
     const { queue, end } = rig();
-    for (let cursor = 1; cursor < 256; cursor += 1) await queue.add(message("bob", cursor));
+    for (let cursor = 1; cursor < most; cursor += 1) await queue.add({ ...message("bob", cursor), text } as ChatEvent);
     let added = false;
-    const adding = queue.add(message("bob", 256)).then(() => {
+    const adding = queue.add({ ...message("bob", most), text } as ChatEvent).then(() => {
       added = true;
     });
     await settle();
@@ -207,6 +224,51 @@ describe("a queue of commands", () => {
     await end(1, false);
     await stopping;
     expect([givenUp, acknowledged]).toEqual([[], []]);
+  });
+
+  test("begins with what an earlier start has not done, and goes on counting its tries", async () => {
+    const first = rig({ jobs: 2, retries: 2 });
+    const events = [message("bob", 1), message("carol", 2), message("bob", 3), message("carol", 4)];
+    for (const event of events) await first.queue.add(event);
+    await first.end(1, false);
+    await first.end(2);
+    await first.end(4);
+    expect([first.acknowledged, first.kept.at(-1)]).toEqual([
+      [],
+      {
+        done: [
+          [2, 2],
+          [4, 4],
+        ],
+        failed: [{ cursor: 1, gap: false, failures: 1 }],
+      },
+    ]);
+    await first.queue.stop();
+    const second = rig({ jobs: 2, retries: 2, ahead: first.kept.at(-1) });
+    for (const event of events) await second.queue.add(event);
+    expect([second.cursors(), events.map((event) => second.queue.isDone(event))]).toEqual([
+      [1],
+      [false, true, false, true],
+    ]);
+    await second.end(1, false);
+    expect([await second.fire(), second.kept.at(-1)]).toEqual([
+      2000,
+      {
+        done: [
+          [2, 2],
+          [4, 4],
+        ],
+        failed: [{ cursor: 1, gap: false, failures: 2 }],
+      },
+    ]);
+    await second.end(1, false);
+    expect([second.givenUp, second.acknowledged, second.cursors()]).toEqual([
+      [[1, 3, "ended with exit code 3"]],
+      [2],
+      [3],
+    ]);
+    await second.end(3);
+    expect([second.acknowledged, second.kept.at(-1)]).toEqual([[2, 4], { done: [], failed: [] }]);
   });
 
   test("says so where the place cannot be kept", async () => {
