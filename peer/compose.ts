@@ -16,18 +16,19 @@ import type { LogWatch } from "./messaging/log-watch.ts";
 import { isoTime } from "./messaging/message-view.ts";
 import { createOperations } from "./messaging/messenger.ts";
 import { standDown } from "./messaging/old-copy.ts";
+import { forgetExpired } from "./messaging/outbox-upkeep.ts";
 import { OutboxWatch } from "./messaging/outbox-watch.ts";
 import type { ContactStore } from "./messaging/ports/contacts.ts";
 import { PresenceBoard } from "./messaging/presence-board.ts";
 import { parseRelayPolicy } from "./messaging/relay-choice.ts";
-import { systemRuntime, unhurriedClock } from "./messaging/runtime.ts";
+import { systemRuntime } from "./messaging/runtime.ts";
 import { queueForContact } from "./messaging/send-message.ts";
 import type { Store } from "./messaging/store.ts";
 import { createAccess } from "./messaging/tokens/token-access.ts";
 import { TokenUses } from "./messaging/tokens/token-uses.ts";
 import { TYPING_LASTS_MS } from "./messaging/typing.ts";
 import { GapTimers } from "./messaging/visibility.ts";
-import { disownBirth, keyLogOf, type OpenProfile, openProfile } from "./open-profile.ts";
+import { disownBirth, keyLogOf, type OpenProfile, openProfile, unlessNoRoom } from "./open-profile.ts";
 import { giveNewLife } from "./restore.ts";
 import { resumeRotation } from "./rotate.ts";
 
@@ -46,10 +47,10 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   const { self, store, profile, naming } = opened;
   const log: Log = options.silent ? () => undefined : createLog(options.verbose ? "debug" : "warn");
   log("opened", { mode: options.mode });
-  // A clock that is wrong, or leaps ahead, makes nothing old.
-  const unhurried = unhurriedClock(runtime);
-  const expiryNow = () => unhurried() + opened.clock.offsetMs;
-  const serverNow = () => opened.clock.now();
+  const expiryNow = () => opened.expiryClock.now();
+  const serverNow = () => opened.expiryClock.ofWriting();
+  // A profile that never delivers forgets too.
+  if (!opened.restored) unlessNoRoom(() => forgetExpired({ self, store }, expiryNow()));
   const feed = new EventFeed({ self, store, expiryNow });
   const watch = new OutboxWatch(store, runtime);
   const gaps = new GapTimers({ store, runtime, show: () => feed.wake(), failed: (error) => notices.failed(error) });
@@ -145,7 +146,7 @@ export const queueMessage: Programs["queueMessage"] = async ({ settings, directo
   try {
     if (opened.restored) throw new ChatError("PROFILE_BUSY", "this profile was restored from a copy and is in use");
     const { self, store, profile } = opened;
-    const serverNow = () => opened.clock.now();
+    const serverNow = () => opened.expiryClock.ofWriting();
     const acceptor = new Acceptor({ self, store, runtime: systemRuntime });
     return await queueForContact({ self, store, acceptor, serverNow, server: profile.server }, params);
   } finally {

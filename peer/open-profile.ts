@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
+import { uptime } from "node:os";
 import { utf8Text } from "../shared/bytes.ts";
 import { deviceIdOf } from "../shared/device-id.ts";
 import { privateKeyObject, publicKeyOfSeed } from "../shared/ed25519.ts";
-import { ChatError } from "../shared/errors.ts";
+import { ChatError, isChatError } from "../shared/errors.ts";
 import type { Settings } from "./cli/config.ts";
 import type { ProfileDirectory } from "./cli/context.ts";
 import { isSameBirth, readBirthMark } from "./history/birth-mark.ts";
@@ -10,6 +11,7 @@ import { type OpenStore, openStore } from "./history/store.ts";
 import { type Keystore, openKeystore } from "./identity/keystore.ts";
 import type { PassphraseOptions } from "./identity/passphrase.ts";
 import { findProfile, type Profile } from "./identity/profile-file.ts";
+import { createExpiryClock, type ExpiryClock, type KeptOffset } from "./messaging/expiry-clock.ts";
 import type { KeyLog } from "./messaging/ports/key-log.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 import type { Self } from "./messaging/self.ts";
@@ -26,6 +28,7 @@ export type OpenProfile = {
   readonly self: Self;
   readonly store: OpenStore;
   readonly clock: Clock;
+  readonly expiryClock: ExpiryClock;
   readonly naming: NamingClient;
   /** True where this database is a copy of the one that was sealed with it. */
   readonly restored: boolean;
@@ -41,6 +44,7 @@ export const PROFILE_FILE = "profile.json";
 export const NEXT_KEYSTORE_FILE = "keystore.next.json";
 export const ROTATION_FILE = "keystore.rotation.json";
 const BIRTH_MARK = "birth";
+const CLOCK_OFFSET = "clock-offset";
 const JTI_BYTES = 16;
 
 /**
@@ -65,9 +69,11 @@ export async function openProfile(
   let current = keystore;
   const self: Writable<Self> = selfOf(profile.username, keystore);
   const clock = createClock(() => runtime.now());
-  const naming = connectNaming({ settings, runtime, clock }, profile, self);
+  const onTime = (serverTimeMs: number) => expiryClock.hear(serverTimeMs);
+  const naming = connectNaming({ settings, runtime, clock, onTime }, profile, self);
   const path = directory.file(DATABASE_FILE);
   const store = openStore(path, { dataKey: keystore.secrets.dataKey, profileId: profile.profileId });
+  const expiryClock = expiryClockOf(store, runtime);
   const restored = isCopy(store, path);
   const close = () => {
     naming.close();
@@ -87,6 +93,7 @@ export async function openProfile(
     self,
     store,
     clock,
+    expiryClock,
     naming,
     restored,
     adopt,
@@ -111,8 +118,34 @@ export function selfOf(username: Profile["username"], { secrets }: Pick<Keystore
   };
 }
 
+function expiryClockOf({ settings, mark }: OpenStore, runtime: Runtime): ExpiryClock {
+  const kept = settings.get(CLOCK_OFFSET);
+  return createExpiryClock({
+    runtime,
+    uptimeMs: () => uptime() * 1000,
+    kept: kept === undefined ? undefined : (JSON.parse(kept) as KeptOffset),
+    keep: (offset) => unlessNoRoom(() => mark(() => settings.set(CLOCK_OFFSET, JSON.stringify(offset)))),
+  });
+}
+
+/** For what is done again another time. */
+export function unlessNoRoom(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    if (!isChatError(error, "STORAGE")) throw error;
+  }
+}
+
+type Connecting = {
+  readonly settings: Settings;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly onTime?: (serverTimeMs: number) => void;
+};
+
 export function connectNaming(
-  { settings, runtime, clock }: { settings: Settings; runtime: Runtime; clock: Clock },
+  { settings, runtime, clock, onTime = () => undefined }: Connecting,
   { server }: Pick<Profile, "server">,
   { username, device, deviceKey }: Self,
 ): NamingClient {
@@ -123,6 +156,7 @@ export function connectNaming(
     ca: readAuthorities(settings),
     credentials: { username, device, deviceKey },
     clock,
+    onTime,
     timers: runtime,
     randomId: () => Buffer.from(runtime.randomBytes(JTI_BYTES)).toString("hex"),
   });

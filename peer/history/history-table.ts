@@ -20,6 +20,7 @@ export function historyTable(
   const remove = database.prepare("DELETE FROM messages WHERE key = ? AND inbound = 0");
   const update = database.prepare("UPDATE messages SET sealed = ? WHERE id = ?");
   const expired = database.prepare<MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE expires_at <= ?`);
+  const anyDue = database.prepare("SELECT 1 FROM messages WHERE expires_at <= ? LIMIT 1");
   const hide = database.prepare(
     `UPDATE messages SET sealed = ?, readable = ${SHOW.nothing}, expires_at = NULL WHERE id = ?`,
   );
@@ -51,6 +52,7 @@ export function historyTable(
       const row = find.get(messageId);
       if (row !== undefined) update.run(rows.sealWithout(row), row.id);
     },
+    isAnyDue: (nowMs) => anyDue.get(nowMs) !== undefined,
     expire(nowMs) {
       const rowsDue = expired.all(nowMs);
       for (const row of rowsDue) hide.run(rows.sealWithout(row), row.id);

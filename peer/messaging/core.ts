@@ -14,7 +14,7 @@ export type Core = {
   readonly self: Self;
   readonly store: Store;
   readonly runtime: Runtime;
-  /** The naming server's time, which no leap of this computer's clock moves ahead: for what expires. */
+  /** As `ExpiryClock.now`. */
   readonly expiryNow: () => number;
   readonly sessions: SecureSessions;
   readonly book: SessionBook;

@@ -64,7 +64,7 @@ export type MessengerDeps = {
   readonly runtime: Runtime;
   /** As `Core.expiryNow`. */
   readonly expiryNow: () => number;
-  /** Milliseconds since the Unix epoch, as the naming server sees it: for when a text is to expire. */
+  /** As `ExpiryClock.ofWriting`. */
   readonly serverNow: () => number;
   readonly resolver: Resolver;
   readonly keyLog: KeyLog;

@@ -54,6 +54,7 @@ function isAbout({ kind, body }: OwnMessage, target: Uint8Array): boolean {
 
 /** Forgets what was to be kept until now, here and, where it has not left yet, on its way. */
 export function forgetExpired({ self, store }: Deps, nowMs: number): readonly OutboxRow[] {
+  if (!store.history.isAnyDue(nowMs)) return [];
   return store.transaction(() => {
     const gone = store.history.expire(nowMs);
     for (const one of gone) forgetWhatWasSaid(self, store, one);

@@ -2,6 +2,7 @@ import { tokenSchema } from "../../shared/api.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import type { NamingServer } from "../messaging/ports/naming-server.ts";
 import { readAnswer } from "./answer.ts";
+import { tellingTime } from "./answer-time.ts";
 import { createAudience } from "./audience.ts";
 import type { Clock } from "./clock.ts";
 import { type Answer, type Call, createHttpClient, type Request } from "./http.ts";
@@ -30,6 +31,8 @@ export type NamingClientOptions = {
   readonly timers: Timers;
   /** The spelling of the URL that the server asked for at first contact. */
   readonly onAudience?: (audience: string) => void;
+  /** When the server says that it made an answer, milliseconds since the Unix epoch. */
+  readonly onTime?: (serverTimeMs: number) => void;
 };
 
 /**
@@ -47,9 +50,9 @@ export interface NamingClient extends NamingServer {
 
 /** @throws ChatError CONFIG_INVALID, HTTP_REFUSED */
 export function createNamingClient(options: NamingClientOptions): NamingClient {
-  const { ca, clock, credentials, randomId, timers } = options;
+  const { ca, clock, credentials, randomId, timers, onTime = () => undefined } = options;
   const url = parseServerUrl(options.url, { allowHttp: options.allowHttp ?? false });
-  const http = createHttpClient({ url, ca });
+  const http = tellingTime(createHttpClient({ url, ca }), onTime);
   const audience = createAudience(options.audience, url, options.onAudience);
 
   const { call, refusalOf } = createOpenCall({ http, clock, audience });

@@ -55,6 +55,8 @@ export interface HistoryStore {
   removeOwn(messageId: Uint8Array): void;
   /** Forgets what it said; its place stays. */
   eraseOwn(messageId: Uint8Array): void;
+  /** Whether there is something to forget. */
+  isAnyDue(nowMs: number): boolean;
   /** Forgets the texts that were to be kept until then, and hides them. */
   expire(nowMs: number): readonly Expired[];
   /** The newest entries that match, oldest first. */
