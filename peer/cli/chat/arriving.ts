@@ -166,7 +166,10 @@ export function takeSent(state: State, sent: Extract<Happening, { type: "sent" }
       if (entry.key !== sent.local) return [entry];
       return isThere ? [] : [{ ...entry, key, state: sent.state }];
     });
-    return { ...one, entries };
+    // It is the same message as before.
+    const { newestThen } = one;
+    const isAim = newestThen?.own === sent.local;
+    return { ...one, entries, ...(isAim && { newestThen: { ...newestThen, own: key } }) };
   });
 }
 

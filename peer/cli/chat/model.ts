@@ -55,6 +55,8 @@ export type Conversation = {
   readonly picked?: string;
   /** The entry whose text was put into the draft: until that is sent or given up, orders are about this one. */
   readonly editing?: string;
+  /** The newest entries of each side when the order that stands in the draft was begun. */
+  readonly newestThen?: Newest;
   /** That everything was seen has been said. */
   readonly told: boolean;
   readonly draft: TextInput;
@@ -68,6 +70,8 @@ export type Conversation = {
   readonly online?: boolean;
   readonly contact?: Pick<ContactView, "verified" | "keyChanged" | "blocked" | "typing">;
 };
+
+export type Newest = { readonly own: string | undefined; readonly theirs: string | undefined };
 
 export type Search = {
   readonly input: TextInput;

@@ -1,12 +1,15 @@
 import { readUsername } from "../../../shared/username.ts";
+import { aimAnew, hasMoved, ORDER, targetOf } from "./aiming.ts";
 import {
   type Alteration,
+  aimOf,
   type Conversation,
   change,
   currentOf,
   type Effect,
   type Entry,
   idOf,
+  type Newest,
   type State,
   type Step,
   sendingOf,
@@ -24,16 +27,22 @@ import { EMPTY_INPUT, endOf } from "./text-input.ts";
 
 const NOTHING_THERE = "there is nothing to do that with; Alt+Up picks a message";
 const NOT_YOURS = "that message is not yours";
+const ON_ITS_WAY = "that message is still on its way to the outbox; Up brings the order back";
+const MOVED = "there is a newer message now; Enter means that one, Alt+Up picks another";
 
 /** Sends what is written, or does what it orders. */
 export function submit(state: State, text: string): Step {
   if (text.trim() === "") return still(state);
-  const order = /^\/(?!\/)(\S*)(?:\s+(.*))?$/s.exec(text);
+  const order = ORDER.exec(text);
   const [, name = "", rest = ""] = order ?? [];
   const run = order === null ? saySlashed(text) : findOrder(name);
   if (run === undefined) return still(warn(state, `no such command: /${name}; see /help`));
   if (state.detached !== undefined && !(order !== null && WITHOUT_LINE.has(name))) {
     return still(warn(state, "that has to wait until there is a daemon again; nothing is lost of it here"));
+  }
+  const side = order === null ? undefined : sideOf(name);
+  if (side !== undefined && aimOf(currentOf(state)) === undefined && hasMoved(state, side)) {
+    return still(warn(aimAnew(state), MOVED));
   }
   const begun = change(state, state.current, ({ editing, ...one }) => {
     return { ...remember(one, text), draft: EMPTY_INPUT, ...(editing !== undefined && { picked: editing }) };
@@ -59,30 +68,23 @@ function send(state: State, text: string, replyTo?: string): Step {
   return { state: next, effects: [sendingOf(state, state.current, entry)] };
 }
 
-/** The picked entry, or the newest one of that side. */
-function target(state: State, side: "own" | "theirs"): Entry | undefined {
-  const { entries, picked } = currentOf(state);
-  const fits = ({ key, own, deleted }: Entry) => idOf(key) !== undefined && own === (side === "own") && !deleted;
-  if (picked !== undefined) return entries.find(({ key }) => key === picked);
-  return entries.findLast(fits);
-}
-
 function alter(state: State, entry: Entry | undefined, alteration: Alteration): Step {
-  if (entry === undefined || idOf(entry.key) === undefined) return still(warn(state, NOTHING_THERE));
+  if (entry === undefined) return still(warn(state, NOTHING_THERE));
+  if (idOf(entry.key) === undefined) return still(warn(state, ON_ITS_WAY));
   if (!entry.own && alteration.kind !== "react") return still(warn(state, NOT_YOURS));
   const effects: Effect[] = [{ do: "alter", with: state.current, key: entry.key, alteration }];
   return { state: unpick(state), effects };
 }
 
 function reply(state: State, text: string): Step {
-  const id = idOf(target(state, "theirs")?.key ?? "new/");
+  const id = idOf(targetOf(state, "theirs")?.key ?? "new/");
   if (id === undefined) return still(warn(state, NOTHING_THERE));
   return text === "" ? still(warn(state, "/reply takes the text of the answer")) : send(state, text, id);
 }
 
 /** Without a text, the old one is there to be changed. */
 function editText(state: State, text: string): Step {
-  const entry = target(state, "own");
+  const entry = targetOf(state, "own");
   if (entry === undefined || text !== "") return alter(state, entry, { kind: "edit", text });
   if (!entry.own) return still(warn(state, NOT_YOURS));
   const draft = endOf(`/edit ${entry.text}`);
@@ -99,8 +101,8 @@ function open(state: State, typed: string): Step {
 const ORDERS: Readonly<Record<string, (state: State, rest: string) => Step>> = {
   reply,
   edit: editText,
-  delete: (state) => alter(state, target(state, "own"), { kind: "delete" }),
-  react: (state, emoji) => alter(state, target(state, "theirs"), { kind: "react", emoji }),
+  delete: (state) => alter(state, targetOf(state, "own"), { kind: "delete" }),
+  react: (state, emoji) => alter(state, targetOf(state, "theirs"), { kind: "react", emoji }),
   accept: (state) => ({ state, effects: [{ do: "accept", with: state.current }] }),
   help: (state) => still({ ...state, help: 0 }),
   quit,
@@ -109,6 +111,18 @@ const ORDERS: Readonly<Record<string, (state: State, rest: string) => Step>> = {
   search: (state, rest) => (rest === "" ? still(startSearch(state, "")) : search(startSearch(state, rest))),
   open,
 };
+
+/** Whose newest message it is about, where none is picked. */
+const ABOUT: Readonly<Partial<Record<string, keyof Newest>>> = {
+  reply: "theirs",
+  edit: "own",
+  delete: "own",
+  react: "theirs",
+};
+
+function sideOf(name: string): keyof Newest | undefined {
+  return Object.hasOwn(ABOUT, name) ? ABOUT[name] : undefined;
+}
 
 function findOrder(name: string): ((state: State, rest: string) => Step) | undefined {
   return Object.hasOwn(ORDERS, name) ? ORDERS[name] : undefined;

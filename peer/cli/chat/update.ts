@@ -1,3 +1,4 @@
+import { noteAim } from "./aiming.ts";
 import {
   takeAltered,
   takeContacts,
@@ -16,7 +17,7 @@ import { openConversation, resized, settle } from "./reading.ts";
 /** The whole of the conversation's behaviour: what it is after something happened, and what is to be done. */
 export function update(state: State, happening: Happening): Step {
   const { state: next, effects } = take(state, happening);
-  const settled = settle(next);
+  const settled = settle(noteAim(next));
   return { state: settled.state, effects: [...effects, ...settled.effects] };
 }
 
