@@ -41,19 +41,37 @@ function assertNobodyYet({ dependencies, settings }: CliContext): void {
   throw new ChatError("PROFILE_EXISTS", `the profile "${settings.profile}" has a name already; see p2pchat whoami`);
 }
 
-/** Asks until a naming server answers there. */
+/** Asks until a naming server answers there; not at all where the one that was set does. */
 async function askServer(context: CliContext): Promise<string> {
   const { settings, dependencies, interruption } = context;
   const { doctor } = await dependencies.loadDoctor();
+  const probe = async (url: string) => (await doctor.probeServer({ settings, url, signal: interruption.signal })).url;
   say(context, "A naming server tells others which key is yours. It sees no messages. Anybody can run one.");
-  const suggested = settings.server === undefined ? "" : ` [${settings.server}]`;
+  let given = settings.server;
   return await untilAccepted(context, async () => {
-    const typed = await askLine(`Naming server${suggested}: `, context);
-    const url = typed === "" ? settings.server : typed;
-    if (url === undefined) throw new ChatError("USAGE", "for example names.example.org, or http://127.0.0.1:8080");
-    return (await doctor.probeServer({ settings, url, signal: interruption.signal })).url;
+    if (given === undefined) return await probe(await askServerUrl(context));
+    const url = given;
+    given = undefined;
+    say(context, `Naming server: ${visibleReason(url)}`);
+    return await probe(url);
   });
 }
+
+/** Enter tries the one that was set again. */
+async function askServerUrl(context: CliContext): Promise<string> {
+  const { server } = context.settings;
+  const typed = await askLine(`Naming server${server === undefined ? "" : ` [${visibleReason(server)}]`}: `, context);
+  if (typed === "" && server !== undefined) return server;
+  if (typed === "") throw new ChatError("USAGE", FOR_EXAMPLE);
+  if (BARE_WORD.test(typed))
+    throw new ChatError("USAGE", `"${typed}" is no server; ${FOR_EXAMPLE}. Your name comes next`);
+  return typed;
+}
+
+const FOR_EXAMPLE = "for example names.example.org, or http://127.0.0.1:8080";
+
+/** More likely a person's name. A computer of that name can be given with its port, or as a URL. */
+const BARE_WORD = /^(?!localhost$)[a-z0-9-]+$/i;
 
 async function askName(context: CliContext): Promise<string> {
   say(context, "Your name there: 3 to 32 of a-z and 0-9, with single hyphens inside. It cannot be changed later.");

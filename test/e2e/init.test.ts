@@ -17,6 +17,8 @@ describe.runIf(canOpenTerminals())("a first start on a terminal", () => {
     const person = world.person("first");
     const { seen, status } = await dialogue(person, `${P2PCHAT} init`, [
       ["Naming server: ", "\n"],
+      ["Naming server: ", "carol\n"],
+      ['"carol" is no server', ""],
       ["Naming server: ", "http://127.0.0.1:9\n"],
       ["Naming server: ", `${world.url}\n`],
       ["Name: ", "Not A Name\n"],
@@ -54,8 +56,7 @@ describe.runIf(canOpenTerminals())("a first start on a terminal", () => {
     await store.addInvite({ hash: hashOfInvite("good-code"), uses: 1, expires: Math.floor(Date.now() / 1000) + 600 });
     await store.close();
     const person = world.person("first");
-    const { status } = await dialogue(person, `${P2PCHAT} init --server ${world.url}`, [
-      [`Naming server [${world.url}]: `, "\n"],
+    const { seen, status } = await dialogue(person, `${P2PCHAT} init --server ${world.url}`, [
       ["Name: ", "carol\n"],
       ["Seal them? [Y/n] ", "n\n"],
       ["can read your messages", ""],
@@ -66,16 +67,32 @@ describe.runIf(canOpenTerminals())("a first start on a terminal", () => {
       ["Invite code: ", "good-code\n"],
     ]);
     expect(status).toBe(0);
-    expect(await person.ask(["whoami"])).toMatchObject({ exit: 0, line: { username: "carol" } });
+    expect(seen).toContain(`Naming server: ${world.url}\r\n`);
+    expect(await person.ask(["whoami"])).toMatchObject({ exit: 0, line: { username: "carol", server: world.url } });
+  });
+
+  test("asks for a server where the one that was set does not answer, and tries that again on Enter", async () => {
+    const world = await startWorld();
+    const person = world.person("first");
+    const { seen, status } = await dialogue(person, `P2PCHAT_SERVER=http://127.0.0.1:9 ${P2PCHAT} init`, [
+      ["Naming server: http://127.0.0.1:9", ""],
+      ["cannot be reached", ""],
+      ["Naming server [http://127.0.0.1:9]: ", "\n"],
+      ["cannot be reached", ""],
+      ["Naming server [http://127.0.0.1:9]: ", `${world.url}\n`],
+      ["Name: ", "carol\n"],
+      ["Seal them? [Y/n] ", "n\n"],
+      ["unsealed? [y/N] ", "yes\n"],
+      ["online? [Y/n] ", "y\n"],
+    ]);
+    expect(status).toBe(0);
+    expect(seen).toContain(`registered carol at ${world.url}`);
   });
 
   test("that is given up leaves no profile", async () => {
     const world = await startWorld();
     const person = world.person("first");
-    const { status } = await dialogue(person, `${P2PCHAT} init --server ${world.url}`, [
-      ["Naming server", "\n"],
-      ["Name: ", "\x04"],
-    ]);
+    const { status } = await dialogue(person, `${P2PCHAT} init --server ${world.url}`, [["Name: ", "\x04"]]);
     expect(status).toBe(130);
     expect(existsSync(person.profile)).toBe(false);
   });
