@@ -105,6 +105,9 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     `UPDATE outbox SET state = 'stored', path = ?, error = NULL, reason = NULL, envelope = NULL
      WHERE envelope_id = ? AND device = ? AND state IN ('queued', 'failed')`,
   );
+  const settle = database.prepare(
+    "DELETE FROM former_words WHERE change = (SELECT message_id FROM outbox WHERE envelope_id = ?)",
+  );
   const markRelayed = database.prepare(
     `UPDATE outbox SET relayed = ?, left_once = 1, path = 'mailbox', error = NULL, reason = NULL
      WHERE id = ? AND envelope_id = ? AND state = 'queued'`,
@@ -162,8 +165,10 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
     waiting: () => waiting.all().map((row) => read(row)),
     markStored(device, envelopeId, path) {
       const isStored = markStored.run(path, envelopeId, deviceTag(device)).changes > 0;
-      if (isStored) justSealed.forgetPlaintext(rowName(envelopeId));
-      return isStored;
+      if (!isStored) return false;
+      settle.run(envelopeId);
+      justSealed.forgetPlaintext(rowName(envelopeId));
+      return true;
     },
     markDisplayed(to, messageIds) {
       return messageIds.filter((messageId) => {

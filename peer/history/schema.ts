@@ -235,6 +235,23 @@ const VERSION_10 = `
   ALTER TABLE cursors ADD COLUMN ahead TEXT;
 `;
 
+/**
+ * What stood before an own change that no device has stored yet: it stands again where the change is cancelled. Rising: a
+ * later change of the same message and kind has a higher `n`.
+ */
+const VERSION_11 = `
+  CREATE TABLE former_words (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    change BLOB NOT NULL UNIQUE,
+    target BLOB NOT NULL,
+    author BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    -- null: nothing was said
+    sealed BLOB
+  ) STRICT;
+  CREATE INDEX former_words_by_target ON former_words (target);
+`;
+
 export const MIGRATIONS: Migrations = [
   VERSION_1,
   VERSION_2,
@@ -246,4 +263,5 @@ export const MIGRATIONS: Migrations = [
   VERSION_8,
   VERSION_9,
   VERSION_10,
+  VERSION_11,
 ];

@@ -113,7 +113,7 @@ function record({ self, store, runtime }: AcceptDeps, message: OwnMessage, conte
     // A deletion goes out even so; anything else is forgotten with the message, on its way too.
     const expiresAtMs = content.kind === "delete" ? undefined : about?.expiresAtMs;
     store.history.addOwn({ ...message, body: encodeContent(withoutValue(content)) }, "change", expiresAtMs);
-    applyChange(store, content, { author: self.username, own: true });
+    applyChange(store, content, { author: self.username, ownChange: message.messageId });
   } else store.history.addOwn(message, content.kind === "text" ? "text" : "nothing", ownExpiry(content));
 }
 

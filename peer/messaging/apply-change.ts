@@ -44,21 +44,24 @@ export function judgeChange(known: readonly KnownMessage[], { change, author, is
  * Takes note of a change, whether the message it is about is here yet or not; in a transaction. What was deleted is
  * forgotten, not only hidden, and nothing changes it any more.
  *
- * @param author  who said so; `own`: this profile
+ * @param author  who said so
+ * @param ownChange  the message by which this profile says so
  */
 export function applyChange(
   { amendments, history, inbox }: Store,
   change: Change,
-  { author, own }: { author: Username; own: boolean },
+  { author, ownChange }: { author: Username; ownChange?: Uint8Array },
 ): void {
   const { target } = change;
   const isDeleted = amendments.of(target).some((said) => said.kind === "delete" && said.author === author);
-  if (change.kind === "edit" && !isDeleted) amendments.save(target, { kind: "edit", author, value: change.text });
-  if (change.kind === "reaction") amendments.save(target, { kind: "reaction", author, value: change.emoji });
+  if (change.kind === "edit" && !isDeleted)
+    amendments.save(target, { kind: "edit", author, value: change.text }, ownChange);
+  if (change.kind === "reaction") amendments.save(target, { kind: "reaction", author, value: change.emoji }, ownChange);
   if (change.kind !== "delete") return;
+  amendments.forget(target, author, "edit");
   amendments.save(target, { kind: "delete", author, value: "" });
   amendments.save(target, { kind: "edit", author, value: "" });
-  if (own) history.eraseOwn(target);
+  if (ownChange !== undefined) history.eraseOwn(target);
   else inbox.erase(author, target);
 }
 

@@ -1,9 +1,8 @@
 import { ChatError } from "../../shared/errors.ts";
 import type { MessengerDeps } from "./messenger.ts";
 import type { Cancelled } from "./operations/messages.ts";
-import { cancelMessage } from "./outbox-upkeep.ts";
+import { cancelMessage, mayBeThere } from "./outbox-upkeep.ts";
 import { readMessageId } from "./send-message.ts";
-import type { OutboxRow } from "./store/outbox.ts";
 
 /** How long a process that ends with the command stays to leave word of it. */
 const PATIENCE_MS = 10_000;
@@ -24,11 +23,6 @@ export async function cancel(deps: MessengerDeps, id: string): Promise<Cancelled
   deps.watch.changed([messageId]);
   if (withdrawn) await tell(deps, word);
   return { cancelled, withdrawn };
-}
-
-/** Whoever reads that mailbox has the message, or will. */
-export function mayBeThere({ state, left }: OutboxRow): boolean {
-  return left && (state === "queued" || state === "relayed");
 }
 
 /** Nobody is told of a message that one of their devices has for good, or whom the user does not write to. */

@@ -18,7 +18,8 @@ type Deps = { readonly self: Self; readonly store: Store };
 
 /**
  * Takes a message back: what is queued becomes a tombstone under the same sequence, and its text leaves the history. A
- * device that has it all the same, because its ack was lost, keeps it.
+ * device that has it all the same, because its ack was lost, keeps it. What it changed is again as it was, unless it lies in
+ * a mailbox, where they will read it. What it deleted is gone.
  *
  * @returns for how many devices
  */
@@ -28,11 +29,18 @@ export function cancelMessage({ self, store }: Deps, messageId: Uint8Array): num
     const open = rows.filter((row) => row.state !== "stored" && !row.tombstone);
     for (const row of open) entomb(self, store, row, NO_REASON);
     if (open.length > 0 && open.length === rows.length) {
+      if (rows.some(mayBeThere)) store.amendments.settle(messageId);
+      else store.amendments.takeBack(messageId);
       cancelChanges({ self, store }, messageId);
       store.history.removeOwn(messageId);
     }
     return open.length;
   });
+}
+
+/** Whoever reads that mailbox has the message, or will. */
+export function mayBeThere({ state, left }: OutboxRow): boolean {
+  return left && (state === "queued" || state === "relayed");
 }
 
 /** What was said about it since would tell what it said. That it was taken back goes out. */
@@ -85,7 +93,10 @@ export function giveUpOld(
   const isOver = (row: OutboxRow) => nowMs - row.acceptedAtMs > 2 * GIVE_UP_AFTER_MS;
   const given = old.filter((row) => !row.tombstone && (answersRead || row.relayed === undefined || isOver(row)));
   store.transaction(() => {
-    for (const row of given) entomb(self, store, row, givenUp(row));
+    for (const row of given) {
+      entomb(self, store, row, givenUp(row));
+      store.amendments.settle(row.messageId);
+    }
     for (const row of old) if (row.tombstone && isOver(row)) store.outbox.remove(row.id);
   });
   return given;

@@ -95,7 +95,7 @@ function takeChange(here: Here, { message, body, isRequest }: Arrived, change: C
   const { effect, expiresAtMs } = judgeChange(knownMessages(here, change.target), said);
   const kept = { ...message, body: encodeContent(withoutValue(change)), text: "" };
   store.inbox.add(kept, effect === "told" ? "change" : "nothing", { expiresAtMs, bytes: body.length });
-  if (effect !== "none") applyChange(store, change, { author: message.from, own: false });
+  if (effect !== "none") applyChange(store, change, { author: message.from });
 }
 
 function takeText({ store, nowMs }: Here, { message, body, isRequest }: Arrived, content: ContentOf<"text">): void {

@@ -67,6 +67,7 @@ export class MessagingPeer {
   readonly person: Person;
   readonly self: Self;
   readonly store: OpenStore;
+  readonly databasePath: string;
   readonly sessions: SecureSessions;
   readonly core: Core;
   readonly delivery: Delivery;
@@ -89,6 +90,7 @@ export class MessagingPeer {
     const { person, incarnation = "first life" } = options;
     this.#surroundings = surroundings;
     this.person = person;
+    this.databasePath = options.databasePath;
     this.self = {
       username: person.username,
       device: person.device,

@@ -71,9 +71,17 @@ export type Amendment = {
 };
 
 export interface AmendmentStore {
-  /** Takes the place of what that person said before of that kind. */
-  save(target: Uint8Array, amendment: Amendment): void;
+  /**
+   * Takes the place of what that person said before of that kind.
+   *
+   * @param change  the own message that says so: what it takes the place of is kept until a device has stored it
+   */
+  save(target: Uint8Array, amendment: Amendment, change?: Uint8Array): void;
+  /** That own change is said to nobody: what stood before stands again, unless something later took its place. */
+  takeBack(change: Uint8Array): void;
+  /** What that own change took the place of is not needed any more. */
+  settle(change: Uint8Array): void;
   of(target: Uint8Array): readonly Amendment[];
-  /** What that person said about a message; of one kind, or all of it. */
+  /** What that person said about a message, and before; of one kind, or all of it. */
   forget(target: Uint8Array, author: Username, kind?: Amendment["kind"]): void;
 }
