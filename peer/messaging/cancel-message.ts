@@ -1,8 +1,8 @@
 import { ChatError } from "../../shared/errors.ts";
+import { readMessageId } from "./known-message.ts";
 import type { MessengerDeps } from "./messenger.ts";
 import type { Cancelled } from "./operations/messages.ts";
 import { cancelMessage, mayBeThere } from "./outbox-upkeep.ts";
-import { readMessageId } from "./send-message.ts";
 
 /** How long a process that ends with the command stays to leave word of it. */
 const PATIENCE_MS = 10_000;

@@ -1,3 +1,4 @@
+import { ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Self } from "./self.ts";
 import type { KeptText } from "./store/inbox.ts";
@@ -35,4 +36,10 @@ export function isExpired({ expiresAtMs }: { readonly expiresAtMs: number | unde
 function stateOf(kept: KeptText, isDeleted: boolean, nowMs: number): KnownMessage["state"] {
   if (isDeleted || kept.show === "nothing" || isExpired(kept, nowMs)) return "gone";
   return kept.show === "request" ? "waiting" : "shown";
+}
+
+/** @throws ChatError USAGE */
+export function readMessageId(id: string): Uint8Array {
+  if (!/^[0-9a-f]{32}$/.test(id)) throw new ChatError("USAGE", "a message id has 32 hex digits");
+  return Buffer.from(id, "hex");
 }

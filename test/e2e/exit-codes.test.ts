@@ -56,6 +56,7 @@ test("2, 3 and 5 tell a fault, a server that fails and one that asks for patienc
   const cases: [Parameters<typeof failing>[1], number, string][] = [
     [problem(400, "REQUEST_INVALID"), 2, "REQUEST_INVALID"],
     ["reset", 3, "SERVER_UNREACHABLE"],
+    ["hang", 3, "TIMED_OUT"],
     [{ status: 500 }, 3, "SERVER_ERROR"],
     [problem(429, "RATE_LIMITED", { retryAfter: 60 }), 5, "RATE_LIMITED"],
   ];
@@ -64,6 +65,9 @@ test("2, 3 and 5 tell a fault, a server that fails and one that asks for patienc
     expect(await alice.send("bob", "hi", "--timeout", "3s")).toMatchObject({ exit, line: { type: "error", code } });
     repent();
   }
+  world.liar.tell(failing("/v1/names/bob", "hang"));
+  const { line } = await alice.send("bob", "hi", "--timeout", "1s");
+  expect(line["message"]).toBe("the naming server did not say in time who bob is; nothing was sent");
   expect((await alice.ask(["outbox"])).line["items"]).toEqual([]);
 });
 

@@ -58,9 +58,6 @@ const INTERNAL_ONLY: readonly ErrorCode[] = [
   "VERSION_UNSUPPORTED",
 ];
 
-/** After a minute without an answer: met where that time is an argument. */
-const MET_BELOW: readonly ErrorCode[] = ["TIMED_OUT"];
-
 /** Tests that run the program, in a process or in their own. */
 const RUNS_PROGRAM = /support\/(?:p2pchat|fake-daemon)\.ts"|\brunProgram\b/;
 
@@ -82,12 +79,7 @@ function missingIn(sources: readonly string[]): readonly ErrorCode[] {
 
 test("each error code that a command can end with is produced by a test of the program", () => {
   const sources = sourcesBelow("test/e2e", "test/peer/cli").filter((text) => RUNS_PROGRAM.test(text));
-  expect(missingIn(sources).toSorted()).toEqual([...INTERNAL_ONLY, ...MET_BELOW].toSorted());
-});
-
-test("those that are met below the command line are produced by a test there", () => {
-  const missing = missingIn(sourcesBelow("test/peer/daemon"));
-  expect(MET_BELOW.filter((code) => missing.includes(code))).toEqual([]);
+  expect(missingIn(sources).toSorted()).toEqual(INTERNAL_ONLY.toSorted());
 });
 
 test("codes that nothing gives a reason for are called unused, and no others are", () => {
