@@ -1,5 +1,4 @@
 import type { Server } from "node:http";
-import type { Socket } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Connections } from "./connections.ts";
 import type { Metrics } from "./metrics.ts";
@@ -25,9 +24,7 @@ export function watchProcess(metrics: Metrics, server: Server, connections: Conn
     return (user + system) / 1e6;
   });
   metrics.gauge("process_uptime_seconds", "Time since the start.", () => process.uptime());
-  server.on("connection", (socket: Socket) => {
-    socket.on("error", (error) => metrics.broken.add(reasonOf(error)));
-  });
+  server.on("clientError", (error) => metrics.broken.add(reasonOf(error)));
   return () => delay.disable();
 }
 
