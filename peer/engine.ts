@@ -7,21 +7,21 @@ import type { Log } from "./log.ts";
 import { mailboxNetwork } from "./mailbox-network.ts";
 import type { Core, Notices } from "./messaging/core.ts";
 import { Delivery } from "./messaging/delivery.ts";
-import { Gossip } from "./messaging/gossip.ts";
 import type { Hiding } from "./messaging/hiding.ts";
+import { Gossip } from "./messaging/keys/gossip.ts";
 import { Grants } from "./messaging/mailbox/grants.ts";
 import { keepMailbox } from "./messaging/mailbox/keep-mailbox.ts";
 import { ParcelSender } from "./messaging/mailbox/parcel-sender.ts";
 import { PassingLook } from "./messaging/mailbox/passing-look.ts";
 import type { Engine } from "./messaging/messenger.ts";
-import { forgetExpired, giveUpOld } from "./messaging/outbox-upkeep.ts";
-import { RecordKeeper } from "./messaging/own-record.ts";
+import { forgetExpired, giveUpOld } from "./messaging/outbound/outbox-upkeep.ts";
 import type { Resolver } from "./messaging/ports/contacts.ts";
 import type { KeyLog } from "./messaging/ports/key-log.ts";
-import { Publisher } from "./messaging/publisher.ts";
-import { RelayChoice, type RelayPolicy } from "./messaging/relay-choice.ts";
-import { relayMemory } from "./messaging/relay-memory.ts";
-import { relayOrderSecret } from "./messaging/relay-order.ts";
+import { RecordKeeper } from "./messaging/publishing/own-record.ts";
+import { Publisher } from "./messaging/publishing/publisher.ts";
+import { RelayChoice, type RelayPolicy } from "./messaging/publishing/relay-choice.ts";
+import { relayMemory } from "./messaging/publishing/relay-memory.ts";
+import { relayOrderSecret } from "./messaging/publishing/relay-order.ts";
 import { type Runtime, unhurriedClock } from "./messaging/runtime.ts";
 import { SessionBook } from "./messaging/session-book.ts";
 import { Typing } from "./messaging/typing.ts";
@@ -78,7 +78,7 @@ async function startEngine(deps: EngineDeps): Promise<RunningEngine> {
   const daemon = options.mode === "daemon";
   const [{ startNetwork }, punch, { createSecureSessions }, { parcelSeals }] = await Promise.all([
     import("./network/node.ts"),
-    daemon ? import("./network/punch.ts") : undefined,
+    daemon ? import("./network/punching/punch.ts") : undefined,
     import("./sessions/secure-sessions.ts"),
     import("./sessions/parcel-seal.ts"),
   ]);

@@ -21,7 +21,7 @@ export function mailboxNetwork({ allowLocal, reach, own, runtime }: Options): Ma
           reason: "no-address",
         });
       }
-      const { connectMailbox } = await import("./network/mailbox-client.ts");
+      const { connectMailbox } = await import("./network/mailbox/mailbox-client.ts");
       return connectMailbox({ relay, allowLocal, runtime, signal });
     },
   };

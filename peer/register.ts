@@ -13,7 +13,7 @@ import { openProfileDirectory } from "./identity/profile-directory.ts";
 import { findProfile, writeProfile } from "./identity/profile-file.ts";
 import { acquireProfileLock } from "./identity/profile-lock.ts";
 import type { Identity } from "./messaging/operations/status.ts";
-import { replenishKeyPackages } from "./messaging/publisher.ts";
+import { replenishKeyPackages } from "./messaging/publishing/publisher.ts";
 import { systemRuntime } from "./messaging/runtime.ts";
 import { type Clock, createClock } from "./naming/clock.ts";
 import { createNamingClient, type NamingClient } from "./naming/naming-client.ts";

@@ -5,7 +5,7 @@ import { ChatError, isChatError } from "../shared/errors.ts";
 import { type NameRecord, signNameRecord } from "../shared/name-record.ts";
 import { type Keystore, newSecrets, openKeystore, rewriteKeystore } from "./identity/keystore.ts";
 import { writeProfile } from "./identity/profile-file.ts";
-import { renumberOutbox } from "./messaging/readdress.ts";
+import { renumberOutbox } from "./messaging/outbound/readdress.ts";
 import type { Runtime } from "./messaging/runtime.ts";
 import {
   connectNaming,

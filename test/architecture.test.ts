@@ -72,7 +72,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   "node:child_process": ["peer/identity/passphrase.ts", "peer/cli/consume/run-command.ts", "peer/sandbox"],
   "node:cluster": [],
-  "node:dgram": ["peer/network/upnp-gateway.ts"],
+  "node:dgram": ["peer/network/nearby/upnp-gateway.ts"],
   "node:inspector": ["naming-server/harden.ts"],
   "node:net": [
     "peer/daemon",

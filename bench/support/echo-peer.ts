@@ -5,8 +5,8 @@
 import { randomBytes } from "node:crypto";
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { createNode } from "../../peer/network/libp2p.ts";
 import { NETWORK_LIMITS } from "../../peer/network/limits.ts";
+import { createNode } from "../../peer/network/transport/libp2p.ts";
 import { timesOf } from "./statistics.ts";
 
 export type EchoOrder = { readonly address?: string; readonly bytes: number; readonly count: number };

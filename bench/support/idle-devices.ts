@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import type { Connection } from "@libp2p/interface";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import { Connections } from "../../peer/network/connections.ts";
-import { connectionGater } from "../../peer/network/gater.ts";
-import { createNode } from "../../peer/network/libp2p.ts";
+import { connectionGater } from "../../peer/network/dialling/gater.ts";
 import { NETWORK_LIMITS } from "../../peer/network/limits.ts";
-import { RelayClient } from "../../peer/network/relay-client.ts";
-import { Reservations } from "../../peer/network/reservations.ts";
+import { RelayClient } from "../../peer/network/reservations/relay-client.ts";
+import { Reservations } from "../../peer/network/reservations/reservations.ts";
+import { createNode } from "../../peer/network/transport/libp2p.ts";
 import { deviceIdOf } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 

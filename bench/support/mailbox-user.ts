@@ -4,8 +4,8 @@
  */
 import { type KeyObject, randomBytes } from "node:crypto";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
-import { connectMailbox } from "../../peer/network/mailbox-client.ts";
-import type { MailboxConnection } from "../../peer/network/mailbox-connection.ts";
+import { connectMailbox } from "../../peer/network/mailbox/mailbox-client.ts";
+import type { MailboxConnection } from "../../peer/network/mailbox/mailbox-connection.ts";
 import { privateKeyObject, rawPublicKey } from "../../shared/ed25519.ts";
 import { makeToken } from "../../shared/mailbox-token.ts";
 import { MAILBOX_LIMITS } from "../../shared/protocol.ts";

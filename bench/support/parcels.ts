@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { sealFor } from "../../peer/messaging/outgoing-envelope.ts";
+import { sealFor } from "../../peer/messaging/outbound/outgoing-envelope.ts";
 import type { SecureSessions, Session } from "../../peer/messaging/ports/sessions.ts";
 import type { Self } from "../../peer/messaging/self.ts";
 import { parcelSeals } from "../../peer/sessions/parcel-seal.ts";

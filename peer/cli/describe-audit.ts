@@ -1,4 +1,4 @@
-import type { AuditProblem } from "../messaging/audit-finding.ts";
+import type { AuditProblem } from "../messaging/keys/audit-finding.ts";
 import type { KeyAudit } from "../messaging/operations/keys.ts";
 import { localTime } from "./instant.ts";
 import { table } from "./table.ts";

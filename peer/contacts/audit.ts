@@ -3,8 +3,8 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError, isChatError } from "../../shared/errors.ts";
 import { fingerprintOf } from "../../shared/fingerprint.ts";
 import { type NameRecord, verifySelfSigned, verifySuccession } from "../../shared/name-record.ts";
-import type { AuditedRecord, NameAudit } from "../messaging/audit.ts";
-import type { AuditProblem, RecordChange } from "../messaging/audit-finding.ts";
+import type { AuditedRecord, NameAudit } from "../messaging/keys/audit.ts";
+import type { AuditProblem, RecordChange } from "../messaging/keys/audit-finding.ts";
 import type { LoggedRecord, LogStatus } from "../messaging/ports/key-log.ts";
 
 /** All that is known of a name; nothing of it is verified but the log's copy. */

@@ -1,8 +1,8 @@
 import { type ChatError, isChatError } from "../../shared/errors.ts";
 import { type NameRecord, parseNameRecord } from "../../shared/name-record.ts";
 import type { Username } from "../../shared/username.ts";
-import type { Auditor, NameAudit } from "../messaging/audit.ts";
-import type { AuditProblem } from "../messaging/audit-finding.ts";
+import type { Auditor, NameAudit } from "../messaging/keys/audit.ts";
+import type { AuditProblem } from "../messaging/keys/audit-finding.ts";
 import type { KeyLog } from "../messaging/ports/key-log.ts";
 import type { NamingServer } from "../messaging/ports/naming-server.ts";
 import type { Self } from "../messaging/self.ts";

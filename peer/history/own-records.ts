@@ -1,5 +1,5 @@
 import { utf8, utf8Text } from "../../shared/bytes.ts";
-import type { OwnRecords } from "../messaging/own-record.ts";
+import type { OwnRecords } from "../messaging/publishing/own-record.ts";
 import type { OpenStore } from "./store.ts";
 
 const OWN_RECORDS = "own-records";

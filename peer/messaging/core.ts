@@ -1,5 +1,5 @@
 import type { DeviceId } from "../../shared/device-id.ts";
-import type { Gossip } from "./gossip.ts";
+import type { Gossip } from "./keys/gossip.ts";
 import type { Grants } from "./mailbox/grants.ts";
 import type { Resolver } from "./ports/contacts.ts";
 import type { SecureSessions } from "./ports/sessions.ts";

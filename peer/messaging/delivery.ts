@@ -2,11 +2,11 @@ import type { DeviceId } from "../../shared/device-id.ts";
 import { ChatError } from "../../shared/errors.ts";
 import type { Username } from "../../shared/username.ts";
 import type { Core } from "./core.ts";
-import { greetAll } from "./greeting.ts";
-import { serveChannel } from "./inbound-lane.ts";
-import { PeerSender, type SenderDeps } from "./peer-sender.ts";
+import { serveChannel } from "./inbound/inbound-lane.ts";
+import { greetAll } from "./outbound/greeting.ts";
+import { PeerSender, type SenderDeps } from "./outbound/peer-sender.ts";
+import { readdress } from "./outbound/readdress.ts";
 import type { Channel } from "./ports/transport.ts";
-import { readdress } from "./readdress.ts";
 
 /** Both directions: one sender for each device with something waiting, and an answer to every channel that opens. */
 export class Delivery {

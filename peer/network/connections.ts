@@ -1,10 +1,10 @@
 import type { Connection } from "@libp2p/interface";
 import type { DeviceId } from "../../shared/device-id.ts";
 import { STREAM_PROTOCOLS } from "../../shared/protocol.ts";
-import { CIRCUIT_PROTOCOLS } from "./circuit-protocols.ts";
 import { type ConnectionPath, pathOf } from "./connection-path.ts";
 import { findDevice } from "./find-device.ts";
 import type { NetworkLimits } from "./limits.ts";
+import { CIRCUIT_PROTOCOLS } from "./reservations/circuit-protocols.ts";
 
 /** What this table needs of a libp2p connection. */
 export type TrackedConnection = Pick<

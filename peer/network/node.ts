@@ -3,18 +3,18 @@ import { type DeviceId, deviceIdOf } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import type { TransportEvents } from "../messaging/ports/transport.ts";
 import type { Runtime } from "../messaging/runtime.ts";
-import { Channels } from "./channels.ts";
 import { Connections } from "./connections.ts";
-import { announcedAddresses, dialableRelays } from "./dialable.ts";
-import { Dialler } from "./dialler.ts";
-import { connectionGater } from "./gater.ts";
-import { createNode, type Libp2pNode, type Libp2pParts } from "./libp2p.ts";
+import { announcedAddresses, dialableRelays } from "./dialling/dialable.ts";
+import { Dialler } from "./dialling/dialler.ts";
+import { connectionGater } from "./dialling/gater.ts";
 import { NETWORK_LIMITS, type NetworkLimits } from "./limits.ts";
-import { type Listen, listenAddresses } from "./listen-addresses.ts";
 import { Network } from "./network.ts";
-import { RelayClient, relayOf } from "./relay-client.ts";
-import type { Meeting } from "./relay-place.ts";
-import { type RelayMemory, Reservations } from "./reservations.ts";
+import { RelayClient, relayOf } from "./reservations/relay-client.ts";
+import type { Meeting } from "./reservations/relay-place.ts";
+import { type RelayMemory, Reservations } from "./reservations/reservations.ts";
+import { Channels } from "./streams/channels.ts";
+import { createNode, type Libp2pNode, type Libp2pParts } from "./transport/libp2p.ts";
+import { type Listen, listenAddresses } from "./transport/listen-addresses.ts";
 
 /** A way to get two devices off a relay where neither can dial the other. */
 export interface Punching extends Meeting {

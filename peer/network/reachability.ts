@@ -1,13 +1,13 @@
 import type { DeviceId } from "../../shared/device-id.ts";
 import { LIMITS } from "../../shared/protocol.ts";
-import { announceableAddresses, portAt } from "./dialable.ts";
-import { type Lan, startLan } from "./lan.ts";
-import type { Libp2pNode } from "./libp2p.ts";
+import { announceableAddresses, portAt } from "./dialling/dialable.ts";
 import type { NetworkLimits } from "./limits.ts";
+import { type Lan, startLan } from "./nearby/lan.ts";
+import { watchSurroundings } from "./nearby/surroundings.ts";
+import type { Upnp } from "./nearby/upnp.ts";
 import type { NetworkOptions } from "./node.ts";
-import type { Reservations } from "./reservations.ts";
-import { watchSurroundings } from "./surroundings.ts";
-import type { Upnp } from "./upnp.ts";
+import type { Reservations } from "./reservations/reservations.ts";
+import type { Libp2pNode } from "./transport/libp2p.ts";
 
 type Parts = {
   readonly self: DeviceId;
@@ -110,7 +110,7 @@ export class Reachability {
   async #askRouter(): Promise<void> {
     const { limits, options, log } = this.#parts;
     const { runtime, allowLocal, events } = options;
-    const { Upnp } = await import("./upnp.ts");
+    const { Upnp } = await import("./nearby/upnp.ts");
     this.#upnp = new Upnp({
       portAt: (host) => portAt(host, this.#listening()),
       ...{ runtime, limits, allowLocal, log },

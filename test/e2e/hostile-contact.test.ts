@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { loadSettings } from "../../peer/cli/config.ts";
 import { openProfileDirectory } from "../../peer/identity/profile-directory.ts";
-import { Acceptor } from "../../peer/messaging/accept-message.ts";
+import { Acceptor } from "../../peer/messaging/outbound/accept-message.ts";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import { openProfile } from "../../peer/open-profile.ts";
 import type { Content } from "../../shared/content.ts";

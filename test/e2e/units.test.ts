@@ -2,7 +2,7 @@ import { chownSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
-import { connectMailbox } from "../../peer/network/mailbox-client.ts";
+import { connectMailbox } from "../../peer/network/mailbox/mailbox-client.ts";
 import { canInjectFaults, hasSystemdAnalyze, isRoot } from "../support/capabilities.ts";
 import { soon } from "../support/channels.ts";
 import { newBox, newParcel } from "../support/mailbox.ts";

@@ -2,7 +2,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as after } from "node:timers/promises";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import { startNetwork } from "../../peer/network/node.ts";
-import { createPunching } from "../../peer/network/punch.ts";
+import { createPunching } from "../../peer/network/punching/punch.ts";
 import { deviceIdOf } from "../../shared/device-id.ts";
 import { publicKeyOfSeed } from "../../shared/ed25519.ts";
 import { seedOf } from "../support/networks.ts";

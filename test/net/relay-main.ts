@@ -1,5 +1,5 @@
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
-import { serveObserved } from "../../peer/network/observed.ts";
+import { serveObserved } from "../../peer/network/punching/observed.ts";
 import { PUNCH_PROTOCOLS } from "../../shared/protocol.ts";
 import { startRelay } from "../support/relay.ts";
 

@@ -1,8 +1,8 @@
 import type { Runtime } from "../../peer/messaging/runtime.ts";
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../peer/network/limits.ts";
-import { connectMailbox } from "../../peer/network/mailbox-client.ts";
-import type { MailboxConnection } from "../../peer/network/mailbox-connection.ts";
+import { connectMailbox } from "../../peer/network/mailbox/mailbox-client.ts";
+import type { MailboxConnection } from "../../peer/network/mailbox/mailbox-connection.ts";
 import {
   decodeMailboxRequest,
   encodeMailboxFrame,

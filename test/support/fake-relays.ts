@@ -1,5 +1,5 @@
 import { NETWORK_LIMITS } from "../../peer/network/limits.ts";
-import { type Reservation, Reservations } from "../../peer/network/reservations.ts";
+import { type Reservation, Reservations } from "../../peer/network/reservations/reservations.ts";
 import { ChatError } from "../../shared/errors.ts";
 import { FakeTime } from "./fake-time.ts";
 

@@ -1,4 +1,4 @@
-import { Gossip } from "../../peer/messaging/gossip.ts";
+import { Gossip } from "../../peer/messaging/keys/gossip.ts";
 import type { Contact } from "../../peer/messaging/ports/contacts.ts";
 import type { KeyLog } from "../../peer/messaging/ports/key-log.ts";
 import type { Channel } from "../../peer/messaging/ports/transport.ts";

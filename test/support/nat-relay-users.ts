@@ -7,7 +7,7 @@ import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { expect, onTestFinished } from "vitest";
-import { drained } from "../../peer/network/drained.ts";
+import { drained } from "../../peer/network/streams/drained.ts";
 import type { RelayLimits } from "../../peer/relay/limits.ts";
 import { soon } from "./channels.ts";
 import type { HostilePeer, RawStream } from "./hostile-peer.ts";

@@ -4,7 +4,7 @@ import { type Runtime, systemRuntime } from "../../peer/messaging/runtime.ts";
 import type { NetworkLimits } from "../../peer/network/limits.ts";
 import type { Network } from "../../peer/network/network.ts";
 import { type Punching, startNetwork } from "../../peer/network/node.ts";
-import type { RelayMemory } from "../../peer/network/reservations.ts";
+import type { RelayMemory } from "../../peer/network/reservations/reservations.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 
 /** A network of one device on loopback, with what it told its owner. */

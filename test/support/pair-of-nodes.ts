@@ -1,6 +1,6 @@
 import type { Connection, Stream } from "@libp2p/interface";
-import { createNode } from "../../peer/network/libp2p.ts";
 import { NETWORK_LIMITS } from "../../peer/network/limits.ts";
+import { createNode } from "../../peer/network/transport/libp2p.ts";
 import { seedOf } from "./networks.ts";
 
 const PROTOCOL = "/test/1";

@@ -1,8 +1,8 @@
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
-import { connectMailbox } from "../../peer/network/mailbox-client.ts";
-import type { MailboxConnection } from "../../peer/network/mailbox-connection.ts";
-import { type RelayNode, startRelayNode } from "../../peer/network/relay-node.ts";
-import type { RelayNodeOptions } from "../../peer/network/relay-options.ts";
+import { connectMailbox } from "../../peer/network/mailbox/mailbox-client.ts";
+import type { MailboxConnection } from "../../peer/network/mailbox/mailbox-connection.ts";
+import { type RelayNode, startRelayNode } from "../../peer/network/relay/relay-node.ts";
+import type { RelayNodeOptions } from "../../peer/network/relay/relay-options.ts";
 import { RELAY_LIMITS, type RelayLimits } from "../../peer/relay/limits.ts";
 import { serveMailbox } from "../../peer/relay/mailbox-session.ts";
 import { RelayRules } from "../../peer/relay/relay-rules.ts";

@@ -1,6 +1,6 @@
 import { systemRuntime } from "../../peer/messaging/runtime.ts";
-import { connectMailbox } from "../../peer/network/mailbox-client.ts";
-import type { MailboxConnection } from "../../peer/network/mailbox-connection.ts";
+import { connectMailbox } from "../../peer/network/mailbox/mailbox-client.ts";
+import type { MailboxConnection } from "../../peer/network/mailbox/mailbox-connection.ts";
 import { soon } from "./channels.ts";
 import { type Outcome, Program } from "./program.ts";
 import { PROGRAMS, REPOSITORY } from "./programs.ts";

@@ -8,7 +8,7 @@ import { retryAfterMs } from "../back-off.ts";
 import { isOwnFault } from "../own-fault.ts";
 import type { ParcelSeals } from "../ports/mailboxes.ts";
 import type { NamingServer } from "../ports/naming-server.ts";
-import { RisingSequence } from "../rising-sequence.ts";
+import { RisingSequence } from "../publishing/rising-sequence.ts";
 import type { Self } from "../self.ts";
 import { Signal } from "../signal.ts";
 import type { MailboxSecret } from "../store/mailbox.ts";

@@ -3,7 +3,7 @@ import { ChatError } from "../../../shared/errors.ts";
 import type { Frame, FrameOf } from "../../../shared/frames.ts";
 import { verifyReset } from "../../../shared/session-reset.ts";
 import type { Core } from "../core.ts";
-import { refusesMessage, refusesSession } from "../refusals.ts";
+import { refusesMessage, refusesSession } from "../outbound/refusals.ts";
 import type { OutboxRow } from "../store/outbox.ts";
 import type { Grants } from "./grants.ts";
 import type { ParcelSender } from "./parcel-sender.ts";

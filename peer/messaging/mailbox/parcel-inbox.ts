@@ -2,7 +2,7 @@ import type { DeviceId } from "../../../shared/device-id.ts";
 import { ChatError, type ErrorCode } from "../../../shared/errors.ts";
 import { decodeFrame, type Frame, type FrameBody } from "../../../shared/frames.ts";
 import { decodeParcel, type Parcel } from "../../../shared/parcel.ts";
-import { FrameAnswerer, leadingMessages } from "../frame-answerer.ts";
+import { FrameAnswerer, leadingMessages } from "../inbound/frame-answerer.ts";
 import type { MailboxSecret } from "../store/mailbox.ts";
 import type { DueAnswers } from "./due-answers.ts";
 import { sealSeed } from "./own-boxes.ts";

@@ -6,7 +6,7 @@ import { encodeParcel } from "../../../shared/parcel.ts";
 import { LIMITS } from "../../../shared/protocol.ts";
 import { singleFlight } from "../../../shared/single-flight.ts";
 import type { Username } from "../../../shared/username.ts";
-import type { SessionDeps } from "../outbound-session.ts";
+import type { SessionDeps } from "../outbound/outbound-session.ts";
 import type { MailboxNetwork, ParcelSeals } from "../ports/mailboxes.ts";
 import type { LiveSession } from "../session-book.ts";
 import type { WaitingParcel } from "../store/mailbox.ts";

@@ -1,4 +1,4 @@
-import type { AuditProblem, RecordChange } from "../audit-finding.ts";
+import type { AuditProblem, RecordChange } from "../keys/audit-finding.ts";
 
 /** What is wrong: none, not asked yet, or why nothing new of the server is believed. */
 export type LogState = "ok" | "unknown" | "LOG_FORKED" | "LOG_INVALID" | "LOG_STALE";

@@ -2,7 +2,7 @@ import { encodeBase64url } from "../../../shared/base64url.ts";
 import { hex, utf8 } from "../../../shared/bytes.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { sha256 } from "../../../shared/hash.ts";
-import { isoTime } from "../message-view.ts";
+import { isoTime } from "../feed/message-view.ts";
 import type { TokenLogEntry, TokenView } from "../operations/tokens.ts";
 import type { Operations } from "../operations.ts";
 import type { Runtime } from "../runtime.ts";

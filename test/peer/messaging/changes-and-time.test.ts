@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { viewMessage } from "../../../peer/messaging/message-view.ts";
+import { viewMessage } from "../../../peer/messaging/feed/message-view.ts";
 import { encodeCbor } from "../../../shared/cbor.ts";
 import { type Content, decodeContent } from "../../../shared/content.ts";
 import { isChatError } from "../../../shared/errors.ts";

@@ -61,7 +61,7 @@ describe("an edit", () => {
     const theirs = { kind: "edit", target: Buffer.from(id, "hex"), text: "mine now" } as const;
     const contact = bob.contact(alice);
     if (contact === undefined) throw new Error("they are acquainted");
-    const { Acceptor } = await import("../../../peer/messaging/accept-message.ts");
+    const { Acceptor } = await import("../../../peer/messaging/outbound/accept-message.ts");
     await new Acceptor(bob.core).accept({ to: contact, content: theirs });
     bob.delivery.deliver(contact.username, contact.devices);
     await world.settle();
@@ -208,7 +208,7 @@ describe("read marks", () => {
     await world.settle();
     const contact = carol.contact(alice);
     if (contact === undefined) throw new Error("carol wrote to alice");
-    const { Acceptor } = await import("../../../peer/messaging/accept-message.ts");
+    const { Acceptor } = await import("../../../peer/messaging/outbound/accept-message.ts");
     await new Acceptor(carol.core).accept({
       to: contact,
       content: { kind: "read", targets: [Buffer.from(id, "hex")] },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Acceptor } from "../../../peer/messaging/accept-message.ts";
+import { Acceptor } from "../../../peer/messaging/outbound/accept-message.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { expectAtRest, typesBetween } from "../../support/messaging-checks.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Acceptor } from "../../../peer/messaging/accept-message.ts";
-import { queueForContact } from "../../../peer/messaging/send-message.ts";
+import { Acceptor } from "../../../peer/messaging/outbound/accept-message.ts";
+import { queueForContact } from "../../../peer/messaging/outbound/send-message.ts";
 import { MessagingWorld } from "../../support/messaging-world.ts";
 import { AUDIENCE } from "../../support/people.ts";
 
