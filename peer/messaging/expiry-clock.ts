@@ -70,7 +70,7 @@ function offsetAtStart(keptMs: number, isSameClock: boolean): number {
 /** A clock that leaps, and one that falls behind where a computer sleeps, are seldom wrong at the same time. */
 function believed(serverMs: number, wallMs: number, unhurriedMs: number): number {
   if (Math.abs(serverMs - wallMs) <= TOLERANCE_MS) return wallMs;
-  const [byWall, byUnhurried] = [wallMs, unhurriedMs].map((localMs) => within(serverMs, localMs)) as [number, number];
+  const [byWall, byUnhurried] = [within(serverMs, wallMs), within(serverMs, unhurriedMs)];
   return Math.abs(serverMs - byUnhurried) < Math.abs(serverMs - byWall) ? byUnhurried : byWall;
 }
 
