@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./longest-first.ts";
 
 /** Tests that start the programs themselves. */
 const PROGRAMS = [
@@ -23,6 +24,7 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000 } },
     // of two cores: many tests wait for what takes its time
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     pool: "forks",
     env: { NODE_ENV: "test" },
     setupFiles: "test/support/property-seed.ts",
