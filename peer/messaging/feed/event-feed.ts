@@ -2,7 +2,7 @@ import { hex } from "../../../shared/bytes.ts";
 import { ChatError } from "../../../shared/errors.ts";
 import { inboxMode } from "../inbound/inbox-mode.ts";
 import { isExpired } from "../inbound/known-message.ts";
-import type { Asked, ChatEvent, ConsumeOptions, Consumer, Feed, FeedOptions } from "../operations/feed.ts";
+import type { Ahead, Asked, ChatEvent, ConsumeOptions, Consumer, Feed, FeedOptions } from "../operations/feed.ts";
 import type { Self } from "../self.ts";
 import { Signal } from "../signal.ts";
 import type { VisibleMessage } from "../store/inbox.ts";
@@ -14,6 +14,7 @@ const PAGE = 64;
 const MAX_PENDING_EVENTS = 256;
 /** The reader of `p2pchat listen`. */
 const LISTENER = "listen";
+const NOTHING_AHEAD: Ahead = { done: [], failed: [] };
 
 type PassingEvent = Exclude<ChatEvent, { cursor: number }>;
 type Reader = { readonly signal: Signal; readonly passing: PassingEvent[]; readonly asked: FeedOptions };
@@ -81,8 +82,9 @@ export class EventFeed implements Feed {
     }
     const reader = readerOf(consumer);
     let place = this.#placeOf(reader, since);
-    // Who goes back begins anew.
-    const ahead = typeof since === "number" ? undefined : this.#store.cursors.ahead(reader);
+    // Who goes back begins anew: nothing of what was kept holds any more, whatever this reader keeps.
+    const isAnew = typeof since === "number";
+    const ahead = isAnew ? undefined : this.#store.cursors.ahead(reader);
     let handedOut = place;
     const handOut = (event: ChatEvent) => {
       if ("cursor" in event) handedOut = Math.max(handedOut, event.cursor);
@@ -97,7 +99,7 @@ export class EventFeed implements Feed {
         }
         if (cursor <= place && beyond === undefined) return;
         place = Math.max(place, cursor);
-        this.#store.cursors.set(reader, place, beyond);
+        this.#store.cursors.set(reader, place, beyond ?? (isAnew ? NOTHING_AHEAD : undefined));
       },
       close: () => void this.#consumers.delete(consumer),
     };

@@ -104,6 +104,35 @@ describe("consumers", () => {
     expect((await again.feed.consume({ consumer: "bot" })).ahead).toBeUndefined();
   });
 
+  test("keep nothing beside their place once they went back, also where they keep nothing new there", async () => {
+    const world = new MessagingWorld();
+    const { alice, bob } = await world.acquainted();
+    for (const text of ["two", "three"]) await alice.send(bob, text);
+    const bot = await bob.feed.consume({ consumer: "bot" });
+    await bot.acknowledge(0, { done: [[3, 3]], failed: [] });
+    bot.close();
+    const back = await consume(bob, "bot", 0);
+    await world.settle();
+    await back.acknowledge(1);
+    await back.stop();
+    const next = await bob.feed.consume({ consumer: "bot" });
+    expect([bob.store.cursors.get("consumer/bot"), next.ahead]).toEqual([1, undefined]);
+  });
+
+  test("keep what is beside their place where only that moves", async () => {
+    const world = new MessagingWorld();
+    const { bob } = await world.acquainted();
+    const ahead = { done: [[3, 3]] as const, failed: [] };
+    const bot = await bob.feed.consume({ consumer: "bot" });
+    await bot.acknowledge(0, ahead);
+    bot.close();
+    const on = await consume(bob, "bot");
+    await world.settle();
+    await on.acknowledge(1);
+    await on.stop();
+    expect((await bob.feed.consume({ consumer: "bot" })).ahead).toEqual(ahead);
+  });
+
   test("cannot acknowledge what they were not given yet: nothing that comes later is lost by it", async () => {
     const world = new MessagingWorld();
     const { alice, bob } = await world.acquainted();
