@@ -46,7 +46,7 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
   let help = "";
   let values: Readonly<Record<string, unknown>> = {};
   parser.parse([...argv], {}, (error, parsed, output) => {
-    if (error) throw usage(explainWords(readWords(parsed, restore), commands) ?? error.message);
+    if (error) throw usage(explainWords(parsed, { commands, restore }) ?? error.message);
     help = output;
     values = parsed;
   });
@@ -58,18 +58,16 @@ export function parseCommandLine(typed: readonly string[], { commands, version }
   return { command, args: readArgs(values, restore), flags: readFlags(values, options, restore) };
 }
 
-/** The command that was typed, and what it has no place for. */
-function readWords(parsed: Readonly<Record<string, unknown>>, restore: (text: string) => string): readonly string[] {
-  return [parsed["_"] ?? []].flat().map((text) => restore(String(text)));
-}
+type Typed = Pick<ParseOptions, "commands"> & { readonly restore: (text: string) => string };
 
 /** The two mistakes that are made most often. */
-function explainWords([verb, ...rest]: readonly string[], commands: readonly Command[]): string | undefined {
+function explainWords(parsed: Readonly<Record<string, unknown>>, { commands, restore }: Typed): string | undefined {
+  const [verb, extra] = [parsed["_"] ?? []].flat().map((text) => restore(String(text)));
   if (verb === undefined) return undefined;
   const known = commands.find((command) => command.usage.split(" ")[0] === verb);
   if (known === undefined) return `there is no command ${verb}`;
-  const [extra] = rest;
-  if (extra === undefined || !known.usage.endsWith(" [message]")) return undefined;
+  // Before every place is taken, the words that are left over have nothing to do with the mistake.
+  if (extra === undefined || !known.usage.endsWith(" [message]") || parsed["message"] === undefined) return undefined;
   return `there is no place for ${extra}: put quotes around a text of several words`;
 }
 

@@ -44,6 +44,9 @@ test("a command that is not there, and a text without quotes, are named", async 
   expect(complaint("tell", "bob", "hi", "there", "you")).toEqual(
     usage("there is no place for there: put quotes around a text of several words"),
   );
+  for (const words of [["bob"], ["bob", "hi"]]) {
+    expect(complaint("tell", ...words, "--wait")).toEqual(usage("not enough arguments following: wait"));
+  }
   expect(complaint("list", "more")).toEqual(usage("unknown argument: more"));
 });
 
