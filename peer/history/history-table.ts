@@ -1,3 +1,4 @@
+import { isChatError } from "../../shared/errors.ts";
 import type { Expired, HistoryEntry, HistoryQuery, HistoryStore } from "../messaging/store/history.ts";
 import type { OutboxStore } from "../messaging/store/outbox.ts";
 import type { Database } from "./database.ts";
@@ -5,6 +6,7 @@ import { MESSAGE_COLUMNS, type MessageRow, messageRows, SHOW } from "./message-r
 import type { Sealer } from "./sealer.ts";
 
 const PAGE = 256;
+const NO_BYTES = new Uint8Array();
 
 export function historyTable(
   database: Database,
@@ -36,6 +38,10 @@ export function historyTable(
     const became = { state: outbox.stateOf(row.key), path: outbox.pathOf(row.key) };
     return { place, direction: "out", ...rows.own(row), ...became, expiresAtMs: row.expires_at ?? undefined };
   };
+  const expiredOf = (row: MessageRow): Expired => {
+    const { messageId, kind, ...message } = row.inbound === 1 ? rows.inbound(row) : rows.own(row);
+    return { messageId, kind, own: row.inbound === 0, other: "to" in message ? message.to : message.from };
+  };
   return {
     addOwn(message, show, expiresAtMs) {
       const { messageId, conversation, seq, acceptedAtMs, body } = message;
@@ -54,11 +60,10 @@ export function historyTable(
     },
     isAnyDue: (nowMs) => anyDue.get(nowMs) !== undefined,
     expire(nowMs) {
-      const rowsDue = expired.all(nowMs);
-      for (const row of rowsDue) hide.run(rows.sealWithout(row), row.id);
-      return rowsDue.map((row) => {
-        if (row.inbound === 1) return expiredOf(rows.inbound(row), { own: false, other: rows.inbound(row).from });
-        return expiredOf(rows.own(row), { own: true, other: rows.own(row).to });
+      return expired.all(nowMs).flatMap((row) => {
+        const gone = unlessDamaged(() => expiredOf(row));
+        hide.run(gone === undefined ? NO_BYTES : rows.sealWithout(row), row.id);
+        return gone ?? [];
       });
     },
     list(query) {
@@ -75,11 +80,14 @@ export function historyTable(
   };
 }
 
-function expiredOf(
-  { messageId, kind }: Pick<Expired, "messageId" | "kind">,
-  whose: Pick<Expired, "own" | "other">,
-): Expired {
-  return { messageId, kind, ...whose };
+/** What nobody can read any more need not be read to be forgotten, and holds up no other. */
+function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isChatError(error, "STORE_CORRUPT")) throw error;
+    return undefined;
+  }
 }
 
 /** Texts are sealed, so searching means opening them. */

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { canFakeClocks } from "../support/capabilities.ts";
 import { ComputerClock, startClockedWorld } from "../support/computer-clock.ts";
-import { aliceAndBob, type Person } from "../support/p2pchat.ts";
+import { aliceAndBob, type Person, strangers } from "../support/p2pchat.ts";
 
 /** How many texts of a profile are still to be forgotten, as it is on disk. */
 function expiringOf({ profile }: Person): number {
@@ -29,6 +29,17 @@ test.each([["contacts"], ["history", "bob"], ["outbox"]])(
     expect(await historyOf(alice, "bob")).toEqual(["stays"]);
   },
 );
+
+test("what is damaged and to be forgotten keeps nobody from anything else, and a daemon from no delivery", async () => {
+  const { alice, bob } = await strangers();
+  await alice.send("bob", "for a while", "--expire", "1d", "--wait", "queued");
+  await alice.send("bob", "for good", "--wait", "queued");
+  using database = new DatabaseSync(join(alice.profile, "chat.db"));
+  database.exec("UPDATE messages SET sealed = zeroblob(64), expires_at = 1 WHERE expires_at > 0");
+  expect(await alice.ask(["contacts"])).toMatchObject({ exit: 0 });
+  const [listening] = await Promise.all([bob.listen(), alice.listen()]);
+  expect(await listening.nextMessage("for good")).toMatchObject({ from: "alice" });
+});
 
 describe.skipIf(!canFakeClocks())("on a computer whose clock is wrong by twenty hours", () => {
   async function sendFrom(offset: string, lifetime: string) {

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import type { HistoryQuery } from "../../../peer/messaging/store/history.ts";
 import { bob, idOf, inbound, laneOfBob, openedStore, outgoing, own } from "../../support/opened-store.ts";
@@ -143,5 +144,21 @@ describe("history", () => {
     ]);
     expect(texts()).toEqual(["text 1", "own 2", "text 3", "own 4"]);
     expect(history.findOwn(own(8).messageId)?.text).toBe("");
+  });
+
+  test("forgets what is damaged with all else that is due", () => {
+    const { history, path, transaction, texts } = talk();
+    using database = new DatabaseSync(path);
+    transaction(() => {
+      for (const seq of [7, 8]) history.addOwn(own(seq), "text", 1000);
+    });
+    database.prepare("UPDATE messages SET sealed = zeroblob(64) WHERE key = ?").run(own(7).messageId);
+    expect(transaction(() => history.expire(1000))).toEqual([
+      { messageId: own(8).messageId, kind: "text", own: true, other: "bob" },
+    ]);
+    expect(transaction(() => history.expire(1000))).toEqual([]);
+    expect(texts()).toEqual(["text 1", "own 2", "text 3", "own 4"]);
+    const kept = database.prepare("SELECT sealed FROM messages WHERE key = ?").get(own(7).messageId);
+    expect(kept?.["sealed"]).toHaveLength(0);
   });
 });
