@@ -67,9 +67,10 @@ export function forgetExpired({ self, store }: Deps, nowMs: number): readonly Ou
     const gone = store.history.expire(nowMs);
     for (const one of gone) forgetWhatWasSaid(self, store, one);
     const rows = gone.filter(({ own }) => own).flatMap(({ messageId }) => store.outbox.ofMessage(messageId));
-    const waiting = rows.filter(({ state, tombstone }) => (state === "queued" || state === "relayed") && !tombstone);
-    for (const row of waiting) entomb(self, store, row, NO_REASON);
-    return waiting;
+    // Of what was refused a copy waits for another try.
+    const open = rows.filter(({ state, tombstone }) => state !== "stored" && !tombstone);
+    for (const row of open) entomb(self, store, row, NO_REASON);
+    return open;
   });
 }
 

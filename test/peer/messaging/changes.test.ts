@@ -184,6 +184,28 @@ describe("a message that expires", () => {
   });
 });
 
+describe("a message that was refused, and then expires", () => {
+  test("leaves the outbox too: nothing of it is kept to be tried again", async () => {
+    const world = new MessagingWorld();
+    const [alice, bob] = [await world.start("alice"), await world.start("bob")];
+    await bob.operations.inbox({ mode: "contacts" });
+    const { id } = await alice.operations.send({ to: "bob", text: "for a minute", expireSeconds: 60, ...WAIT });
+    await world.settle();
+    const kept = () => alice.store.outbox.ofMessage(Buffer.from(id, "hex"));
+    const isThere = () => kept().some(({ plaintext }) => Buffer.from(plaintext).includes("for a minute"));
+    expect([isThere(), kept()]).toMatchObject([true, [{ state: "failed", error: "QUOTA" }]]);
+    world.skip(60_000);
+    alice.upkeep();
+    expect([isThere(), kept()]).toMatchObject([false, [{ state: "failed", tombstone: true }]]);
+    expect((await alice.operations.outboxList()).items).toEqual([]);
+    await bob.operations.inbox({ mode: "open" });
+    expect(await alice.operations.outboxRetry({})).toEqual({ retried: 0 });
+    await alice.send(bob, "later");
+    await world.pass(10_000);
+    expect(bob.inbox()).toEqual([1, "later"]);
+  });
+});
+
 describe("read marks", () => {
   test("are sent only where the user wants it, once, and move the state on", async () => {
     const { world, alice, bob, id } = await talking();
