@@ -1,8 +1,8 @@
 import type { Migrations } from "../history/migrations.ts";
 
 /*
- * Times are seconds as `clock` counts them (`kept-time.ts`), near enough to those since the epoch. `boxes` keeps count of what lies in each, and `totals` of everything, so that no
- * quota needs a scan.
+ * Times are seconds as `clock` counts them (`kept-time.ts`), near enough to those since the epoch. `boxes` keeps count of
+ * what lies in each, and `totals` of everything, so that no quota needs a scan.
  */
 export const MAILBOX_MIGRATIONS: Migrations = [
   `
