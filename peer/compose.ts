@@ -49,8 +49,10 @@ export async function openMessenger(options: OpenOptions): Promise<Messenger> {
   log("opened", { mode: options.mode });
   const expiryNow = () => opened.expiryClock.now();
   const serverNow = () => opened.expiryClock.ofWriting();
-  // A profile that never delivers forgets too.
-  if (!opened.restored) unlessNoRoom(() => forgetExpired({ self, store }, expiryNow()));
+  // A profile that never delivers forgets too, but nothing by a clock that may have been set wrong.
+  if (!opened.restored && opened.expiryClock.isChecked()) {
+    unlessNoRoom(() => forgetExpired({ self, store }, expiryNow()));
+  }
   const feed = new EventFeed({ self, store, expiryNow });
   const watch = new OutboxWatch(store, runtime);
   const gaps = new GapTimers({ store, runtime, show: () => feed.wake(), failed: (error) => notices.failed(error) });

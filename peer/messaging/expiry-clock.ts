@@ -11,6 +11,8 @@ export interface ExpiryClock {
   now(): number;
   /** For when a text that is written now is to expire. */
   ofWriting(): number;
+  /** Whether the naming server was heard, now or earlier, since this computer was started or somebody set its clock. */
+  isChecked(): boolean;
   /** The naming server says what the time is. */
   hear(serverTimeMs: number): void;
 }
@@ -43,8 +45,7 @@ export function createExpiryClock({ runtime, uptimeMs, kept, keep }: ExpiryClock
   let ahead = { wall: offsetMs, unhurried: offsetMs };
 
   function remember(offset: KeptOffset): void {
-    const isNews = Math.abs(offset.offsetMs - (known?.offsetMs ?? 0)) > TOLERANCE_MS;
-    if (!isNews && (known === undefined || isOf(known))) return;
+    if (known !== undefined && isOf(known) && Math.abs(offset.offsetMs - known.offsetMs) <= TOLERANCE_MS) return;
     known = offset;
     keep(offset);
   }
@@ -52,6 +53,7 @@ export function createExpiryClock({ runtime, uptimeMs, kept, keep }: ExpiryClock
   return {
     now: () => unhurried() + ahead.unhurried,
     ofWriting: () => runtime.now() + ahead.wall,
+    isChecked: () => known !== undefined && isOf(known),
     hear(serverTimeMs) {
       const [wallMs, unhurriedMs] = [runtime.now(), unhurried()];
       const timeMs = believed(serverTimeMs, wallMs, unhurriedMs);

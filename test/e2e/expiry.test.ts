@@ -63,6 +63,18 @@ describe.skipIf(!canFakeClocks())("on a computer whose clock is wrong by twenty 
     expect(expiringOf(alice)).toBe(1);
   });
 
+  test("ahead since the last start, commands that ask nobody erase nothing", async () => {
+    const world = await startClockedWorld();
+    const clock = new ComputerClock();
+    const alice = world.person("alice", clock.env);
+    await alice.register("--no-passphrase");
+    await world.register("bob", "--no-passphrase");
+    await alice.send("bob", "for a while", "--expire", "12h", "--wait", "queued");
+    clock.set("+20h");
+    expect(await alice.ask(["contacts"])).toMatchObject({ exit: 0 });
+    expect(expiringOf(alice)).toBe(1);
+  });
+
   test("behind, commands that ask nobody forget what has expired", async () => {
     const { alice } = await sendFrom("-20h", "1s");
     await expect.poll(() => historyOf(alice, "bob"), { timeout: 30_000 }).toEqual([]);

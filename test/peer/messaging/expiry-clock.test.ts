@@ -38,10 +38,20 @@ describe("the clock of what expires", () => {
     },
   );
 
-  test("does not follow what clocks may differ by, and writes nothing down for it", () => {
+  test("does not follow what clocks may differ by, and writes down once that it is right", () => {
     const { clock, aheadMs, written } = rig();
     for (const ms of [30_000, -30_000, 1, 0]) clock.hear(NOW_MS + ms);
-    expect([aheadMs(), written]).toEqual([[0, 0], []]);
+    expect([aheadMs(), written]).toEqual([[0, 0], [{ offsetMs: 0, bootedAtMs: BOOTED_AT_MS }]]);
+  });
+
+  test("is checked from when the naming server is heard until somebody sets it", () => {
+    const { clock, time } = rig();
+    expect(clock.isChecked()).toBe(false);
+    clock.hear(NOW_MS);
+    time.step(HOUR_MS);
+    expect(clock.isChecked()).toBe(true);
+    time.setClock(time.nowMs + DAY_MS);
+    expect(clock.isChecked()).toBe(false);
   });
 
   test("is moved by no more than 26 hours, whatever the naming server says and how often", () => {
@@ -86,7 +96,7 @@ describe("the clock of what expires", () => {
 describe("an offset that was kept", () => {
   test.each([DAY_MS, -DAY_MS])("of %d ms holds from the start while nobody sets the clock", (offsetMs) => {
     const { aheadMs, clock, written, time } = rig({ offsetMs, bootedAtMs: BOOTED_AT_MS + 60_000 });
-    expect(aheadMs()).toEqual([offsetMs, offsetMs]);
+    expect([aheadMs(), clock.isChecked()]).toEqual([[offsetMs, offsetMs], true]);
     clock.hear(time.nowMs + offsetMs);
     expect(written).toEqual([]);
   });
@@ -99,7 +109,7 @@ describe("an offset that was kept", () => {
     (offsetMs, holdsMs) => {
       for (const bootedAtMs of [BOOTED_AT_MS - DAY_MS, BOOTED_AT_MS + DAY_MS]) {
         const { aheadMs, clock, written } = rig({ offsetMs, bootedAtMs });
-        expect(aheadMs()).toEqual([holdsMs, holdsMs]);
+        expect([aheadMs(), clock.isChecked()]).toEqual([[holdsMs, holdsMs], false]);
         clock.hear(NOW_MS);
         expect([aheadMs(), written]).toEqual([[0, 0], [{ offsetMs: 0, bootedAtMs: BOOTED_AT_MS }]]);
       }
