@@ -1,4 +1,4 @@
-import { decode, encode } from "cborg";
+import { type DecodeOptions, decode, encode, type Token, Tokenizer } from "cborg";
 import * as z from "zod";
 import { equalBytes } from "./bytes.ts";
 import { ChatError, type ErrorCode } from "./errors.ts";
@@ -23,6 +23,11 @@ export function decodeCbor<T>(schema: z.ZodType<T>, bytes: Uint8Array, code: Err
   throw new ChatError(code, `${where?.path.join(".") || "value"}: ${where?.message ?? "invalid"}`, {
     reason: "schema",
   });
+}
+
+/** Reads what this program wrote for itself, so without asking for its form. */
+export function decodeOwnCbor(bytes: Uint8Array): unknown {
+  return decodeExactly(bytes, {});
 }
 
 const versionSchema = z.object({ v: z.int() });
@@ -51,11 +56,31 @@ function decodeStrict(bytes: Uint8Array, code: ErrorCode): unknown {
     allowNaN: false,
   };
   try {
-    const value: unknown = decode(bytes, { ...options, allowBigInt: false, rejectDuplicateMapKeys: true });
+    const value = decodeExactly(bytes, { ...options, allowBigInt: false, rejectDuplicateMapKeys: true });
     // What cborg does not order or forbid by itself (key order, `__proto__`, half floats) shows in the second encoding.
     if (equalBytes(encode(value), bytes)) return value;
   } catch (cause) {
     throw new ChatError(code, "not deterministic CBOR", { reason: "cbor", cause });
   }
   throw new ChatError(code, "not deterministic CBOR", { reason: "cbor" });
+}
+
+function decodeExactly(bytes: Uint8Array, options: DecodeOptions): unknown {
+  const exact = { ...options, retainStringBytes: true };
+  // The bytes of a Buffer, but not as one: parts of that would share its memory.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return decode(plain, { ...exact, tokenizer: new ExactTokenizer(plain, exact) });
+}
+
+/** cborg leaves out a U+FEFF with which a text begins, as if it only said how the text is encoded. */
+class ExactTokenizer extends Tokenizer {
+  override next(): Token {
+    const token = super.next();
+    if (token.byteValue !== undefined && hasByteOrderMark(token.byteValue)) token.value = `\uFEFF${token.value}`;
+    return token;
+  }
+}
+
+function hasByteOrderMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }

@@ -1,4 +1,5 @@
-import { decode, encode } from "cborg";
+import { encode } from "cborg";
+import { decodeOwnCbor } from "../../shared/cbor.ts";
 import type { LogEvidence, LogHead, LogStore } from "../messaging/store/log.ts";
 import type { Database } from "./database.ts";
 import type { MetaStore } from "./meta-table.ts";
@@ -38,5 +39,5 @@ export function logTable(database: Database, meta: MetaStore): LogStore {
 /** What this program sealed has the shape that it gave it. */
 function read<T>(meta: MetaStore, name: string): T | undefined {
   const sealed = meta.get(name);
-  return sealed && (decode(sealed) as T);
+  return sealed && (decodeOwnCbor(sealed) as T);
 }

@@ -1,5 +1,6 @@
-import { decode, encode } from "cborg";
+import { encode } from "cborg";
 import { hex } from "../../shared/bytes.ts";
+import { decodeOwnCbor } from "../../shared/cbor.ts";
 import type { DeviceId } from "../../shared/device-id.ts";
 import type { RelayDescriptorPayload } from "../../shared/relay-descriptor.ts";
 import type { Grant, GrantGiven, MailboxSecret, MailboxStore, WaitingParcel } from "../messaging/store/mailbox.ts";
@@ -42,7 +43,7 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     ...answers,
     secrets() {
       const sealed = meta.get(SECRETS);
-      return sealed === undefined ? [] : (decode(sealed) as readonly MailboxSecret[]);
+      return sealed === undefined ? [] : (decodeOwnCbor(sealed) as readonly MailboxSecret[]);
     },
     saveSecrets: (secrets) => meta.set(SECRETS, encode(secrets)),
     grantOf(device) {
@@ -83,14 +84,14 @@ export function mailboxTable(database: Database, { sealer, meta }: { sealer: Sea
     },
     relays() {
       const sealed = meta.get(RELAYS);
-      return sealed === undefined ? [] : (decode(sealed) as readonly RelayDescriptorPayload[]);
+      return sealed === undefined ? [] : (decodeOwnCbor(sealed) as readonly RelayDescriptorPayload[]);
     },
     saveRelays: (relays) => meta.set(RELAYS, encode(relays)),
     relayOrderSecret: () => meta.get(RELAY_ORDER),
     saveRelayOrderSecret: (secret) => meta.set(RELAY_ORDER, secret),
     relaysWorked() {
       const sealed = meta.get(RELAYS_WORKED);
-      return sealed === undefined ? [] : (decode(sealed) as readonly string[]);
+      return sealed === undefined ? [] : (decodeOwnCbor(sealed) as readonly string[]);
     },
     saveRelaysWorked: (relays) => meta.set(RELAYS_WORKED, encode(relays)),
     clear() {

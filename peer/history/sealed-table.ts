@@ -1,4 +1,5 @@
-import { decode, encode } from "cborg";
+import { encode } from "cborg";
+import { decodeOwnCbor } from "../../shared/cbor.ts";
 import type { Sealer } from "./sealer.ts";
 
 /** Seals whole values into rows of one table and opens them again. */
@@ -12,6 +13,6 @@ export interface SealedTable<T> {
 export function sealedTable<T>(sealer: Sealer, table: string): SealedTable<T> {
   return {
     seal: (row, value) => sealer.seal(table, row, encode(value, { ignoreUndefinedProperties: true })),
-    open: (row, sealed) => decode(sealer.open(table, row, sealed)) as T,
+    open: (row, sealed) => decodeOwnCbor(sealer.open(table, row, sealed)) as T,
   };
 }

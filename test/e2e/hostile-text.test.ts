@@ -13,13 +13,15 @@ const VECTORS: readonly [string, string][] = [
   ["hi\rbob: forged", "hi<U+000D>bob: forged"],
   ["\u202egpj.exe", "<U+202E>gpj.exe"],
   ["a\u200bb", "a<U+200B>b"],
+  ["\ufeffmark", "<U+FEFF>mark"],
   ["tag\u{e0041}", "tag<U+E0041>"],
   ["\u2066isolate\u2069", "<U+2066>isolate<U+2069>"],
   ["next\u0085line\u2028s", "next<U+0085>line<U+2028>s"],
 ];
 
 /** Any character that acts on a terminal, but for the ends of lines. */
-const ACTIVE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\u{e0000}-\u{e007f}]/u;
+const ACTIVE =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/u;
 
 test("what others send can be seen but does nothing, in listen, in history and in JSON; stored it stays as it was", async () => {
   const { alice, bob, listening } = await aliceAndBob();

@@ -33,6 +33,19 @@ describe("deterministic CBOR", () => {
     fc.assert(fc.property(value, (written) => void expect(decodeAny(encodeCbor(written))).toEqual(written)));
   });
 
+  test("gives back a text that begins with a byte order mark, wherever it stands", () => {
+    const marked = fc.string({ unit: "grapheme" }).map((text) => `\uFEFF${text}`);
+    const written = fc.record({ text: marked, list: fc.array(marked), map: fc.dictionary(marked, marked) });
+    fc.assert(
+      fc.property(
+        written,
+        (holder) => void expect(decodeAny(encodeCbor(holder))).toEqual({ ...holder, map: { ...holder.map } }),
+      ),
+    );
+    const long = `\uFEFF\uFEFF${"x".repeat(15_000)}`;
+    expect(decodeAny(encodeCbor(long))).toBe(long);
+  });
+
   test("accepts one encoding of each value: what is read is written the same", () => {
     const mutated = fc
       .tuple(value, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 3 }))
