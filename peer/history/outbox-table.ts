@@ -108,8 +108,9 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   const settle = database.prepare(
     "DELETE FROM former_words WHERE change = (SELECT message_id FROM outbox WHERE envelope_id = ?)",
   );
+  // A tombstone keeps why its message was given up.
   const markRelayed = database.prepare(
-    `UPDATE outbox SET relayed = ?, left_once = 1, path = 'mailbox', error = NULL, reason = NULL
+    `UPDATE outbox SET relayed = ?, left_once = 1, path = 'mailbox', error = iif(tombstone, error, NULL), reason = iif(tombstone, reason, NULL)
      WHERE id = ? AND envelope_id = ? AND state = 'queued'`,
   );
   const markDisplayed = database.prepare(
@@ -138,8 +139,8 @@ export function outboxTable(database: Database, sealer: Sealer): OutboxStore {
   );
   const remove = database.prepare("DELETE FROM outbox WHERE id = ?");
   const counts = database.prepare<{ state: OutboxState; rows: number }>(
-    `SELECT iif(state = 'queued' AND relayed IS NOT NULL, 'relayed', state) AS state, count(*) AS rows FROM outbox
-     WHERE state IN ('queued', 'failed') GROUP BY 1`,
+    `SELECT CASE WHEN tombstone THEN 'failed' WHEN state = 'queued' AND relayed IS NOT NULL THEN 'relayed' ELSE state END AS state,
+       count(*) AS rows FROM outbox WHERE state IN ('queued', 'failed') AND (NOT tombstone OR error IS NOT NULL) GROUP BY 1`,
   );
   return {
     add({ messageId, to, device, seq, envelopeId, plaintext, tombstone, acceptedAtMs }) {

@@ -83,6 +83,7 @@ export interface OutboxStore {
   ): void;
   requeue(id: number): void;
   remove(id: number): void;
+  /** As people are told: what was given up has failed, what was cancelled is gone, tombstone or not. */
   counts(): { readonly queued: number; readonly relayed: number; readonly failed: number };
 }
 

@@ -96,6 +96,24 @@ describe("the outbox", () => {
     expect(outbox.pathOf(three.messageId)).toBeNull();
   });
 
+  test("counts a message that was given up as failed, and one that was cancelled not at all", () => {
+    const { outbox, transaction } = withRows(4);
+    const [one, two, three, four] = outbox.queued(bob.device, 0, 4);
+    if (one === undefined || two === undefined || three === undefined || four === undefined) throw new Error("too few");
+    const left = { relay: carol.device, store: idOf("store", 16), atMs: 1 };
+    const givenUp = { ...one, envelopeId: idOf("given up"), tombstone: true, error: "TIMED_OUT" } as const;
+    const cancelled = { ...two, envelopeId: idOf("cancelled"), tombstone: true };
+    transaction(() => {
+      outbox.replace(one.id, givenUp);
+      outbox.replace(two.id, cancelled);
+      outbox.markRelayed([three], left);
+    });
+    expect(outbox.counts()).toEqual({ queued: 1, relayed: 1, failed: 1 });
+    transaction(() => outbox.markRelayed([givenUp, cancelled, four], left));
+    expect(outbox.counts()).toEqual({ queued: 0, relayed: 2, failed: 1 });
+    expect(outbox.open()[0]).toMatchObject({ state: "relayed", tombstone: true, error: "TIMED_OUT" });
+  });
+
   test("counts attempts of queued messages of that device, and leaves tombstones their reason", () => {
     const { outbox, transaction } = withRows(2);
     const [one] = outbox.queued(bob.device, 0, 1);
