@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../shared/errors.ts";
 
-const SERVER_FAULT = "Nothing was changed. See p2pchat doctor, and tell whoever runs that naming server.";
+const OTHER_VERSION =
+  "Nothing was changed. Update p2pchat, and what it talks to: a p2pchat listen that still runs, or the naming server.";
 const SUSPECT =
   "Nothing was sent. See p2pchat key audit <name>, and ask the person and whoever runs that naming server.";
 const PEER_FAULT = "Your messages stay in the outbox. Both sides: update p2pchat.";
@@ -57,11 +58,11 @@ export const ADVICE = {
   FORBIDDEN: "Nothing was changed. See p2pchat doctor.",
   PASSPHRASE_REQUIRED: "Use a terminal, --passphrase-file or --passphrase-command.",
   PASSPHRASE_WRONG: "Nothing was changed. Try again.",
-  REQUEST_INVALID: SERVER_FAULT,
-  BODY_TOO_LARGE: SERVER_FAULT,
-  MEDIA_TYPE: SERVER_FAULT,
-  NOT_FOUND: SERVER_FAULT,
-  METHOD_NOT_ALLOWED: SERVER_FAULT,
+  REQUEST_INVALID: OTHER_VERSION,
+  BODY_TOO_LARGE: OTHER_VERSION,
+  MEDIA_TYPE: OTHER_VERSION,
+  NOT_FOUND: OTHER_VERSION,
+  METHOD_NOT_ALLOWED: OTHER_VERSION,
   RATE_LIMITED: "Nothing was lost. Wait a little, then try again.",
   KEY_PACKAGES_FULL: LOOK,
   RELAYS_FULL: "Nothing was changed. Ask whoever runs that naming server.",
@@ -79,7 +80,8 @@ export const ADVICE = {
   SERVER_BUSY: "Known contacts work without it. Try again later.",
   PEER_UNREACHABLE: LOOK,
   STORAGE: "What was confirmed before is safe. Check the disk's free space and health.",
-  STORE_CORRUPT: "Nothing was changed. Restore the profile from a backup, or register a new one.",
+  STORE_CORRUPT:
+    "Nothing was changed. Where a newer p2pchat was here, update; else restore the profile from a backup, or register anew.",
   PRIVACY_UNMET: "Nothing was sent. Ask for less privacy, or wait until it can be had.",
   TIMED_OUT: LOOK,
   INTERRUPTED: "What was confirmed before is safe.",

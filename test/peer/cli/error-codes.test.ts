@@ -34,6 +34,12 @@ test("the table of error codes has each code, its exit code, its meaning and wha
   }
 });
 
+test("whoever meets what a newer version wrote or wants is told to update, and not only to throw it away", () => {
+  for (const code of ["STORE_CORRUPT", "REQUEST_INVALID", "NOT_FOUND", "VERSION_UNSUPPORTED"] as const) {
+    expect({ code, advice: ADVICE[code] }).toEqual({ code, advice: expect.stringMatching(/update/i) });
+  }
+});
+
 test("the table of exit codes has each of them", () => {
   const documented = [...rowsOf("Exit codes").keys()].map(Number);
   expect(documented).toEqual(Object.values(EXIT));
