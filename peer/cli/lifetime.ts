@@ -4,6 +4,13 @@ const FORM = /^(\d{1,5})(s|m|h|d|w)$/;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 const MAX_SECONDS = 366 * 86_400;
 
+/** As `readLifetime` takes it, in the largest unit of which it is whole. */
+export function sayLifetime(seconds: number): string {
+  const whole = Object.entries(UNIT_SECONDS).findLast(([, unit]) => seconds % unit === 0);
+  const [name, unit] = whole ?? ["s", 1];
+  return `${seconds / unit}${name}`;
+}
+
 /**
  * Seconds of a time such as `30m`, `1h`, `7d` or `4w`, from one second to a year; undefined where nothing is asked for.
  *

@@ -5,7 +5,7 @@ import { type Action, readAction, runChosen } from "../action.ts";
 import type { Args, Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { localTime } from "../instant.ts";
-import { readLifetime } from "../lifetime.ts";
+import { readLifetime, sayLifetime } from "../lifetime.ts";
 import { table } from "../table.ts";
 
 const SETTINGS = "--expire, --read-marks and --typing";
@@ -114,7 +114,7 @@ function print(contact: ContactView, output: CliContext["output"]): Promise<bool
     ["sequence", String(contact.seq)],
     ["devices", contact.devices.join(" ")],
     ["since", localTime(contact.pinnedAt)],
-    ["kept", contact.expireSeconds === null ? "for good" : `${contact.expireSeconds} s`],
+    ["kept", contact.expireSeconds === null ? "for good" : sayLifetime(contact.expireSeconds)],
     ["read marks", contact.readMarks ? "on" : "off"],
     ["typing", contact.typing ? "on" : "off"],
   ]);
