@@ -82,7 +82,8 @@ function reachabilityCheck({ addresses, hidden, paths }: Status, doctor: Reach["
     ? "this machine has private addresses only: it is behind a router"
     : "";
   if (kinds.has("global")) {
-    const ways = paths.direct + paths.punched > 0 ? `; ${paths.direct + paths.punched} connections run straight` : "";
+    const straight = paths.direct + paths.punched;
+    const ways = straight > 0 ? `; connections that run straight: ${straight}` : "";
     const message = `a public address is published${ways}; whether it answers from outside cannot be known from here`;
     return unknown(name, message, "Ask somebody elsewhere to write to you: send --json says the path.");
   }
