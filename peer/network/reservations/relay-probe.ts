@@ -48,7 +48,8 @@ export class RelayProbes {
     try {
       await this.#ask(connection, probe);
     } finally {
-      this.#probes.delete(relay);
+      // Of a second address of that relay, there may be a later one.
+      if (this.#probes.get(relay) === probe) this.#probes.delete(relay);
       over.abort(new Error("the probe is over"));
     }
   }
