@@ -1,17 +1,16 @@
-import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { Unsteady } from "../support/conversation.ts";
 import { startWorld, strangers } from "../support/p2pchat.ts";
 import type { Line } from "../support/program.ts";
+import { SEED } from "../support/seed.ts";
 
 /*
- * People who write to each other while they, and the naming server, come and go. `P2PCHAT_SEED` repeats a schedule,
+ * People who write to each other while they, and the naming server, come and go. `SEED` makes another schedule,
  * `P2PCHAT_STEPS` and `P2PCHAT_MESSAGES` make it longer: 10000 messages and 20 restarts are the measure.
  */
 
-const SEED = Number(process.env["P2PCHAT_SEED"] ?? randomInt(1, 2 ** 31));
 const STEPS = Number(process.env["P2PCHAT_STEPS"] ?? 40);
 const MESSAGES = Number(process.env["P2PCHAT_MESSAGES"] ?? 300);
 const RESTARTS = Number(process.env["P2PCHAT_RESTARTS"] ?? 6);
@@ -61,7 +60,7 @@ async function settle(people: readonly Unsteady[]): Promise<void> {
 test(
   `${MESSAGES} messages while either side is killed ${RESTARTS} times arrive once and in order`,
   async () => {
-    console.log(`P2PCHAT_SEED=${SEED}`);
+    console.log(`SEED=${SEED}`);
     const roll = dice(SEED);
     const { alice, bob } = await strangers();
     const [sender, recipient] = [new Unsteady(alice), new Unsteady(bob)];
@@ -88,7 +87,7 @@ test(
 test(
   "three people who come and go by chance, and a naming server that does too, lose nothing",
   async () => {
-    console.log(`P2PCHAT_SEED=${SEED}`);
+    console.log(`SEED=${SEED}`);
     const roll = dice(SEED);
     const world = await startWorld();
     const names = ["alice", "bob", "carol"];
