@@ -81,7 +81,7 @@ export const ADVICE = {
   PEER_UNREACHABLE: LOOK,
   STORAGE: "What was confirmed before is safe. Check the disk's free space and health.",
   STORE_CORRUPT:
-    "Nothing was changed. Where a newer p2pchat was here, update; else restore the profile from a backup, or register anew.",
+    "Nothing was changed. After a newer version, update; else restore the profile from a backup, or register anew.",
   PRIVACY_UNMET: "Nothing was sent. Ask for less privacy, or wait until it can be had.",
   TIMED_OUT: LOOK,
   INTERRUPTED: "What was confirmed before is safe.",
