@@ -9,11 +9,11 @@ import { seedOf } from "../support/networks.ts";
 
 /*
  * A device that is reached through relays and gets off them: `peer-main.ts <name> <port> <relay>...`. Prints a line once
- * every relay has a place for it. For each line it reads, a name, it connects to that device through the first relay, and
- * prints how it is connected before and after it tried to get off.
+ * every relay has a place for it. For each line it reads, a name and milliseconds, it connects to that device through the
+ * first relay, and prints how it is connected before and after it tried, for so long, to get off.
  */
 
-const PATIENCE_MS = 6500;
+const CONNECT_MS = 60_000;
 
 const [name = "", port = "", ...relays] = process.argv.slice(2);
 const self = deviceIdOf(publicKeyOfSeed(seedOf(name)));
@@ -46,14 +46,15 @@ const network = await startNetwork({
 await reachable.promise;
 console.log(JSON.stringify({ addresses: network.addresses() }));
 
-for await (const other of createInterface({ input: process.stdin })) {
+for await (const line of createInterface({ input: process.stdin })) {
+  const [other = "", patienceMs] = line.split(" ");
   const device = deviceIdOf(publicKeyOfSeed(seedOf(other)));
   const address = `${relays[0]}/p2p-circuit/p2p/${device}`;
-  const relayed = await network.connect(device, [address], AbortSignal.timeout(PATIENCE_MS));
+  const relayed = await network.connect(device, [address], AbortSignal.timeout(CONNECT_MS));
   const startedAtMs = performance.now();
   const isOff = () => network.connections().paths.relay < network.connections().open - relays.length;
-  while (!isOff() && performance.now() - startedAtMs < PATIENCE_MS) await after(5);
+  while (!isOff() && performance.now() - startedAtMs < Number(patienceMs)) await after(5);
   const ms = Math.round(performance.now() - startedAtMs);
-  const channel = await network.connect(device, [], AbortSignal.timeout(PATIENCE_MS));
+  const channel = await network.connect(device, [], AbortSignal.timeout(CONNECT_MS));
   console.log(JSON.stringify({ before: relayed.path, after: channel.path, ms, log }));
 }
